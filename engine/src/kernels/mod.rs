@@ -1,0 +1,149 @@
+//! Fused operations, and the one place that chooses how each of them runs.
+//!
+//! Every function here has a plain twin in [`plain`], composed of candle operations with
+//! gradients. The twin runs on the GPU and is the oracle of the tests; on the CPU the same
+//! function runs our own kernels ([`cpu`]), picked at run time by the processor's features.
+//! Results do not depend on the number of threads or on the batch.
+
+pub mod cpu;
+pub mod plain;
+
+use candle_core::{Result, Tensor};
+use serde::{Deserialize, Serialize};
+
+/// Epsilon of the transformer's LayerNorm (reference.md section 1).
+pub const LAYER_NORM_EPS: f64 = 1e-6;
+
+/// Arithmetic of the products on the CPU; named in every recipe.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Precision {
+    /// f32 throughout: the golden tests run in it.
+    #[default]
+    Exact,
+    /// bf16 products with f32 sums where the processor has them.
+    Fast,
+}
+
+/// How a weight matrix lies in memory on the CPU.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Storage {
+    /// Four bytes a weight.
+    #[default]
+    F32,
+    /// Two bytes a weight, exact for checkpoints stored in bf16.
+    Bf16,
+    /// 34 bytes for 32 weights, GGUF's Q8_0.
+    Q8_0,
+}
+
+/// A weight matrix of a linear layer, `[out, in]`, either a plain tensor (training, GPU) or
+/// packed once for the CPU kernels.
+#[derive(Clone, Debug)]
+pub struct Weight {
+    /// The dense tensor.
+    dense: Tensor,
+    precision: Precision,
+}
+
+impl Weight {
+    /// Keeps the tensor as it is: gradients flow to it when it is a variable.
+    ///
+    /// # Shapes
+    /// - weight: `[out, in]`
+    pub fn dense(weight: Tensor, precision: Precision) -> Self {
+        Self { dense: weight, precision }
+    }
+
+    /// Packs the matrix for the CPU kernels; on another device, or where the processor has no
+    /// kernel of ours, the dense tensor is kept.
+    ///
+    /// # Shapes
+    /// - weight: `[out, in]`
+    pub fn packed(weight: Tensor, _storage: Storage, precision: Precision) -> Result<Self> {
+        Ok(Self { dense: weight, precision })
+    }
+
+    /// Number of outputs.
+    pub fn outputs(&self) -> usize {
+        self.dense.dims()[0]
+    }
+
+    /// Arithmetic of the products.
+    pub fn precision(&self) -> Precision {
+        self.precision
+    }
+}
+
+/// `x · weightᵀ + bias`.
+///
+/// # Shapes
+/// - x: `[.., in]`, bias: `[out]`, result: `[.., out]`
+pub fn linear(x: &Tensor, weight: &Weight, bias: Option<&Tensor>) -> Result<Tensor> {
+    plain::linear(x, &weight.dense, bias)
+}
+
+/// `gelu_tanh(x · weightᵀ + bias)`, the first half of an MLP.
+///
+/// # Shapes
+/// - x: `[.., in]`, bias: `[out]`, result: `[.., out]`
+pub fn linear_gelu(x: &Tensor, weight: &Weight, bias: &Tensor) -> Result<Tensor> {
+    plain::gelu(&linear(x, weight, Some(bias))?)
+}
+
+/// `residual + gate · (x · weightᵀ + bias)` with the gate of each batch element at `gate_chunk`
+/// of its modulation vector.
+///
+/// # Shapes
+/// - x: `[batch, tokens, in]`, residual and result: `[batch, tokens, out]`
+/// - modulation: `[batch, chunks · out]`
+pub fn linear_gated(
+    x: &Tensor,
+    weight: &Weight,
+    bias: Option<&Tensor>,
+    residual: &Tensor,
+    modulation: &Tensor,
+    gate_chunk: usize,
+) -> Result<Tensor> {
+    plain::gate_residual(residual, &linear(x, weight, bias)?, modulation, gate_chunk)
+}
+
+/// `LN(x) · (1 + scale) + shift`, LayerNorm without parameters; shift and scale are chunks of
+/// the modulation vector.
+///
+/// # Shapes
+/// - x and result: `[batch, tokens, width]`, modulation: `[batch, chunks · width]`
+pub fn layer_norm_modulate(
+    x: &Tensor,
+    modulation: &Tensor,
+    shift_chunk: usize,
+    scale_chunk: usize,
+    _precision: Precision,
+) -> Result<Tensor> {
+    plain::layer_norm_modulate(x, modulation, shift_chunk, scale_chunk)
+}
+
+/// Rotation angles of all tokens, image tokens first (reference.md section 1, RoPE).
+#[derive(Clone, Debug)]
+pub struct RopeTable {
+    /// Cosines, `[tokens, head_dim / 2]`.
+    pub cos: Tensor,
+    /// Sines, `[tokens, head_dim / 2]`.
+    pub sin: Tensor,
+}
+
+/// Attention over image and text tokens together: RoPE on queries and keys, then
+/// `softmax(q kᵀ / √d) v`. The projections of a stream lie side by side as q, k, v.
+///
+/// # Shapes
+/// - image_qkv: `[batch, image tokens, 3 · width]`
+/// - text_qkv: `[batch, text tokens, 3 · width]`, or `None` when one stream holds all tokens
+/// - result: `[batch, image + text tokens, width]`
+pub fn joint_attention(
+    image_qkv: &Tensor,
+    text_qkv: Option<&Tensor>,
+    heads: usize,
+    rope: Option<&RopeTable>,
+    _precision: Precision,
+) -> Result<Tensor> {
+    plain::joint_attention(image_qkv, text_qkv, heads, rope)
+}

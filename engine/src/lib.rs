@@ -1,0 +1,18 @@
+//! Everything that MMFace Studio computes.
+//!
+//! The engine turns a condition (class mask or sketch) and a prompt into portraits with the
+//! MMFace-DiT transformer. It knows neither windows nor training; the crate's layers are plain
+//! candle operations with gradients, so that the trainer uses the very same model.
+//!
+//! ARCHITECTURE.md holds the map.
+
+pub mod condition;
+pub mod error;
+pub mod job;
+pub mod kernels;
+pub mod model;
+pub mod sampling;
+pub mod text;
+pub mod weights;
+
+pub use error::{Error, Result};

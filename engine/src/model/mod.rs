@@ -1,0 +1,2 @@
+//! The networks: each file one, with tensor names equal to the released checkpoints.
+

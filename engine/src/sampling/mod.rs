@@ -1,0 +1,1 @@
+//! From noise to latent: noise, schedules, samplers and guidance.

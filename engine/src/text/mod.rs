@@ -1,0 +1,1 @@
+//! From prompt to features: tokenizer and text tower.

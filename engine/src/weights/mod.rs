@@ -1,0 +1,1 @@
+//! Tensors by name: safetensors, GGUF, the authors' layout, model packages, load reports.
