@@ -11,6 +11,7 @@ pub mod error;
 pub mod job;
 pub mod kernels;
 pub mod model;
+pub mod picture;
 pub mod sampling;
 pub mod text;
 pub mod weights;
