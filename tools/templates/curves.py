@@ -80,10 +80,43 @@ def ribbon(curve, widths):
 
 
 def lock(points, root, tip=0.5):
-    """A tapering lock of hair along a spine given by control points."""
+    """A lock of hair along a spine given by control points: it swells from its root and tapers to a tip."""
     c = smooth(points, step=2.0)
-    t = np.linspace(0, 1, 9)
-    return ribbon(c, root * (1 - t**1.6) + tip)
+    t = np.linspace(0, 1, 13)
+    return ribbon(c, root * np.minimum(0.35 + 3.2 * t, 1) * (1 - t**1.7) + tip)
+
+
+def uneven(points, amount, rng, every=26):
+    """Control points along a curve again, pushed out and in a little, so that an outline of hair is not a template."""
+    base = smooth(points)
+    n = normals(base)
+    k = max(6, int(np.hypot(*(base[1:] - base[:-1]).T).sum() / every))
+    at = np.clip(np.linspace(0, len(base) - 1, k) + rng.uniform(-4, 4, k), 0, len(base) - 1).astype(int)
+    at[0], at[-1] = 0, len(base) - 1
+    return [tuple(base[i] + n[i] * rng.normal(0, amount)) for i in sorted(set(at))]
+
+
+def tufts(points, count, length, rng, sweep=0):
+    """Locks that leave an outline of hair at a flat angle: (spine, root width) pairs.
+
+    The outline runs from the left over the top. `sweep` +1 or -1 lays all of them one way; 0 lets them fall to both sides.
+    """
+    base = resample(smooth(points), 500)
+    n, mid = normals(base), base[:, 0].mean()
+    out = []
+    for f in (np.arange(count) + rng.uniform(0.2, 0.8, count)) / count:
+        k = int(20 + f * 459)
+        sign = sweep or (1 if base[k, 0] > mid + rng.normal(0, 25) else -1)
+        run, rise = length * rng.uniform(0.6, 1.3), rng.uniform(1.0, 7.0)
+        m = int(np.clip(k + sign * run * 0.5 * 500 / _length(base), 2, 497))
+        e = int(np.clip(k + sign * run * 500 / _length(base), 2, 497))
+        root = rng.uniform(7, 12)
+        out.append(([tuple(base[k] - n[k] * (root * 0.8 + 2)), tuple(base[m] - n[m] * 1.5), tuple(base[e] + n[e] * rise)], root))
+    return out
+
+
+def _length(curve):
+    return np.hypot(*(curve[1:] - curve[:-1]).T).sum()
 
 
 def fringe(points, count, depth, rng, lean=0.0):

@@ -12,7 +12,7 @@ from curves import normals, resample, ribbon, smooth
 from mask import CLASS, SCALE, SIZE, labels
 
 S = SIZE * SCALE
-LEVELS = 16
+LEVELS = 12
 FACE = [CLASS[n] for n in "skin nose eye_g l_eye r_eye l_brow r_brow mouth u_lip l_lip".split()]
 
 
@@ -28,7 +28,7 @@ class Sheet:
         """A pencil line: `dark` 0..1, thinner towards its ends (`ends`: relative width there), pressure changing slowly."""
         if len(curve) < 2:
             return
-        n = max(4, int(np.hypot(*(curve[1:] - curve[:-1]).T).sum() / 2.0))
+        n = max(5, int(np.hypot(*(curve[1:] - curve[:-1]).T).sum() / 1.6))
         c = resample(np.asarray(curve, float), n)
         t = np.linspace(0, 1, n)
         rng = self.rng
@@ -111,7 +111,7 @@ def _strands(sheet, head, guides, density, dark, spread=1.0):
                 i0 = int(rng.uniform(0, 20))
                 i1 = int(rng.uniform(50, 80))
                 sheet.stroke(c[i0:i1], rng.uniform(0.7, 1.2), dark * rng.uniform(0.35, 0.6), (0.3, 0.2), 0.5, 0.6)
-            for _ in range(int(gap * length * density / 420)):
+            for _ in range(int(gap * length * density / 540)):
                 u = np.clip(locks[rng.integers(len(locks))] + rng.normal(0, 0.05), 0, 1) if rng.random() < 0.65 else rng.uniform(0, 1)
                 c = _between(a, b, u, rng, spread)
                 k = int(np.clip(rng.exponential(11) + 4, 4, 45))
@@ -131,13 +131,14 @@ def _curl_strands(sheet, hair, dark):
     """Curly hair: many short arcs and loose rings within the hair."""
     rng = sheet.rng
     ys, xs = np.nonzero(hair[:: SCALE * 2, :: SCALE * 2])
-    for _ in range(420):
+    for _ in range(425):
         i = rng.integers(len(xs))
         cx, cy, r = xs[i] * 2, ys[i] * 2, rng.uniform(5, 15)
-        a0, span = rng.uniform(0, 6.3), rng.uniform(1.2, 4.2)
-        t = np.linspace(a0, a0 + span, 24)
-        grow = np.linspace(1, rng.uniform(0.5, 1.3), 24)
-        c = np.stack([cx + np.cos(t) * r * grow, cy + np.sin(t) * r * grow * 0.85], 1)
+        a0, span = rng.uniform(0, 6.3), rng.uniform(1.6, 4.6)
+        t = np.linspace(0, 1, 40)
+        turn = a0 + span * t
+        grow = 1 + t * rng.uniform(-0.6, 0.5)
+        c = np.stack([cx + np.cos(turn) * r * grow, cy + np.sin(turn) * r * grow * 0.85 + t * r * rng.uniform(0, 1.2)], 1)
         d = dark * (rng.uniform(0.5, 1.0) if rng.random() < 0.4 else rng.uniform(0.2, 0.5))
         sheet.stroke(c, rng.uniform(0.6, 1.6), d, (0.2, 0.15), 0.2, 0.3)
 
@@ -157,9 +158,9 @@ def _hair_wash(person, hair, rng):
                 draw.polygon([tuple(p) for p in ribbon(c, [0.5, rng.uniform(4, 10), 0.5])], fill=int(rng.choice([70, 90, 180, 200])))
     field = np.asarray(im.filter(ImageFilter.GaussianBlur(1.6)), np.float32) / 255
     if not person.guides:
-        field = 0.45 + 0.15 * _noise(rng, 60)[::SCALE, ::SCALE]
+        field = np.full((SIZE, SIZE), 0.5, np.float32)
     soft = np.asarray(Image.fromarray((hair[::SCALE, ::SCALE] * 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(0.8)), np.float32) / 255
-    return soft * tone * np.clip(0.35 + 1.1 * field, 0.1, 1.2)
+    return soft * tone * 0.72 * np.clip(0.35 + 1.1 * field, 0.1, 1.2)
 
 
 def _eye(sheet, head, look, side, style):
@@ -345,7 +346,6 @@ def _folds(sheet, head, look, style):
             sheet.stroke(head.place(c), 0.8, rng.uniform(0.10, 0.24), (0.4, 0.05), 0.3, 0.3)
         edge = smooth([(x(124), 250), (x(120), 320), (x(98), 384), (x(66), 436), (x(50), 424), (x(84), 376), (x(106), 316), (x(112), 250)], True)
         sheet.shade(head.place(edge), 0.12 if side * (1 if head.yaw < 0 else -1) > 0 else 0.03, 6.0)
-        sheet.shade(head.place(smooth([(x(70), 306), (x(104), 300), (x(92), 344), (x(70), 352)], True)), 0.02 + 0.03 * smile, 9.0)
         sheet.shade(head.place(smooth([(x(20), 226), (x(40), 222), (x(36), 238), (x(22), 246)], True)), 0.10, 4.0)
     if age > 0.3:
         for k, y in enumerate((150, 165, 180)[: 2 if age < 0.6 else 3]):
@@ -376,8 +376,7 @@ def _beard(sheet, person, m, full):
     grown = np.asarray(im.filter(ImageFilter.GaussianBlur(5)), np.float32) / 255 * ok
     sheet.wash += grown * 0.20 * full * 1.2
     chin = head.place(np.array([[256, 400.0]]))[0]
-    count = int(2600 * full) if full > 0.6 else int(2600 * full)
-    for _ in range(count):
+    for _ in range(int(2600 * full) if not 0.45 < full < 0.6 else 3600):
         x, y = rng.uniform(100, 412), rng.uniform(270, 492)
         v = grown[int(min(y, 511)), int(x)]
         if rng.random() > v * 1.15:
@@ -386,10 +385,13 @@ def _beard(sheet, person, m, full):
         if y < y0 - 2 and abs(x - chin[0]) < w + 14:
             out = np.array([np.sign(x - chin[0]) * 1.1, 0.75])
         out = out / np.hypot(*out)
-        ln = rng.uniform(6, 14) if full > 0.6 else rng.uniform(1.5, 3)
-        bend = np.array([rng.normal(0, 1.2), 0]) * (ln / 10)
         p = np.array([x, y])
-        sheet.stroke(smooth([tuple(p), tuple(p + out * ln * 0.5 + bend), tuple(p + out * ln)], step=1.0), rng.uniform(0.7, 1.3), rng.uniform(0.25, 0.85) * (1 if full > 0.6 else 0.6), (0.5, 0.1), 0, 0.2)
+        ln = rng.uniform(6, 14) if full > 0.6 else rng.uniform(3.5, 7) if full > 0.45 else rng.uniform(1.5, 3)
+        bend = np.array([rng.normal(0, 1.2), 0]) * (ln / 10)
+        end = p + out * (ln - 4)
+        if full > 0.6 and not ok[int(min(end[1], 511)), int(np.clip(end[0], 0, 511))] and rng.random() < 0.7:
+            continue
+        sheet.stroke(smooth([tuple(p), tuple(p + out * ln * 0.5 + bend), tuple(p + out * ln)], step=1.0), rng.uniform(0.7, 1.3), rng.uniform(0.25, 0.85) * (1 if full > 0.45 else 0.6), (0.5, 0.1), 0, 0.2)
 
 
 def _body(sheet, person):
@@ -481,7 +483,7 @@ def draw(person):
     dark = 0.62 + 0.38 * min(1, tone * 2.4)
     if style.get("curly"):
         _curl_strands(sheet, hair, dark)
-    _strands(sheet, head, person.guides, 1.0, dark)
+    _strands(sheet, head, person.guides, style.get("density", 1.0), dark)
     inside = np.asarray(Image.fromarray((hair * 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(1.5)), np.float32) / 255
     hair_ink = np.asarray(sheet.layer(), np.float32) / 255 * inside
     hair_wash = _hair_wash(person, hair, rng)
@@ -512,10 +514,12 @@ def draw(person):
 
     cloth = np.asarray(Image.fromarray(((m == CLASS["cloth"])[::SCALE, ::SCALE] * 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(0.8)), np.float32) / 255
     hat = np.asarray(Image.fromarray(((m == CLASS["hat"])[::SCALE, ::SCALE] * 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(0.8)), np.float32) / 255
-    sheet.wash += cloth * 0.10 * (0.5 + _noise(rng, 70)[::SCALE, ::SCALE]) + hat * 0.12
+    sheet.wash += cloth * style.get("cloth", 0.09) + hat * 0.12
     wash = np.minimum(sheet.wash, 0.55)
     lines = np.maximum.reduce([ink, hair_ink, features, ears, body, extra])
     lines = np.asarray(Image.fromarray((lines * 255).astype(np.uint8)).resize((SIZE, SIZE), Image.BOX), np.float32) / 255
-    out = (1 - np.clip(lines * 1.12, 0, 0.97)) * (1 - wash)
-    out = np.round(np.clip(out, 0, 1) * (LEVELS - 1)) / (LEVELS - 1)
+    lines = np.clip(lines * 1.12, 0, 0.98)
+    out = 1 - np.maximum(lines, wash) - 0.45 * np.minimum(lines, wash)
+    # Few grey levels keep the file small; they lie closer together in the light tones, where soft shade would show steps.
+    out = 1 - (np.round(np.sqrt(1 - np.clip(out, 0, 1)) * LEVELS) / LEVELS) ** 2
     return Image.fromarray((out * 255).astype(np.uint8), "L")
