@@ -131,7 +131,7 @@ def _curl_strands(sheet, hair, dark):
     """Curly hair: many short arcs and loose rings within the hair."""
     rng = sheet.rng
     ys, xs = np.nonzero(hair[:: SCALE * 2, :: SCALE * 2])
-    for _ in range(425):
+    for _ in range(380):
         i = rng.integers(len(xs))
         cx, cy, r = xs[i] * 2, ys[i] * 2, rng.uniform(5, 15)
         a0, span = rng.uniform(0, 6.3), rng.uniform(1.6, 4.6)
@@ -397,7 +397,6 @@ def _beard(sheet, person, m, full):
 def _body(sheet, person):
     rng, head = sheet.rng, person.head
     skin = head.place(smooth(person.skin, True))
-    jaw = skin[skin[:, 1] > 380]
     # Shadow of the head on the neck.
     neck = head.place(smooth(person.neck, True), depth=30.0)
     im = Image.new("L", (SIZE, SIZE), 0)
@@ -422,7 +421,7 @@ def _body(sheet, person):
         sheet.shade(np.vstack([c, (c + [5, 5])[::-1]]), 0.10, 3.0)
 
 
-def _accessories(sheet, person, holes):
+def _accessories(sheet, person):
     head = person.head
     for c, w in person.necklace:
         spine = head.place(smooth(c), depth=30.0)
@@ -509,7 +508,7 @@ def draw(person):
     ears = np.asarray(sheet.layer(), np.float32) / 255 * np.isin(m, (CLASS["l_ear"], CLASS["r_ear"]))
     _body(sheet, person)
     body = np.asarray(sheet.layer(), np.float32) / 255 * np.isin(m, (CLASS["neck"], CLASS["cloth"]))
-    _accessories(sheet, person, None)
+    _accessories(sheet, person)
     extra = np.asarray(sheet.layer(), np.float32) / 255
 
     cloth = np.asarray(Image.fromarray(((m == CLASS["cloth"])[::SCALE, ::SCALE] * 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(0.8)), np.float32) / 255
