@@ -44,6 +44,15 @@ pub enum Error {
         /// The setting to change.
         hint: String,
     },
+    /// A job has no model to run on.
+    #[error("{0}")]
+    NoModel(String),
+    /// The device that was asked for cannot be used.
+    #[error("{0}")]
+    Device(String),
+    /// A bug of ours: the engine caught a panic and goes on.
+    #[error("internal error: {0}; please report it")]
+    Panic(String),
     /// The job was cancelled by its owner.
     #[error("cancelled")]
     Cancelled,

@@ -7,13 +7,16 @@
 //! ARCHITECTURE.md holds the map.
 
 pub mod condition;
+pub mod device;
 pub mod error;
 pub mod job;
 pub mod kernels;
 pub mod model;
 pub mod picture;
+pub mod pipeline;
 pub mod sampling;
 pub mod text;
 pub mod weights;
+pub mod worker;
 
 pub use error::{Error, Result};

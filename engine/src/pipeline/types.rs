@@ -1,0 +1,72 @@
+//! What goes into and comes out of the pipeline, as plain data.
+
+use serde::{Deserialize, Serialize};
+
+use crate::device::DeviceChoice;
+use crate::kernels::{Precision, Storage};
+use crate::picture::RgbImage;
+
+/// A finished picture.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Picture {
+    /// The seed that repeats it alone.
+    pub seed: u64,
+    /// The picture.
+    pub image: RgbImage,
+    /// The latent that was decoded, `[channels, size / 8, size / 8]` row-major.
+    pub latent: Vec<f32>,
+}
+
+/// Which previews a running job makes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PreviewPolicy {
+    /// None: they cost nothing.
+    Off,
+    /// The dearest rung of the ladder that stays within 5 % of the job's time.
+    #[default]
+    Auto,
+    /// The package's linear map from latent to colour.
+    Linear,
+    /// The tiny decoder, where the package has one; else linear.
+    Tiny,
+    /// The whole decoder.
+    Vae,
+}
+
+/// How a pipeline computes.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct PipelineOptions {
+    /// Where.
+    pub device: DeviceChoice,
+    /// With which products.
+    pub precision: Precision,
+    /// How weights lie in memory.
+    pub storage: Storage,
+    /// Which previews.
+    pub previews: PreviewPolicy,
+}
+
+/// A loaded model in words and numbers.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct ModelSummary {
+    /// The package's name, as `--model` takes it.
+    pub name: String,
+    /// The title for people.
+    pub title: String,
+    /// The licence of the weights.
+    pub licence: String,
+    /// SHA-256 of the transformer's file.
+    pub sha256: String,
+    /// `flow` or `diffusion`.
+    pub objective: String,
+    /// Side in pixels that the model was trained for.
+    pub resolution: usize,
+    /// Parameters of the transformer.
+    pub parameters: u64,
+    /// Where it computes: `cpu`, `cuda:0`.
+    pub device: String,
+    /// Why the device is not the one that a person may expect.
+    pub note: Option<String>,
+    /// Seconds that loading took.
+    pub seconds: f64,
+}

@@ -1,0 +1,277 @@
+//! The thread that owns the pipeline, and the handle by which an owner drives it
+//! (design.md section 4).
+//!
+//! The owner submits jobs and reads [`Event`]s from its own channel; the worker never waits for
+//! the reader. Everything that runs is behind [`Backend`], so that the contract is tested with a
+//! backend that computes nothing.
+
+mod cancel;
+mod event;
+mod queue;
+mod thread;
+
+#[cfg(test)]
+mod tests;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use crossbeam_channel::Sender;
+
+pub use cancel::Cancel;
+pub use event::{Event, JobId, LoadId, Preview};
+pub use queue::Lane;
+
+use crate::job::Job;
+use crate::picture::RgbImage;
+use crate::pipeline::{ModelSummary, Picture, Pipeline, PipelineOptions};
+use crate::{Error, Result};
+use event::PreviewSlot;
+use queue::{Queue, Task};
+
+/// Which model to load.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ModelRef {
+    /// The best bundled one.
+    #[default]
+    Bundled,
+    /// By the name of an installed package, or by the path of a folder or a `.mmface` file.
+    Named(String),
+}
+
+/// What the worker tells its backend about a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Attempt {
+    /// Decode in tiles: slower, but with a fraction of the memory. Set on the second try after
+    /// running out of memory.
+    pub tiled_decoding: bool,
+}
+
+/// What a running job reports.
+pub trait Observer {
+    /// A sampling step is done: `index` of `of` over all pictures of the job, after `seconds`.
+    fn step(&mut self, index: usize, of: usize, seconds: f64, preview: Option<RgbImage>);
+    /// Something the person should know though the job goes on.
+    fn warning(&mut self, text: String);
+}
+
+/// What the worker drives: loads models and runs jobs, on one thread.
+pub trait Backend {
+    /// Loads a model in place of the one before. Tells `progress` the fraction done and the part
+    /// at hand, and asks `cancel` between tensors.
+    fn load(
+        &mut self,
+        model: &ModelRef,
+        progress: &mut dyn FnMut(f32, &str),
+        cancel: &Cancel,
+    ) -> Result<ModelSummary>;
+
+    /// Runs a job, asking `cancel` before every model evaluation.
+    fn run(
+        &mut self,
+        job: &Job,
+        attempt: Attempt,
+        observer: &mut dyn Observer,
+        cancel: &Cancel,
+    ) -> Result<Vec<Picture>>;
+
+    /// Lets go of everything that can be computed again.
+    fn free_caches(&mut self);
+}
+
+/// The owner's handle. Dropping it cancels everything and waits for the step at hand.
+pub struct Engine {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What owner and worker share.
+struct Shared {
+    state: Mutex<State>,
+    work: Condvar,
+    events: Sender<Event>,
+    wake: Box<dyn Fn() + Send + Sync>,
+    preview: Arc<PreviewSlot>,
+}
+
+/// Events of a job are sent under this lock: that keeps their order and makes "exactly one
+/// terminal event" a matter of who takes the job out of `queue` or `running`.
+#[derive(Default)]
+struct State {
+    queue: Queue,
+    running: Option<Running>,
+    stopping: bool,
+    last_id: u64,
+}
+
+/// The task at hand.
+struct Running {
+    job: Option<(JobId, Lane)>,
+    cancel: Cancel,
+}
+
+impl Engine {
+    /// Starts the worker on the real pipeline.
+    ///
+    /// `events` must be unbounded, so that a slow reader never stops the engine; `wake` is called
+    /// after each event, from any thread.
+    pub fn start(
+        options: PipelineOptions,
+        events: Sender<Event>,
+        wake: impl Fn() + Send + Sync + 'static,
+    ) -> Result<Self> {
+        Self::start_with(move || Pipeline::new(options), events, wake)
+    }
+
+    /// Starts the worker on any backend, which is made on the worker's own thread.
+    pub fn start_with<B: Backend>(
+        backend: impl FnOnce() -> B + Send + 'static,
+        events: Sender<Event>,
+        wake: impl Fn() + Send + Sync + 'static,
+    ) -> Result<Self> {
+        if events.capacity().is_some() {
+            return Err(Error::Argument(
+                "the engine's event channel must be unbounded".into(),
+            ));
+        }
+        let shared = Arc::new(Shared {
+            state: Mutex::default(),
+            work: Condvar::new(),
+            events,
+            wake: Box::new(wake),
+            preview: Arc::default(),
+        });
+        let worker = Arc::clone(&shared);
+        let thread = std::thread::Builder::new()
+            .name("engine".into())
+            .spawn(move || thread::run(&worker, backend()))
+            .map_err(|error| {
+                Error::Argument(format!("cannot start the engine's thread: {error}"))
+            })?;
+        Ok(Self {
+            shared,
+            thread: Some(thread),
+        })
+    }
+
+    /// Requests a model for the jobs submitted from now on. A load that no job waits for any more
+    /// is given up.
+    pub fn load(&self, model: ModelRef) -> LoadId {
+        let mut state = self.shared.lock();
+        let id = LoadId(state.next_id());
+        if let Some(Running { job: None, cancel }) = &state.running
+            && !state.queue.job_is_next()
+        {
+            cancel.raise();
+        }
+        for old in state.queue.push_load(id, model) {
+            self.shared.send(Event::LoadFailed {
+                load: old,
+                error: Error::Cancelled,
+            });
+        }
+        self.shared.notify(state);
+        id
+    }
+
+    /// Adds a batch job.
+    pub fn submit(&self, job: Job) -> JobId {
+        self.submit_to(Lane::Batch, job)
+    }
+
+    /// Adds a job to a lane. A live job cancels the live job before it, running or waiting.
+    pub fn submit_to(&self, lane: Lane, job: Job) -> JobId {
+        let mut state = self.shared.lock();
+        let id = JobId(state.next_id());
+        if lane == Lane::Live
+            && let Some(Running {
+                job: Some((_, Lane::Live)),
+                cancel,
+            }) = &state.running
+        {
+            cancel.raise();
+        }
+        self.shared.send(Event::Queued { job: id });
+        if let Some(old) = state.queue.push_job(id, lane, job) {
+            self.shared.send(Event::Cancelled { job: old });
+        }
+        self.shared.notify(state);
+        id
+    }
+
+    /// Cancels a job: at once when it waits, before its next step when it runs. False when the
+    /// job is already over; after true its terminal event is `Cancelled`.
+    pub fn cancel(&self, job: JobId) -> bool {
+        let mut state = self.shared.lock();
+        if state.queue.remove_job(job) {
+            self.shared.send(Event::Cancelled { job });
+            self.shared.notify(state);
+            return true;
+        }
+        match &state.running {
+            Some(Running {
+                job: Some((running, _)),
+                cancel,
+            }) if *running == job => {
+                cancel.raise();
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        state.stopping = true;
+        if let Some(running) = &state.running {
+            running.cancel.raise();
+        }
+        for task in state.queue.drain() {
+            self.shared.send(match task {
+                Task::Job(job, ..) => Event::Cancelled { job },
+                Task::Load(load, _) => Event::LoadFailed {
+                    load,
+                    error: Error::Cancelled,
+                },
+            });
+        }
+        self.shared.notify(state);
+        if let Some(thread) = self.thread.take() {
+            // The worker catches its backend's panics; there is nobody left to tell about another.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends an event; a reader that went away is no reason to stop.
+    fn send(&self, event: Event) {
+        let _ = self.events.send(event);
+    }
+
+    /// Releases the state, then tells worker and owner that something changed.
+    fn notify(&self, state: MutexGuard<'_, State>) {
+        drop(state);
+        self.work.notify_all();
+        self.wake();
+    }
+
+    /// A panic of the owner's `wake` is not ours to die of.
+    fn wake(&self) {
+        let _ = catch_unwind(AssertUnwindSafe(|| (self.wake)()));
+    }
+}
+
+impl State {
+    fn next_id(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
+    }
+}
