@@ -147,17 +147,21 @@ impl Job {
         if !(0.0..=1.0).contains(&from) || !(from..=1.0).contains(&to) {
             return wrong(format!("guidance interval {from}..{to} is not within 0..1"));
         }
-        match &self.condition {
+        let (width, height) = match &self.condition {
             Condition::Mask(mask) => {
-                check_condition("mask", mask.width, mask.height, mask.labels.len())?;
-                if let Some(label) = mask.labels.iter().find(|label| **label > 18) {
-                    return wrong(format!("the mask has class {label}, but classes end at 18"));
-                }
+                mask.check()?;
+                (mask.width, mask.height)
             }
             Condition::Sketch(sketch) => {
-                check_condition("sketch", sketch.width, sketch.height, sketch.pixels.len())?;
+                sketch.check()?;
+                (sketch.width, sketch.height)
             }
-            Condition::None => {}
+            Condition::None => (1, 1),
+        };
+        if width.max(height) > MAX_CONDITION_SIDE {
+            return wrong(format!(
+                "the condition is {width} x {height}; at most {MAX_CONDITION_SIDE} a side"
+            ));
         }
         match &self.fork {
             Some(fork) if fork.step >= self.steps => wrong(format!(
@@ -175,16 +179,6 @@ impl Job {
         let middle = (index as f64 + 0.5) / self.steps as f64;
         self.guidance != 1.0 && (from..=to).contains(&middle)
     }
-}
-
-fn check_condition(what: &str, width: usize, height: usize, len: usize) -> Result<()> {
-    let sides = 1..=MAX_CONDITION_SIDE;
-    if !sides.contains(&width) || !sides.contains(&height) || width * height != len {
-        return Err(Error::Argument(format!(
-            "the {what} is {width} x {height} with {len} pixels; sides from 1 to {MAX_CONDITION_SIDE} are possible"
-        )));
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -221,7 +215,7 @@ mod tests {
             })
         };
         assert!(wrong(&|job| job.condition = label(vec![0, 19])).contains("class 19"));
-        assert!(wrong(&|job| job.condition = label(vec![0])).contains("2 x 1 with 1 pixels"));
+        assert!(wrong(&|job| job.condition = label(vec![0])).contains("2 x 1"));
     }
 
     #[test]
