@@ -1,1 +1,14 @@
 //! Tensors by name: safetensors, GGUF, the authors' layout, model packages, load reports.
+
+pub mod atomic;
+pub mod convert;
+pub mod file;
+pub mod finite;
+pub mod gguf;
+pub mod layout;
+pub mod report;
+pub mod safetensors;
+
+pub use file::TensorFile;
+pub use report::LoadReport;
+pub use safetensors::write_safetensors;
