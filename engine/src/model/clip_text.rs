@@ -151,7 +151,7 @@ impl ClipTextConfig {
                 ));
             }
         }
-        if self.width % self.heads != 0 {
+        if !self.width.is_multiple_of(self.heads) {
             return Err(format!(
                 "text tower: width {} is not a multiple of its {} heads",
                 self.width, self.heads

@@ -54,7 +54,7 @@ pub fn from_f32(element: ElementType, values: &[f32]) -> Option<Vec<u8>> {
             .iter()
             .flat_map(|&value| f16::from_f32(value).to_le_bytes())
             .collect(),
-        ElementType::Q8_0 if values.len() % Q8_0_BLOCK == 0 => f32_to_q8_0(values),
+        ElementType::Q8_0 if values.len().is_multiple_of(Q8_0_BLOCK) => f32_to_q8_0(values),
         ElementType::Q8_0 | ElementType::Other(_) => return None,
     })
 }

@@ -36,7 +36,9 @@ impl ElementType {
             Self::F64 => count.checked_mul(8),
             Self::F32 => count.checked_mul(4),
             Self::F16 | Self::Bf16 => count.checked_mul(2),
-            Self::Q8_0 if count % Q8_0_BLOCK == 0 => (count / Q8_0_BLOCK).checked_mul(Q8_0_BYTES),
+            Self::Q8_0 if count.is_multiple_of(Q8_0_BLOCK) => {
+                (count / Q8_0_BLOCK).checked_mul(Q8_0_BYTES)
+            }
             Self::Q8_0 | Self::Other(_) => None,
         }
     }
