@@ -5,7 +5,10 @@
 //! function runs our own kernels ([`cpu`]), picked at run time by the processor's features.
 //! Results do not depend on the number of threads or on the batch.
 
+pub mod conv;
 pub mod cpu;
+pub mod group_norm;
+pub mod pixel_attention;
 pub mod plain;
 
 use candle_core::{Result, Tensor};

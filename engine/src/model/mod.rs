@@ -1,6 +1,10 @@
 //! The networks: each file one, with tensor names equal to the released checkpoints.
 
+pub mod autoencoder_kl;
+pub mod autoencoder_tiny;
 pub mod clip_text;
+pub mod face_parser;
+pub mod residual;
 
 use crate::kernels::{Precision, Storage};
 

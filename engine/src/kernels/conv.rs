@@ -1,0 +1,257 @@
+//! Convolutions of the frozen networks (autoencoders, face parser), with what stands around them
+//! fused in: normalisation before, residual and activation after, nearest upsampling on the way in.
+//!
+//! These networks are never trained here, so the CPU form keeps only packed weights and tracks no
+//! gradient.
+
+use candle_core::{Result, Tensor};
+use candle_nn::VarBuilder;
+
+use super::group_norm::{GroupNorm, plain_group_norm};
+
+/// Zeros around the picture, in pixels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Padding {
+    /// Above and to the left.
+    pub before: usize,
+    /// Below and to the right.
+    pub after: usize,
+}
+
+impl Padding {
+    /// The same number of pixels on all sides.
+    pub const fn all(pixels: usize) -> Self {
+        Self {
+            before: pixels,
+            after: pixels,
+        }
+    }
+
+    /// Below and to the right only, as diffusers pads before a strided convolution.
+    pub const fn after(pixels: usize) -> Self {
+        Self {
+            before: 0,
+            after: pixels,
+        }
+    }
+}
+
+/// What kind of convolution a layer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConvShape {
+    /// Channels in.
+    pub inputs: usize,
+    /// Channels out.
+    pub outputs: usize,
+    /// Side of the square window.
+    pub kernel: usize,
+    /// Step of the window.
+    pub stride: usize,
+    /// Zeros around the picture.
+    pub padding: Padding,
+}
+
+impl ConvShape {
+    /// 3×3, stride 1, the picture keeps its size.
+    pub const fn same3(inputs: usize, outputs: usize) -> Self {
+        Self {
+            inputs,
+            outputs,
+            kernel: 3,
+            stride: 1,
+            padding: Padding::all(1),
+        }
+    }
+
+    /// 1×1: a linear layer over the channels of each pixel.
+    pub const fn pointwise(inputs: usize, outputs: usize) -> Self {
+        Self {
+            inputs,
+            outputs,
+            kernel: 1,
+            stride: 1,
+            padding: Padding::all(0),
+        }
+    }
+
+    /// 3×3, stride 2: halves the picture.
+    pub const fn halving(inputs: usize, outputs: usize, padding: Padding) -> Self {
+        Self {
+            inputs,
+            outputs,
+            kernel: 3,
+            stride: 2,
+            padding,
+        }
+    }
+
+    /// Side of the result for a side of the input, or `None` when the window does not fit.
+    pub fn output_side(&self, side: usize) -> Option<usize> {
+        let padded = side + self.padding.before + self.padding.after;
+        Some(padded.checked_sub(self.kernel)? / self.stride + 1)
+    }
+}
+
+/// A frozen convolution.
+#[derive(Clone, Debug)]
+pub struct Conv {
+    shape: ConvShape,
+    /// `[outputs, inputs, kernel, kernel]`
+    weight: Tensor,
+    /// `[outputs]`
+    bias: Option<Tensor>,
+}
+
+impl Conv {
+    /// Reads `weight` and, when asked, `bias`.
+    pub fn load(vb: VarBuilder, shape: ConvShape, bias: bool) -> Result<Self> {
+        let ConvShape {
+            inputs,
+            outputs,
+            kernel,
+            ..
+        } = shape;
+        let weight = vb.get((outputs, inputs, kernel, kernel), "weight")?;
+        let bias = if bias {
+            Some(vb.get(outputs, "bias")?)
+        } else {
+            None
+        };
+        Self::new(weight, bias, shape)
+    }
+
+    /// Reads a linear layer `[outputs, inputs]` with bias as a 1×1 convolution.
+    pub fn load_linear(vb: VarBuilder, inputs: usize, outputs: usize) -> Result<Self> {
+        let weight = vb
+            .get((outputs, inputs), "weight")?
+            .reshape((outputs, inputs, 1, 1))?;
+        Self::new(
+            weight,
+            Some(vb.get(outputs, "bias")?),
+            ConvShape::pointwise(inputs, outputs),
+        )
+    }
+
+    /// A convolution from its tensors.
+    ///
+    /// # Shapes
+    /// - weight: `[outputs, inputs, kernel, kernel]`, bias: `[outputs]`
+    pub fn new(weight: Tensor, bias: Option<Tensor>, shape: ConvShape) -> Result<Self> {
+        let expected = [shape.outputs, shape.inputs, shape.kernel, shape.kernel];
+        if weight.dims() != expected {
+            candle_core::bail!(
+                "convolution weight is {:?}, expected {expected:?}",
+                weight.dims()
+            );
+        }
+        Ok(Self {
+            shape,
+            weight,
+            bias,
+        })
+    }
+
+    /// Channels, window, stride and padding.
+    pub fn shape(&self) -> ConvShape {
+        self.shape
+    }
+}
+
+/// What is computed together with a convolution, so that no intermediate picture is written.
+/// The order is: normalise and SiLU, upsample, convolve, add the residual, ReLU.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Fused<'a> {
+    /// GroupNorm and SiLU of the input.
+    pub norm_silu: Option<&'a GroupNorm>,
+    /// Nearest upsampling of the input by two.
+    pub upsample: bool,
+    /// Added to the result; has its shape.
+    pub residual: Option<&'a Tensor>,
+    /// ReLU of the result.
+    pub relu: bool,
+}
+
+/// Convolution with what [`Fused`] puts around it.
+///
+/// # Shapes
+/// - x: `[batch, inputs, height, width]`
+/// - result and residual: `[batch, outputs, height', width']` by [`ConvShape::output_side`]
+pub fn conv2d(x: &Tensor, conv: &Conv, fused: Fused) -> Result<Tensor> {
+    plain_conv2d(x, conv, fused)
+}
+
+/// The same as a composition of candle operations; see [`conv2d`].
+pub fn plain_conv2d(x: &Tensor, conv: &Conv, fused: Fused) -> Result<Tensor> {
+    let mut h = match fused.norm_silu {
+        Some(norm) => plain_group_norm(x, norm, true)?,
+        None => x.clone(),
+    };
+    if fused.upsample {
+        let (_, _, height, width) = h.dims4()?;
+        h = h.upsample_nearest2d(2 * height, 2 * width)?;
+    }
+    let Padding { before, after } = conv.shape.padding;
+    let symmetric = before.min(after);
+    if before != after {
+        h = h
+            .pad_with_zeros(2, before - symmetric, after - symmetric)?
+            .pad_with_zeros(3, before - symmetric, after - symmetric)?;
+    }
+    let mut y = h.conv2d(&conv.weight, symmetric, conv.shape.stride, 1, 1)?;
+    if let Some(bias) = &conv.bias {
+        y = y.broadcast_add(&bias.reshape((1, conv.shape.outputs, 1, 1))?)?;
+    }
+    if let Some(residual) = fused.residual {
+        y = (y + residual)?;
+    }
+    if fused.relu { y.relu() } else { Ok(y) }
+}
+
+/// Nearest upsampling of `x` by two, with the channels of `skip` behind its own.
+///
+/// # Shapes
+/// - x: `[batch, a, height, width]`, skip: `[batch, b, 2·height, 2·width]`
+/// - result: `[batch, a + b, 2·height, 2·width]`
+pub fn upsample_concat(x: &Tensor, skip: &Tensor) -> Result<Tensor> {
+    let (_, _, height, width) = x.dims4()?;
+    Tensor::cat(&[&x.upsample_nearest2d(2 * height, 2 * width)?, skip], 1)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use candle_core::{DType, Device};
+
+    use super::*;
+
+    #[test]
+    fn padding_after_looks_right_and_down() {
+        // One picture whose value is its column: with zeros after, the first window starts at column 0.
+        let x = Tensor::arange(0f32, 4., &Device::Cpu)
+            .unwrap()
+            .broadcast_as((1, 1, 4, 4))
+            .unwrap();
+        let mut window = vec![0f32; 9];
+        window[0] = 1.; // the window's top left corner
+        let weight = Tensor::from_vec(window, (1, 1, 3, 3), &Device::Cpu).unwrap();
+        let conv = Conv::new(weight, None, ConvShape::halving(1, 1, Padding::after(1))).unwrap();
+        let y = conv2d(&x.contiguous().unwrap(), &conv, Fused::default()).unwrap();
+        assert_eq!(y.dims(), [1, 1, 2, 2]);
+        assert_eq!(
+            y.flatten_all().unwrap().to_vec1::<f32>().unwrap(),
+            [0., 2., 0., 2.]
+        );
+    }
+
+    #[test]
+    fn the_wrong_shape_is_named() {
+        let weight = Tensor::zeros((2, 3, 3, 3), DType::F32, &Device::Cpu).unwrap();
+        let error = Conv::new(weight, None, ConvShape::same3(4, 2))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("[2, 3, 3, 3]") && error.contains("[2, 4, 3, 3]"),
+            "{error}"
+        );
+    }
+}

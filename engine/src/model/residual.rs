@@ -1,0 +1,122 @@
+//! The two blocks that the autoencoder and the face parser are made of.
+
+use candle_core::{Result, Tensor};
+use candle_nn::VarBuilder;
+
+use crate::kernels::conv::{Conv, ConvShape, Fused, conv2d};
+use crate::kernels::group_norm::{GroupNorm, group_norm};
+use crate::kernels::pixel_attention::pixel_attention;
+
+/// Epsilon of every GroupNorm here (reference.md section 3).
+pub const GROUP_NORM_EPS: f64 = 1e-6;
+
+/// `conv2(silu(norm2(conv1(silu(norm1 x))))) + shortcut(x)`, names as in diffusers' ResnetBlock2D.
+#[derive(Clone, Debug)]
+pub struct ResidualBlock {
+    norm1: GroupNorm,
+    conv1: Conv,
+    norm2: GroupNorm,
+    conv2: Conv,
+    shortcut: Option<Conv>,
+}
+
+impl ResidualBlock {
+    /// Reads the block; `conv_shortcut` exists where the widths differ.
+    pub fn load(vb: VarBuilder, inputs: usize, outputs: usize, groups: usize) -> Result<Self> {
+        let shortcut = if inputs == outputs {
+            None
+        } else {
+            Some(Conv::load(
+                vb.pp("conv_shortcut"),
+                ConvShape::pointwise(inputs, outputs),
+                true,
+            )?)
+        };
+        Ok(Self {
+            norm1: GroupNorm::load(vb.pp("norm1"), inputs, groups, GROUP_NORM_EPS)?,
+            conv1: Conv::load(vb.pp("conv1"), ConvShape::same3(inputs, outputs), true)?,
+            norm2: GroupNorm::load(vb.pp("norm2"), outputs, groups, GROUP_NORM_EPS)?,
+            conv2: Conv::load(vb.pp("conv2"), ConvShape::same3(outputs, outputs), true)?,
+            shortcut,
+        })
+    }
+
+    /// # Shapes
+    /// - x: `[batch, inputs, height, width]`, result: `[batch, outputs, height, width]`
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let h = conv2d(
+            x,
+            &self.conv1,
+            Fused {
+                norm_silu: Some(&self.norm1),
+                ..Fused::default()
+            },
+        )?;
+        let shortcut = match &self.shortcut {
+            Some(conv) => conv2d(x, conv, Fused::default())?,
+            None => x.clone(),
+        };
+        conv2d(
+            &h,
+            &self.conv2,
+            Fused {
+                norm_silu: Some(&self.norm2),
+                residual: Some(&shortcut),
+                ..Fused::default()
+            },
+        )
+    }
+}
+
+/// Attention of one head over all pixels, with GroupNorm before and the input added after.
+#[derive(Clone, Debug)]
+pub struct AttentionBlock {
+    norm: GroupNorm,
+    query: Conv,
+    key: Conv,
+    value: Conv,
+    out: Conv,
+}
+
+/// Names of an attention block's parts: norm, query, key, value, output projection.
+pub type AttentionNames = [&'static str; 5];
+
+impl AttentionBlock {
+    /// Reads the block under the given names.
+    pub fn load(
+        vb: VarBuilder,
+        channels: usize,
+        groups: usize,
+        names: AttentionNames,
+    ) -> Result<Self> {
+        let [norm, query, key, value, out] = names;
+        let linear = |name| Conv::load_linear(vb.pp(name), channels, channels);
+        Ok(Self {
+            norm: GroupNorm::load(vb.pp(norm), channels, groups, GROUP_NORM_EPS)?,
+            query: linear(query)?,
+            key: linear(key)?,
+            value: linear(value)?,
+            out: linear(out)?,
+        })
+    }
+
+    /// # Shapes
+    /// - x and result: `[batch, channels, height, width]`
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let h = group_norm(x, &self.norm, false)?;
+        let project = |conv| conv2d(&h, conv, Fused::default());
+        let h = pixel_attention(
+            &project(&self.query)?,
+            &project(&self.key)?,
+            &project(&self.value)?,
+        )?;
+        conv2d(
+            &h,
+            &self.out,
+            Fused {
+                residual: Some(x),
+                ..Fused::default()
+            },
+        )
+    }
+}
