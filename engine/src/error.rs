@@ -68,11 +68,19 @@ impl Error {
     /// A file error with its path; use as `.map_err(Error::file("read the mask", path))`.
     pub fn file(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_path_buf();
-        move |source| Self::File { action, path, source }
+        move |source| Self::File {
+            action,
+            path,
+            source,
+        }
     }
 
     /// A content error with its path and advice.
     pub fn content(path: &Path, what: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self::Content { what: what.into(), path: path.to_path_buf(), hint: hint.into() }
+        Self::Content {
+            what: what.into(),
+            path: path.to_path_buf(),
+            hint: hint.into(),
+        }
     }
 }

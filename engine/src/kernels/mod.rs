@@ -54,7 +54,10 @@ impl Weight {
     /// # Shapes
     /// - weight: `[out, in]`
     pub fn dense(weight: Tensor, precision: Precision) -> Self {
-        Self { dense: weight, precision }
+        Self {
+            dense: weight,
+            precision,
+        }
     }
 
     /// Packs the matrix for the CPU kernels; on another device, or where the processor has no
@@ -63,7 +66,10 @@ impl Weight {
     /// # Shapes
     /// - weight: `[out, in]`
     pub fn packed(weight: Tensor, _storage: Storage, precision: Precision) -> Result<Self> {
-        Ok(Self { dense: weight, precision })
+        Ok(Self {
+            dense: weight,
+            precision,
+        })
     }
 
     /// Number of outputs.

@@ -13,7 +13,11 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tens
     let mut dims = x.dims().to_vec();
     let inputs = dims.pop().unwrap_or(1);
     dims.push(weight.dim(0)?);
-    let y = x.contiguous()?.reshape(((), inputs))?.matmul(&weight.t()?)?.reshape(dims)?;
+    let y = x
+        .contiguous()?
+        .reshape(((), inputs))?
+        .matmul(&weight.t()?)?
+        .reshape(dims)?;
     match bias {
         Some(bias) => y.broadcast_add(bias),
         None => Ok(y),
@@ -34,7 +38,12 @@ pub fn modulation_chunk(modulation: &Tensor, index: usize, width: usize) -> Resu
 }
 
 /// `LN(x) · (1 + scale) + shift`; see [`super::layer_norm_modulate`].
-pub fn layer_norm_modulate(x: &Tensor, modulation: &Tensor, shift_chunk: usize, scale_chunk: usize) -> Result<Tensor> {
+pub fn layer_norm_modulate(
+    x: &Tensor,
+    modulation: &Tensor,
+    shift_chunk: usize,
+    scale_chunk: usize,
+) -> Result<Tensor> {
     let width = x.dim(D::Minus1)?;
     let mean = x.mean_keepdim(D::Minus1)?;
     let centred = x.broadcast_sub(&mean)?;
@@ -42,11 +51,18 @@ pub fn layer_norm_modulate(x: &Tensor, modulation: &Tensor, shift_chunk: usize, 
     let normalised = centred.broadcast_div(&(variance + LAYER_NORM_EPS)?.sqrt()?)?;
     let shift = modulation_chunk(modulation, shift_chunk, width)?;
     let scale = modulation_chunk(modulation, scale_chunk, width)?;
-    normalised.broadcast_mul(&(scale + 1.0)?)?.broadcast_add(&shift)
+    normalised
+        .broadcast_mul(&(scale + 1.0)?)?
+        .broadcast_add(&shift)
 }
 
 /// `residual + gate · branch`; see [`super::linear_gated`].
-pub fn gate_residual(residual: &Tensor, branch: &Tensor, modulation: &Tensor, gate_chunk: usize) -> Result<Tensor> {
+pub fn gate_residual(
+    residual: &Tensor,
+    branch: &Tensor,
+    modulation: &Tensor,
+    gate_chunk: usize,
+) -> Result<Tensor> {
     let gate = modulation_chunk(modulation, gate_chunk, branch.dim(D::Minus1)?)?;
     residual + branch.broadcast_mul(&gate)?
 }
@@ -91,7 +107,12 @@ pub fn joint_attention(
         key = rotate(&key, rope)?;
     }
     let scores = (query.matmul(&key.t()?)? * (1.0 / (head_dim as f64).sqrt()))?;
-    let scores = scores.broadcast_sub(&scores.max_keepdim(D::Minus1)?.detach())?.exp()?;
+    let scores = scores
+        .broadcast_sub(&scores.max_keepdim(D::Minus1)?.detach())?
+        .exp()?;
     let weights = scores.broadcast_div(&scores.sum_keepdim(D::Minus1)?)?;
-    weights.matmul(&value)?.transpose(1, 2)?.reshape((batch, tokens, width))
+    weights
+        .matmul(&value)?
+        .transpose(1, 2)?
+        .reshape((batch, tokens, width))
 }

@@ -1,0 +1,294 @@
+//! MMFace-DiT: the dual-stream diffusion transformer (paper section 3, reference.md section 1;
+//! layout of Bharath-K3/MMFace-DiT at 8ee3046).
+
+mod block;
+mod config;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use candle_core::{DType, Device, Result, Tensor};
+use candle_nn::VarBuilder;
+
+pub use block::{Attention, Block};
+pub use config::{DitConfig, Objective, TIME_FEATURES};
+
+use super::{LoadOptions, linear::Linear, rope};
+use crate::kernels::{self, Precision, RopeTable, Storage};
+
+/// Time of the flow objective is stretched to the range of diffusion steps.
+const FLOW_TIME_SCALE: f64 = 999.0;
+
+/// Everything that one evaluation needs.
+#[derive(Clone, Copy, Debug)]
+pub struct DitInput<'a> {
+    /// Noisy latent and condition latent, `[batch, channels, side, side]`.
+    pub latent: &'a Tensor,
+    /// Flow: 0 (noise) ..= 1 (data); diffusion: 0..=999. f32 `[batch]`.
+    pub time: &'a Tensor,
+    /// Pooled text features, `[batch, text_dim]`.
+    pub pooled: &'a Tensor,
+    /// Text features of each token, `[batch, text tokens, text_dim]`.
+    pub sequence: &'a Tensor,
+    /// 0 = mask, 1 = sketch; u32 `[batch]`.
+    pub modality: &'a Tensor,
+}
+
+/// The transformer.
+#[derive(Debug)]
+pub struct Dit {
+    config: DitConfig,
+    patch_embedding: Linear,
+    time_in: Linear,
+    time_out: Linear,
+    pooled_projection: Linear,
+    null_pooled: Tensor,
+    sequence_projection: Linear,
+    modality: Option<Tensor>,
+    blocks: Vec<Block>,
+    final_linear: Linear,
+    final_modulation: Linear,
+    device: Device,
+    rope_tables: Mutex<HashMap<(usize, usize), Arc<RopeTable>>>,
+}
+
+impl Dit {
+    /// Loads the transformer from tensors under their checkpoint names.
+    ///
+    /// # Errors
+    /// When the configuration is impossible, or a tensor is missing or has another shape.
+    pub fn load(vb: VarBuilder, config: DitConfig, options: LoadOptions) -> Result<Self> {
+        config.check().map_err(candle_core::Error::msg)?;
+        let (d, t, p) = (config.hidden, config.text_dim, config.patch);
+        // The embeddings are a small part of the arithmetic and all of the conditioning: keep them exact.
+        let exact = LoadOptions {
+            storage: Storage::F32,
+            precision: Precision::Exact,
+            ..options
+        };
+        let time = vb.pp("t_embedder.mlp");
+        let patch_inputs = config.channels * p * p;
+        let patch_weight = vb.get((d, config.channels, p, p), "x_embedder.proj.weight")?;
+        let patch_embedding = Linear::new(
+            patch_weight.reshape((d, patch_inputs))?,
+            Some(vb.get(d, "x_embedder.proj.bias")?),
+            exact,
+        )?;
+        let modality = match config.modality_embedder {
+            true => Some(vb.get((2, d), "modality_embedder.weight")?),
+            false => None,
+        };
+        let mut blocks = Vec::with_capacity(config.depth);
+        for i in 0..config.depth {
+            blocks.push(Block::load(&vb.pp("blocks").pp(i), &config, options)?);
+        }
+        let last = vb.pp("final_layer");
+        Ok(Self {
+            patch_embedding,
+            time_in: Linear::load(&time.pp("0"), TIME_FEATURES, d, true, exact)?,
+            time_out: Linear::load(&time.pp("2"), d, d, true, exact)?,
+            pooled_projection: Linear::load(&vb.pp("c_embedder.proj"), t, d, true, exact)?,
+            null_pooled: vb.get(t, "c_embedder.null_feature_pooled")?,
+            sequence_projection: Linear::load(&vb.pp("clip_seq_proj"), t, d, true, exact)?,
+            modality,
+            blocks,
+            final_linear: Linear::load(
+                &last.pp("linear"),
+                d,
+                p * p * config.out_channels(),
+                true,
+                exact,
+            )?,
+            final_modulation: Linear::load(&last.pp("adaLN_modulation.1"), d, 2 * d, true, exact)?,
+            device: vb.device().clone(),
+            rope_tables: Mutex::default(),
+            config,
+        })
+    }
+
+    /// Size and switches.
+    pub fn config(&self) -> &DitConfig {
+        &self.config
+    }
+
+    /// What replaces the pooled text of samples whose caption is dropped in training, `[text_dim]`.
+    pub fn null_pooled(&self) -> &Tensor {
+        &self.null_pooled
+    }
+
+    /// The blocks, for callers that run them one by one.
+    pub fn blocks(&self) -> &[Block] {
+        &self.blocks
+    }
+
+    /// One evaluation.
+    ///
+    /// # Shapes
+    /// - result: `[batch, out_channels, side, side]`
+    ///
+    /// # Errors
+    /// When shapes do not fit, or the latent is not a square of whole patches.
+    pub fn forward(&self, input: &DitInput) -> Result<Tensor> {
+        let condition = self.condition(input.time, input.pooled, input.modality)?;
+        let mut image = self.embed_latent(input.latent)?;
+        let mut text = self.embed_text(input.sequence)?;
+        let rope = self.rope(input.latent.dim(3)? / self.config.patch, text.dim(1)?)?;
+        for block in &self.blocks {
+            (image, text) = block.forward(
+                &image,
+                &text,
+                &block.modulation(&condition)?,
+                rope.as_deref(),
+            )?;
+        }
+        self.head(&image, &self.final_modulation(&condition)?)
+    }
+
+    /// Image tokens of a latent, row by row.
+    ///
+    /// # Shapes
+    /// - latent: `[batch, channels, side, side]`, result: `[batch, (side / patch)², hidden]`
+    ///
+    /// # Errors
+    /// When the latent is not a square of whole patches with the right channels.
+    pub fn embed_latent(&self, latent: &Tensor) -> Result<Tensor> {
+        let (batch, channels, height, width) = latent.dims4()?;
+        let p = self.config.patch;
+        if height != width || !height.is_multiple_of(p) || channels != self.config.channels {
+            candle_core::bail!(
+                "latent {:?} does not fit: a square of whole patches of {p} with {} channels is needed",
+                latent.dims(),
+                self.config.channels
+            );
+        }
+        let grid = height / p;
+        let patches = latent
+            .reshape(&[batch, channels, grid, p, grid, p][..])?
+            .permute([0, 2, 4, 1, 3, 5])?
+            .contiguous()?
+            .reshape((batch, grid * grid, channels * p * p))?;
+        let tokens = self.patch_embedding.forward(&patches)?;
+        if self.config.rope {
+            return Ok(tokens);
+        }
+        tokens.broadcast_add(
+            &rope::sincos_2d(grid, self.config.hidden, &self.device)?.to_dtype(tokens.dtype())?,
+        )
+    }
+
+    /// Text tokens.
+    ///
+    /// # Shapes
+    /// - sequence: `[batch, text tokens, text_dim]`, result: `[batch, text tokens, hidden]`
+    ///
+    /// # Errors
+    /// When the width does not fit.
+    pub fn embed_text(&self, sequence: &Tensor) -> Result<Tensor> {
+        self.sequence_projection.forward(sequence)
+    }
+
+    /// The vector that steers all blocks, from time, pooled text and modality. Rows are
+    /// independent: all steps of a job can be computed at once.
+    ///
+    /// # Shapes
+    /// - time: `[rows]`, pooled: `[rows, text_dim]`, modality: u32 `[rows]`, result: `[rows, hidden]`
+    ///
+    /// # Errors
+    /// When shapes do not fit.
+    pub fn condition(&self, time: &Tensor, pooled: &Tensor, modality: &Tensor) -> Result<Tensor> {
+        let time = time.to_dtype(DType::F32)?;
+        let time = match self.config.objective {
+            Objective::Flow => (time * FLOW_TIME_SCALE)?,
+            Objective::Diffusion => time,
+        };
+        let features = time_features(&time)?.to_dtype(pooled.dtype())?;
+        let time = self
+            .time_out
+            .forward(&self.time_in.forward(&features)?.silu()?)?;
+        let condition = (self.pooled_projection.forward(pooled)? + time)?;
+        match &self.modality {
+            Some(embedding) => condition + embedding.index_select(modality, 0)?,
+            None => Ok(condition),
+        }
+    }
+
+    /// Modulation of the last layer.
+    ///
+    /// # Shapes
+    /// - condition: `[rows, hidden]`, result: `[rows, 2 · hidden]`
+    ///
+    /// # Errors
+    /// When the width does not fit.
+    pub fn final_modulation(&self, condition: &Tensor) -> Result<Tensor> {
+        self.final_modulation.forward(&condition.silu()?)
+    }
+
+    /// The predicted latent from the image tokens.
+    ///
+    /// # Shapes
+    /// - image: `[batch, grid², hidden]`, modulation: `[batch, 2 · hidden]`
+    /// - result: `[batch, out_channels, grid · patch, grid · patch]`
+    ///
+    /// # Errors
+    /// When shapes do not fit.
+    pub fn head(&self, image: &Tensor, modulation: &Tensor) -> Result<Tensor> {
+        let (batch, tokens, _) = image.dims3()?;
+        let (p, channels, grid) = (
+            self.config.patch,
+            self.config.out_channels(),
+            tokens.isqrt(),
+        );
+        let normalised = kernels::layer_norm_modulate(image, modulation, 0, 1, Precision::Exact)?;
+        // The linear's outputs are ordered (patch row, patch column, channel), channel fastest.
+        self.final_linear
+            .forward(&normalised)?
+            .reshape(&[batch, grid, grid, p, p, channels][..])?
+            .permute([0, 5, 1, 3, 2, 4])?
+            .contiguous()?
+            .reshape((batch, channels, grid * p, grid * p))
+    }
+
+    /// Angles of `grid²` image tokens followed by `text_tokens`, made once per size; `None` in the
+    /// ablation without RoPE.
+    ///
+    /// # Errors
+    /// When the device cannot hold them.
+    pub fn rope(&self, grid: usize, text_tokens: usize) -> Result<Option<Arc<RopeTable>>> {
+        if !self.config.rope {
+            return Ok(None);
+        }
+        // The map is whole after every statement, so a panic elsewhere does not spoil it.
+        let mut tables = self
+            .rope_tables
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(table) = tables.get(&(grid, text_tokens)) {
+            return Ok(Some(table.clone()));
+        }
+        let positions = rope::positions(grid, text_tokens, self.config.text_rope);
+        let table = Arc::new(rope::table(
+            &positions,
+            self.config.head_dim(),
+            &self.device,
+        )?);
+        tables.insert((grid, text_tokens), table.clone());
+        Ok(Some(table))
+    }
+}
+
+/// Sinusoidal features of time: cosines, then sines, in f32 (reference.md section 1).
+///
+/// # Shapes
+/// - time: f32 `[rows]`, already scaled; result: `[rows, 256]`
+///
+/// # Errors
+/// When the device fails.
+pub fn time_features(time: &Tensor) -> Result<Tensor> {
+    let half = TIME_FEATURES / 2;
+    let frequencies: Vec<f32> = (0..half)
+        .map(|k| (-(rope::THETA as f32).ln() * k as f32 / half as f32).exp())
+        .collect();
+    let frequencies = Tensor::from_vec(frequencies, (1, half), time.device())?;
+    let angles = time.reshape(((), 1))?.broadcast_mul(&frequencies)?;
+    Tensor::cat(&[angles.cos()?, angles.sin()?], 1)
+}

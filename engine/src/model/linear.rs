@@ -1,0 +1,73 @@
+//! A linear layer over the kernels, loaded by its checkpoint name.
+
+use candle_core::{Result, Tensor};
+use candle_nn::VarBuilder;
+
+use super::LoadOptions;
+use crate::kernels::{self, Weight};
+
+/// `x · weightᵀ + bias`.
+#[derive(Clone, Debug)]
+pub struct Linear {
+    weight: Weight,
+    bias: Option<Tensor>,
+}
+
+impl Linear {
+    /// Loads `weight` `[outputs, inputs]` and, when asked for, `bias` `[outputs]`.
+    ///
+    /// # Errors
+    /// When a tensor is missing or has another shape.
+    pub fn load(
+        vb: &VarBuilder,
+        inputs: usize,
+        outputs: usize,
+        bias: bool,
+        options: LoadOptions,
+    ) -> Result<Self> {
+        let weight = vb.get((outputs, inputs), "weight")?;
+        let bias = if bias {
+            Some(vb.get(outputs, "bias")?)
+        } else {
+            None
+        };
+        Self::new(weight, bias, options)
+    }
+
+    /// Makes the layer from tensors.
+    ///
+    /// # Shapes
+    /// - weight: `[outputs, inputs]`, bias: `[outputs]`
+    ///
+    /// # Errors
+    /// When the weight cannot be packed.
+    pub fn new(weight: Tensor, bias: Option<Tensor>, options: LoadOptions) -> Result<Self> {
+        let weight = if options.trainable {
+            Weight::dense(weight, options.precision)
+        } else {
+            Weight::packed(weight, options.storage, options.precision)?
+        };
+        Ok(Self { weight, bias })
+    }
+
+    /// Applies the layer.
+    ///
+    /// # Shapes
+    /// - x: `[.., inputs]`, result: `[.., outputs]`
+    ///
+    /// # Errors
+    /// When the width does not fit.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        kernels::linear(x, &self.weight, self.bias.as_ref())
+    }
+
+    /// The weight matrix, for fused kernels.
+    pub fn weight(&self) -> &Weight {
+        &self.weight
+    }
+
+    /// The bias, for fused kernels.
+    pub fn bias(&self) -> Option<&Tensor> {
+        self.bias.as_ref()
+    }
+}
