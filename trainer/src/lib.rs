@@ -1,1 +1,20 @@
-//! x
+//! Trains MMFace-DiT: data, objectives, optimizer, and an exactly resumable loop.
+//!
+//! The transformer itself is the engine's: what is trained here is what draws there.
+
+pub mod checkpoint;
+pub mod config;
+pub mod data;
+pub mod heldout;
+pub mod model;
+pub mod objective;
+pub mod optim;
+pub mod prepare;
+pub mod report;
+pub mod rng;
+pub mod run;
+pub mod signals;
+pub mod step;
+pub mod tensors;
+
+pub use mmface_engine::{Error, Result};

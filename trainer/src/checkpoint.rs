@@ -1,0 +1,352 @@
+//! Checkpoints that are either whole or not there.
+//!
+//! `OUT/checkpoint-N/` holds the averaged weights under the authors' name
+//! (`dit_model_weights_ema.safetensors`), the raw weights (`model.safetensors`), the optimizer, and
+//! `state.ron`. It is written as a hidden folder, flushed, given its marker `complete`, and renamed;
+//! `OUT/latest` names the newest one after that.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use candle_core::{DType, Device, Tensor, Var};
+use mmface_engine::picture::write::write_atomic;
+use mmface_engine::{Error, Result};
+use safetensors::Dtype;
+use serde::{Deserialize, Serialize};
+
+use crate::config::{Config, parse_ron};
+use crate::optim::adamw::{AdamW, Moment, Slot};
+use crate::optim::adamw8bit::Quantised;
+use crate::optim::{Ema, Parameters};
+use crate::step::Training;
+use crate::tensors::{self, Blob, Mapped, f32_values};
+
+/// Averaged weights; the authors' scripts load this name.
+pub const EMA_FILE: &str = "dit_model_weights_ema.safetensors";
+/// Weights being trained.
+pub const RAW_FILE: &str = "model.safetensors";
+const OPTIMIZER_FILE: &str = "optimizer.safetensors";
+const STATE_FILE: &str = "state.ron";
+const MARKER: &str = "complete";
+const LATEST: &str = "latest";
+
+/// What a checkpoint knows besides tensors.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct State {
+    /// Version of this layout.
+    pub format: u32,
+    /// Updates done.
+    pub step: u64,
+    /// Samples seen, which is also the position in the data.
+    pub samples: u64,
+    /// Calls of the average.
+    pub ema_calls: u64,
+    /// Updates that each tensor has had.
+    pub updates: BTreeMap<String, u64>,
+    /// Best held-out loss and its step.
+    pub best: Option<(f64, u64)>,
+    /// Latest held-out report.
+    pub heldout: Option<crate::report::HeldOutReport>,
+    /// Updates skipped because something was not finite.
+    pub skipped: u64,
+    /// Seconds of training so far.
+    pub seconds: f64,
+    /// Where the weights came from at step 0, for the card.
+    pub origin: String,
+    /// Updates and samples of the stages before this one.
+    pub earlier: (u64, u64),
+    /// Hash of the configuration.
+    pub config_hash: String,
+    /// The effective configuration.
+    pub config: Config,
+}
+
+/// Writes `OUT/checkpoint-N` and then points `latest` at it; returns its folder.
+pub fn save(out: &Path, training: &Training, state: &State) -> Result<PathBuf> {
+    fs::create_dir_all(out).map_err(Error::file("create the run folder", out))?;
+    let target = folder(out, state.step);
+    let part = out.join(format!(".checkpoint-{}.partial", state.step));
+    remove_folder(&part)?;
+    fs::create_dir(&part).map_err(Error::file("create the checkpoint", &part))?;
+
+    let metadata = [
+        ("format", "pt".to_string()),
+        ("step", state.step.to_string()),
+    ];
+    let ema = blobs(&training.ema.tensors())?;
+    tensors::write(&part.join(EMA_FILE), &ema, &metadata)?;
+    let raw = blobs(
+        &training
+            .parameters
+            .iter()
+            .map(|(name, var)| (name.clone(), var.as_detached_tensor()))
+            .collect(),
+    )?;
+    tensors::write(&part.join(RAW_FILE), &raw, &metadata)?;
+    write_optimizer(&part.join(OPTIMIZER_FILE), &training.optimizer)?;
+    let text = ron::ser::to_string_pretty(state, ron::ser::PrettyConfig::default())
+        .map_err(|error| Error::Argument(format!("cannot write the training state: {error}")))?;
+    write_atomic(&part.join(STATE_FILE), text.as_bytes())?;
+    write_atomic(&part.join(MARKER), b"")?;
+    flush_folder(&part)?;
+
+    remove_folder(&target)?;
+    fs::rename(&part, &target).map_err(Error::file("finish the checkpoint", &target))?;
+    flush_folder(out)?;
+    write_atomic(
+        &out.join(LATEST),
+        format!("checkpoint-{}\n", state.step).as_bytes(),
+    )?;
+    Ok(target)
+}
+
+/// Deletes all but the newest `keep` checkpoints and the best one.
+pub fn prune(out: &Path, keep: usize, best: Option<u64>) -> Result<()> {
+    let mut steps = complete(out)?;
+    let kept = steps.split_off(steps.len().saturating_sub(keep.max(1)));
+    for step in steps {
+        if Some(step) != best && !kept.contains(&step) {
+            remove_folder(&folder(out, step))?;
+        }
+    }
+    Ok(())
+}
+
+/// Folder of a checkpoint.
+pub fn folder(out: &Path, step: u64) -> PathBuf {
+    out.join(format!("checkpoint-{step}"))
+}
+
+/// Steps of the complete checkpoints, rising.
+pub fn complete(out: &Path) -> Result<Vec<u64>> {
+    let mut steps = Vec::new();
+    for entry in fs::read_dir(out).map_err(Error::file("list the run folder", out))? {
+        let entry = entry.map_err(Error::file("list the run folder", out))?;
+        let name = entry.file_name();
+        let step = name
+            .to_str()
+            .and_then(|name| name.strip_prefix("checkpoint-"))
+            .and_then(|step| step.parse().ok());
+        if let Some(step) = step
+            && entry.path().join(MARKER).exists()
+        {
+            steps.push(step);
+        }
+    }
+    steps.sort_unstable();
+    Ok(steps)
+}
+
+/// The checkpoint to go on from: `given` itself if it is one, else the newest complete one in it.
+pub fn find(given: &Path) -> Result<PathBuf> {
+    if given.join(STATE_FILE).exists() {
+        return Ok(given.to_path_buf());
+    }
+    match complete(given)?.last() {
+        Some(&step) => Ok(folder(given, step)),
+        None => Err(Error::content(
+            given,
+            "no complete checkpoint here",
+            "start with `mmface-trainer train`",
+        )),
+    }
+}
+
+/// Reads the state of a checkpoint.
+pub fn read_state(checkpoint: &Path) -> Result<State> {
+    let path = checkpoint.join(STATE_FILE);
+    let text = fs::read_to_string(&path).map_err(Error::file("read the training state", &path))?;
+    let state: State = parse_ron(&text).map_err(|what| {
+        Error::content(&path, what, "the checkpoint was written by another version")
+    })?;
+    state.config.check()?;
+    Ok(state)
+}
+
+/// Restores weights, average and optimizer.
+pub fn load(checkpoint: &Path, state: &State, device: &Device) -> Result<Training> {
+    let raw = read_weights(&checkpoint.join(RAW_FILE), &state.config, device)?;
+    let average = read_weights(&checkpoint.join(EMA_FILE), &state.config, device)?;
+    let mut training = Training::new((&state.config).into(), raw, device)?;
+    training.ema = Ema::restore(state.config.ema_decay, state.ema_calls, average);
+    read_optimizer(&checkpoint.join(OPTIMIZER_FILE), &mut training, state)?;
+    Ok(training)
+}
+
+/// Weights for a new run: the average of a checkpoint folder, else its raw weights, or a file.
+pub fn read_initial(from: &Path, config: &Config, device: &Device) -> Result<Parameters> {
+    let path = if from.is_dir() {
+        [EMA_FILE, RAW_FILE]
+            .map(|name| from.join(name))
+            .into_iter()
+            .find(|path| path.exists())
+    } else {
+        Some(from.to_path_buf())
+    };
+    match path {
+        Some(path) => read_weights(&path, config, device),
+        None => Err(Error::content(
+            from,
+            format!("neither {EMA_FILE} nor {RAW_FILE} here"),
+            "name a checkpoint folder or a safetensors file",
+        )),
+    }
+}
+
+/// Reads a weight file and compares names and shapes with the configuration.
+pub fn read_weights(path: &Path, config: &Config, device: &Device) -> Result<Parameters> {
+    let bytes = candle_core::safetensors::load(path, &Device::Cpu)
+        .map_err(|error| Error::content(path, error.to_string(), "name another checkpoint"))?;
+    let (mut parameters, mut wrong) = (Parameters::new(), Vec::new());
+    for (name, shape) in config.model.dit().tensors() {
+        match bytes.get(&name) {
+            None => wrong.push(format!("{name} is missing")),
+            Some(tensor) if tensor.dims() != shape => wrong.push(format!(
+                "{name} is {:?} instead of {shape:?}",
+                tensor.dims()
+            )),
+            Some(tensor) => {
+                let tensor = tensor.to_dtype(DType::F32)?.to_device(device)?;
+                parameters.insert(name, Var::from_tensor(&tensor)?);
+            }
+        }
+    }
+    if bytes.len() > parameters.len() + wrong.len() {
+        let extra: Vec<&String> = bytes
+            .keys()
+            .filter(|name| !parameters.contains_key(*name))
+            .collect();
+        wrong.push(format!("unknown {extra:?}"));
+    }
+    if wrong.is_empty() {
+        Ok(parameters)
+    } else {
+        Err(Error::Weights(format!(
+            "{}: {}",
+            path.display(),
+            wrong[..wrong.len().min(5)].join("; ")
+        )))
+    }
+}
+
+fn blobs(tensors: &BTreeMap<String, Tensor>) -> Result<BTreeMap<String, Blob<'static>>> {
+    tensors
+        .iter()
+        .map(|(name, tensor)| Ok((name.clone(), Blob::tensor(tensor, false)?)))
+        .collect()
+}
+
+fn write_optimizer(path: &Path, optimizer: &AdamW) -> Result<()> {
+    let mut blobs = BTreeMap::new();
+    for (name, slot) in &optimizer.slots {
+        let mut put = |part: &str, blob| blobs.insert(format!("{part}.{name}"), blob);
+        match &slot.moment {
+            Moment::Values { first, second } => {
+                put("first", Blob::f32(&[first.len()], first));
+                put("second", Blob::f32(&[second.len()], second));
+            }
+            Moment::Quantised(state) => {
+                put("first", Blob::u8(&[state.first.len()], &state.first));
+                put("second", Blob::u8(&[state.second.len()], &state.second));
+                put(
+                    "first_scale",
+                    Blob::f32(&[state.first_scale.len()], &state.first_scale),
+                );
+                put(
+                    "second_scale",
+                    Blob::f32(&[state.second_scale.len()], &state.second_scale),
+                );
+            }
+            Moment::Tensors { first, second } => {
+                put("first", Blob::tensor(&first.flatten_all()?, false)?);
+                put("second", Blob::tensor(&second.flatten_all()?, false)?);
+            }
+        }
+    }
+    tensors::write(path, &blobs, &[("format", "mmface-adamw-1".to_string())])
+}
+
+fn read_optimizer(path: &Path, training: &mut Training, state: &State) -> Result<()> {
+    let damaged = |name: &str| {
+        Error::content(
+            path,
+            format!("moments of {name} are missing or of another size"),
+            "resume from another checkpoint",
+        )
+    };
+    let file = Mapped::open(path)?;
+    for (name, &updates) in &state.updates {
+        let parameter = training.parameters.get(name).ok_or_else(|| damaged(name))?;
+        let count = parameter.elem_count();
+        let mut moment = Moment::zeros(parameter, state.config.optimizer.moments)?;
+        let floats = |part: &str, count: usize| -> Result<Vec<f32>> {
+            let (_, bytes) = file
+                .bytes(&format!("{part}.{name}"), Dtype::F32)
+                .ok_or_else(|| damaged(name))?;
+            if bytes.len() == 4 * count {
+                Ok(f32_values(bytes).collect())
+            } else {
+                Err(damaged(name))
+            }
+        };
+        let codes = |part: &str| -> Result<Vec<u8>> {
+            let (_, bytes) = file
+                .bytes(&format!("{part}.{name}"), Dtype::U8)
+                .ok_or_else(|| damaged(name))?;
+            if bytes.len() == count {
+                Ok(bytes.to_vec())
+            } else {
+                Err(damaged(name))
+            }
+        };
+        match &mut moment {
+            Moment::Values { first, second } => {
+                (*first, *second) = (floats("first", count)?, floats("second", count)?)
+            }
+            Moment::Quantised(old) => {
+                let blocks = old.first_scale.len();
+                *old = Quantised {
+                    first: codes("first")?,
+                    second: codes("second")?,
+                    first_scale: floats("first_scale", blocks)?,
+                    second_scale: floats("second_scale", blocks)?,
+                };
+            }
+            Moment::Tensors { first, second } => {
+                let restore = |part: &str| -> Result<Tensor> {
+                    Ok(Tensor::from_vec(
+                        floats(part, count)?,
+                        parameter.shape(),
+                        parameter.device(),
+                    )?)
+                };
+                (*first, *second) = (restore("first")?, restore("second")?);
+            }
+        }
+        training
+            .optimizer
+            .slots
+            .insert(name.clone(), Slot { updates, moment });
+    }
+    Ok(())
+}
+
+fn remove_folder(path: &Path) -> Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::file("delete", path)(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Waits until the folder's list of names is on the disk; where folders cannot be opened, the
+/// system does this by itself.
+fn flush_folder(path: &Path) -> Result<()> {
+    match File::open(path) {
+        Ok(folder) if cfg!(unix) => folder.sync_all().map_err(Error::file("flush", path)),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,282 @@
+//! Encoding every variant once: photos, masks and sketches become latents in sharded files.
+//!
+//! A shard's cache key covers its samples' bytes, the autoencoder, the size, the variants and the
+//! version of this code: what is unchanged is kept, everything else is made again. Files appear
+//! whole or not at all, so an interrupted preparation goes on where it stopped.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use candle_core::{Device, Tensor};
+use mmface_engine::condition::{mask_tensor, sketch_tensor};
+use mmface_engine::model::autoencoder_kl::AutoencoderKl;
+use mmface_engine::picture::convert;
+use mmface_engine::{Error, Result};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::PREPARATION_VERSION;
+use super::augment::{Views, variant, views};
+use super::webdataset::{Inventory, Pictures, Sample, for_each_sample, shards};
+use crate::config::hex;
+use crate::tensors::{self, Blob, Mapped};
+
+/// Samples in one latent file: also the most work that an interruption can lose.
+const SAMPLES_PER_FILE: usize = 20;
+/// Kinds of latents in a file.
+pub const KINDS: [&str; 3] = ["photo", "mask", "sketch"];
+
+/// What is prepared, and from what.
+#[derive(Clone, Debug)]
+pub struct Plan<'a> {
+    /// Folder of the tars.
+    pub data: &'a Path,
+    /// First part of the tars' names, `train-` or `heldout-`.
+    pub prefix: &'a str,
+    /// Folder of the latent files.
+    pub output: PathBuf,
+    /// Side in pixels.
+    pub resolution: usize,
+    /// Variants of each sample.
+    pub variants: usize,
+    /// Seed of the variants.
+    pub seed: u64,
+}
+
+/// What the latent file says about one sample.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The sample's key.
+    pub key: String,
+    /// Its captions.
+    pub captions: Vec<String>,
+}
+
+/// Folder of the latents of one size below the work folder.
+pub fn folder(work: &Path, resolution: usize, variants: usize) -> PathBuf {
+    work.join(format!("latents-{resolution}-{variants}"))
+}
+
+/// Brings the latent files of one split up to date. `progress` hears of samples done and in all.
+pub fn prepare(
+    plan: &Plan<'_>,
+    autoencoder: &AutoencoderKl,
+    autoencoder_hash: &str,
+    stop: &dyn Fn() -> bool,
+    progress: &mut dyn FnMut(usize, usize, f64),
+) -> Result<Inventory> {
+    std::fs::create_dir_all(&plan.output)
+        .map_err(Error::file("create the latent folder", &plan.output))?;
+    let mut inventory = Inventory::default();
+    let tars = shards(plan.data, plan.prefix)?;
+    let mut expected = Vec::new();
+    let (started, mut encoded) = (Instant::now(), 0usize);
+    for tar in &tars {
+        let mut samples = Vec::new();
+        for_each_sample(tar, |sample| {
+            samples.push(sample);
+            Ok(())
+        })?;
+        let stem = tar
+            .file_stem()
+            .and_then(|stem| stem.to_str())
+            .unwrap_or("shard")
+            .to_string();
+        for (part, chunk) in samples.chunks(SAMPLES_PER_FILE).enumerate() {
+            if stop() {
+                return Err(Error::Cancelled);
+            }
+            let path = plan.output.join(format!("{stem}-{part:04}.safetensors"));
+            let key = cache_key(plan, autoencoder_hash, chunk);
+            expected.push(path.clone());
+            let cached = Mapped::open(&path)
+                .ok()
+                .filter(|file| file.metadata("cache_key") == Some(&key));
+            let skipped = match cached {
+                Some(file) => serde_json::from_str(file.metadata("skipped").unwrap_or("[]"))
+                    .unwrap_or_default(),
+                None => {
+                    encoded += chunk.len();
+                    encode_file(plan, autoencoder, chunk, &key, &path)?
+                }
+            };
+            count(&mut inventory, chunk, skipped);
+            let rate = encoded as f64 / started.elapsed().as_secs_f64().max(1e-9);
+            progress(inventory.samples, samples.len() * tars.len(), rate);
+        }
+    }
+    remove_strangers(plan, &expected)?;
+    Ok(inventory)
+}
+
+fn count(inventory: &mut Inventory, samples: &[Sample], skipped: Vec<String>) {
+    inventory.samples += samples.len();
+    inventory.without_mask += samples
+        .iter()
+        .filter(|sample| sample.mask.is_none())
+        .count();
+    inventory.without_sketch += samples
+        .iter()
+        .filter(|sample| sample.sketch.is_none())
+        .count();
+    inventory.without_captions += samples
+        .iter()
+        .filter(|sample| sample.caption_lines().is_empty())
+        .count();
+    inventory.skipped.extend(skipped);
+}
+
+/// Latents of shards that are gone would still be trained on: they are deleted.
+fn remove_strangers(plan: &Plan<'_>, expected: &[PathBuf]) -> Result<()> {
+    let entries = std::fs::read_dir(&plan.output)
+        .map_err(Error::file("list the latent folder", &plan.output))?;
+    for path in entries.flatten().map(|entry| entry.path()) {
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default();
+        if name.starts_with(plan.prefix)
+            && name.ends_with(".safetensors")
+            && !expected.contains(&path)
+        {
+            std::fs::remove_file(&path)
+                .map_err(Error::file("delete the outdated latent file", &path))?;
+        }
+    }
+    Ok(())
+}
+
+fn cache_key(plan: &Plan<'_>, autoencoder_hash: &str, samples: &[Sample]) -> String {
+    let mut hash = Sha256::new();
+    hash.update(format!(
+        "{PREPARATION_VERSION} {autoencoder_hash} {} {} {}",
+        plan.resolution, plan.variants, plan.seed
+    ));
+    for sample in samples {
+        hash.update(sample.key.as_bytes());
+        for part in [
+            &sample.photo,
+            &sample.mask,
+            &sample.sketch,
+            &sample.captions,
+        ] {
+            let part = part.as_deref().unwrap_or_default();
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part);
+        }
+    }
+    hex(&hash.finalize())
+}
+
+/// Encodes some samples into one file; returns which were left out, and why.
+fn encode_file(
+    plan: &Plan<'_>,
+    autoencoder: &AutoencoderKl,
+    samples: &[Sample],
+    key: &str,
+    path: &Path,
+) -> Result<Vec<String>> {
+    let (mut entries, mut skipped) = (Vec::new(), Vec::new());
+    let mut latents: [Vec<f32>; 3] = Default::default();
+    let mut shape = Vec::new();
+    // One picture at a time on each core: its activations stay in the cache.
+    let encoded: Vec<_> = samples
+        .par_iter()
+        .map(|sample| {
+            sample
+                .pictures()
+                .map(|pictures| encode_sample(plan, autoencoder, &sample.key, &pictures))
+        })
+        .collect();
+    for (sample, encoded) in samples.iter().zip(encoded) {
+        let encoded = match encoded {
+            Ok(encoded) => encoded?,
+            Err(reason) => {
+                skipped.push(format!("{}: {reason}", sample.key));
+                continue;
+            }
+        };
+        for (all, tensor) in latents.iter_mut().zip(encoded) {
+            shape = tensor.dims().to_vec();
+            let values = tensor.flatten_all()?.to_vec1::<f32>()?;
+            if values.iter().any(|value| !value.is_finite()) {
+                return Err(Error::NotFinite(format!("a latent of {}", sample.key)));
+            }
+            all.extend(values);
+        }
+        entries.push(Entry {
+            key: sample.key.clone(),
+            captions: sample.caption_lines(),
+        });
+    }
+    let mut blobs = BTreeMap::new();
+    if !entries.is_empty() {
+        let shape: Vec<usize> = [entries.len()].into_iter().chain(shape).collect();
+        for (name, values) in KINDS.iter().zip(&latents) {
+            blobs.insert((*name).to_string(), Blob::f16(&shape, values));
+        }
+    }
+    tensors::write(
+        path,
+        &blobs,
+        &[
+            ("cache_key", key.to_string()),
+            ("samples", json(&entries)?),
+            ("skipped", json(&skipped)?),
+        ],
+    )?;
+    Ok(skipped)
+}
+
+fn json(value: &impl Serialize) -> Result<String> {
+    serde_json::to_string(value)
+        .map_err(|error| Error::Argument(format!("cannot describe the latents: {error}")))
+}
+
+/// Latents of all variants of one sample: photo, mask, sketch, each `[variants, channels, side, side]`.
+fn encode_sample(
+    plan: &Plan<'_>,
+    autoencoder: &AutoencoderKl,
+    key: &str,
+    pictures: &Pictures,
+) -> Result<Vec<Tensor>> {
+    let latents: Vec<[Tensor; 3]> = (0..plan.variants)
+        .into_par_iter()
+        .map(|index| {
+            let variant = variant(plan.seed, key, index, pictures.photo.width);
+            let [photo, mask, sketch] =
+                model_inputs(&views(pictures, &variant, plan.resolution), plan.resolution)?;
+            Ok([
+                encode(autoencoder, &photo)?,
+                encode(autoencoder, &mask)?,
+                encode(autoencoder, &sketch)?,
+            ])
+        })
+        .collect::<Result<_>>()?;
+    (0..KINDS.len())
+        .map(|kind| {
+            let variants: Vec<&Tensor> = latents.iter().map(|latents| &latents[kind]).collect();
+            Ok(Tensor::cat(&variants, 0)?)
+        })
+        .collect()
+}
+
+/// Photo, mask and sketch as the autoencoder and the pipeline see them, `[1, 3, side, side]` each.
+pub fn model_inputs(views: &Views, resolution: usize) -> Result<[Tensor; 3]> {
+    let device = Device::Cpu;
+    Ok([
+        convert::to_tensor(&views.photo, &device)?,
+        mask_tensor(&views.mask, resolution, &device)?,
+        sketch_tensor(&views.sketch, resolution, &device)?,
+    ])
+}
+
+/// The mode of the posterior in model space.
+///
+/// # Shapes
+/// - pictures: `[batch, 3, side, side]` in `[-1, 1]`, result: `[batch, channels, side / 8, side / 8]`
+pub fn encode(autoencoder: &AutoencoderKl, pictures: &Tensor) -> Result<Tensor> {
+    autoencoder.to_model_space(autoencoder.encode(pictures)?.mode())
+}

@@ -1,0 +1,250 @@
+//! The transformer as a set of trained tensors: initialisation, and gradients with or without
+//! keeping what each block needs.
+
+use std::collections::{BTreeMap, HashMap};
+
+use candle_core::backprop::GradStore;
+use candle_core::{DType, Device, Result, Tensor, Var, bail};
+use candle_nn::VarBuilder;
+use mmface_engine::kernels::{Precision, Storage};
+use mmface_engine::model::LoadOptions;
+use mmface_engine::model::dit::{Dit, DitConfig, DitInput};
+use rand_chacha::ChaCha8Rng;
+
+use crate::data::batches::Batch;
+use crate::objective::Target;
+use crate::optim::{Gradients, Parameters, take_gradients};
+use crate::rng::{Purpose, fill_normal, stream, uniform};
+
+/// Weights before the first update (reference.md section 1, Initialisation).
+pub fn initialise(config: &DitConfig, seed: u64, device: &Device) -> Result<Parameters> {
+    let shapes: HashMap<String, Vec<usize>> = config.tensors().into_iter().collect();
+    let mut names: Vec<&String> = shapes.keys().collect();
+    names.sort();
+    let mut parameters = Parameters::new();
+    for (index, name) in names.into_iter().enumerate() {
+        let mut rng = stream(seed, Purpose::Init, index as u64);
+        let values = initial_values(name, &shapes, &mut rng);
+        parameters.insert(
+            name.clone(),
+            Var::from_vec(values, shapes[name].as_slice(), device)?,
+        );
+    }
+    Ok(parameters)
+}
+
+fn initial_values(
+    name: &str,
+    shapes: &HashMap<String, Vec<usize>>,
+    rng: &mut ChaCha8Rng,
+) -> Vec<f32> {
+    let shape = &shapes[name];
+    let mut values = vec![0f32; shape.iter().product()];
+    let fan_in = |shape: &[usize]| shape[1..].iter().product::<usize>();
+    let mut spread = |bound: f64, values: &mut [f32]| {
+        for value in values {
+            *value = ((2.0 * f64::from(uniform(rng)) - 1.0) * bound) as f32;
+        }
+    };
+    if name.contains("adaLN_modulation")
+        || name.starts_with("final_layer.")
+        || name.ends_with("null_feature_pooled")
+    {
+        // Zero: the untrained model answers 0 everywhere.
+    } else if name == "x_embedder.proj.weight" {
+        let bound = (6.0 / (shape[0] + fan_in(shape)) as f64).sqrt();
+        spread(bound, &mut values);
+    } else if matches!(
+        name,
+        "x_embedder.proj.bias" | "c_embedder.proj.bias" | "clip_seq_proj.bias"
+    ) {
+        // Zero.
+    } else if matches!(
+        name,
+        "t_embedder.mlp.0.weight"
+            | "t_embedder.mlp.2.weight"
+            | "c_embedder.proj.weight"
+            | "clip_seq_proj.weight"
+            | "modality_embedder.weight"
+    ) {
+        fill_normal(rng, &mut values);
+        values.iter_mut().for_each(|value| *value *= 0.02);
+    } else {
+        // torch's linear layer: uniform within one over the root of the number of inputs, bias too.
+        let weight = name
+            .strip_suffix(".bias")
+            .map(|stem| format!("{stem}.weight"));
+        let inputs = fan_in(
+            weight
+                .as_ref()
+                .and_then(|weight| shapes.get(weight))
+                .unwrap_or(shape),
+        );
+        spread(1.0 / (inputs as f64).sqrt(), &mut values);
+    }
+    values
+}
+
+/// Builds the transformer on tensors by name. With `trainable`, gradients reach the variables whose
+/// tensors these are.
+pub fn load(
+    config: &DitConfig,
+    tensors: &BTreeMap<String, Tensor>,
+    precision: Precision,
+    trainable: bool,
+    device: &Device,
+) -> mmface_engine::Result<Dit> {
+    let map: HashMap<String, Tensor> = tensors
+        .iter()
+        .map(|(name, tensor)| (name.clone(), tensor.clone()))
+        .collect();
+    let vb = VarBuilder::from_tensors(map, DType::F32, device);
+    Ok(Dit::load(
+        vb,
+        config.clone(),
+        LoadOptions {
+            storage: Storage::F32,
+            precision,
+            trainable,
+        },
+    )?)
+}
+
+/// The parameters' tensors; clones keep their identity, so that gradients find them.
+pub fn tensors(parameters: &Parameters) -> BTreeMap<String, Tensor> {
+    parameters
+        .iter()
+        .map(|(name, parameter)| (name.clone(), parameter.as_tensor().clone()))
+        .collect()
+}
+
+/// Pooled text with the dropped rows replaced by the null feature, differentiably.
+fn pooled(dit: &Dit, batch: &Batch) -> Result<Tensor> {
+    let drop = batch.drop_pooled.unsqueeze(1)?;
+    let kept = batch.pooled.broadcast_mul(&(1.0 - &drop)?)?;
+    kept + drop.broadcast_mul(&dit.null_pooled().unsqueeze(0)?)?
+}
+
+/// The model's answer to a batch.
+///
+/// # Shapes
+/// - noisy: `[batch, channels, side, side]`, result: `[batch, out channels, side, side]`
+pub fn predict(dit: &Dit, batch: &Batch, noisy: &Tensor) -> Result<Tensor> {
+    let latent = Tensor::cat(&[noisy, &batch.condition], 1)?;
+    let pooled = pooled(dit, batch)?;
+    dit.forward(&DitInput {
+        latent: &latent,
+        time: &batch.time,
+        pooled: &pooled,
+        sequence: &batch.sequence,
+        modality: &batch.modality,
+    })
+}
+
+/// Loss of a batch; its gradients, times `scale`, are added to `gradients`.
+pub fn backward(
+    dit: &Dit,
+    parameters: &Parameters,
+    batch: &Batch,
+    target: &Target,
+    scale: f64,
+    checkpointing: bool,
+    gradients: &mut Gradients,
+) -> Result<f32> {
+    if checkpointing {
+        return backward_by_block(dit, parameters, batch, target, scale, gradients);
+    }
+    let loss = target.loss(&predict(dit, batch, &target.noisy)?)?;
+    let mut store = scaled(&loss, scale)?.backward()?;
+    take_gradients(parameters, &mut store, gradients)?;
+    loss.to_scalar()
+}
+
+fn scaled(loss: &Tensor, scale: f64) -> Result<Tensor> {
+    if scale == 1.0 {
+        Ok(loss.clone())
+    } else {
+        loss * scale
+    }
+}
+
+/// A tensor cut off its graph that still collects a gradient.
+fn leaf(tensor: &Tensor) -> Result<Var> {
+    Var::from_tensor(&tensor.detach())
+}
+
+fn remove(store: &mut GradStore, leaf: &Var) -> Result<Tensor> {
+    match store.remove(leaf) {
+        Some(gradient) => Ok(gradient.detach()),
+        None => bail!("a block input got no gradient"),
+    }
+}
+
+/// The same gradients with the memory of one block: the first pass keeps only the blocks' inputs,
+/// the second runs each block again and multiplies its outputs by their incoming gradients, whose
+/// sum's gradient is the vector-Jacobian product.
+fn backward_by_block(
+    dit: &Dit,
+    parameters: &Parameters,
+    batch: &Batch,
+    target: &Target,
+    scale: f64,
+    gradients: &mut Gradients,
+) -> Result<f32> {
+    let latent = Tensor::cat(&[&target.noisy, &batch.condition], 1)?;
+    let first_image = dit.embed_latent(&latent)?;
+    let first_text = dit.embed_text(&batch.sequence)?;
+    let condition = dit.condition(&batch.time, &pooled(dit, batch)?, &batch.modality)?;
+    let grid = (latent.dim(3)?) / dit.config().patch;
+    let rope = dit.rope(grid, first_text.dim(1)?)?;
+    let depth = dit.config().depth;
+    let fixed = condition.detach();
+    let mut inputs = vec![(first_image.detach(), first_text.detach())];
+    for index in 0..depth {
+        let (image, text) = &inputs[index];
+        let block = &dit.blocks()[index];
+        let (image, text) =
+            block.forward(image, text, &block.modulation(&fixed)?, rope.as_deref())?;
+        inputs.push((image.detach(), text.detach()));
+    }
+
+    let Some((last_image, _)) = inputs.pop() else {
+        bail!("a transformer without blocks")
+    };
+    let (image, block_condition) = (leaf(&last_image)?, leaf(&fixed)?);
+    let answer = dit.head(&image, &dit.final_modulation(&block_condition)?)?;
+    let loss = target.loss(&answer)?;
+    let mut store = scaled(&loss, scale)?.backward()?;
+    let mut image_gradient = remove(&mut store, &image)?;
+    let mut condition_gradient = remove(&mut store, &block_condition)?;
+    // The text stream ends before the head.
+    let mut text_gradient: Option<Tensor> = None;
+    take_gradients(parameters, &mut store, gradients)?;
+
+    for index in (0..depth).rev() {
+        let Some((image, text)) = inputs.pop() else {
+            bail!("a block without input")
+        };
+        let (image, text, block_condition) = (leaf(&image)?, leaf(&text)?, leaf(&fixed)?);
+        let block = &dit.blocks()[index];
+        let modulation = block.modulation(&block_condition)?;
+        let (image_out, text_out) = block.forward(&image, &text, &modulation, rope.as_deref())?;
+        let mut product = (&image_out * &image_gradient)?.sum_all()?;
+        if let Some(gradient) = &text_gradient {
+            product = (product + (&text_out * gradient)?.sum_all()?)?;
+        }
+        let mut store = product.backward()?;
+        image_gradient = remove(&mut store, &image)?;
+        text_gradient = Some(remove(&mut store, &text)?);
+        condition_gradient = (condition_gradient + remove(&mut store, &block_condition)?)?.detach();
+        take_gradients(parameters, &mut store, gradients)?;
+    }
+
+    let mut product = ((&first_image * &image_gradient)?.sum_all()?
+        + (&condition * &condition_gradient)?.sum_all()?)?;
+    if let Some(gradient) = &text_gradient {
+        product = (product + (&first_text * gradient)?.sum_all()?)?;
+    }
+    take_gradients(parameters, &mut product.backward()?, gradients)?;
+    loss.to_scalar()
+}

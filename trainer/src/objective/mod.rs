@@ -1,0 +1,67 @@
+//! What the transformer learns to predict: flow velocity, or noise of a diffusion process.
+
+pub mod ddpm;
+pub mod flow;
+
+use candle_core::{Result, Tensor};
+use mmface_engine::model::dit::Objective;
+
+/// Noisy latents, what to predict from them, and how much each sample counts.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Input latents, `[batch, channels, side, side]`.
+    pub noisy: Tensor,
+    /// What the model should answer, of the same shape.
+    pub target: Tensor,
+    /// Weight of each sample's mean squared error, `[batch]`; `None` weighs all alike.
+    pub weight: Option<Tensor>,
+}
+
+impl Target {
+    /// Mixes data and noise at the given times.
+    ///
+    /// # Shapes
+    /// - data, noise: `[batch, channels, side, side]`
+    /// - time: `[batch]`, flow time in `[0, 1)` or diffusion time in `0..1000`
+    pub fn new(
+        objective: Objective,
+        gamma: Option<f64>,
+        data: &Tensor,
+        noise: &Tensor,
+        time: &Tensor,
+    ) -> Result<Self> {
+        match objective {
+            Objective::Flow => flow::target(data, noise, time),
+            Objective::Diffusion => ddpm::target(data, noise, time, gamma),
+        }
+    }
+
+    /// The loss: mean squared error, per sample and then over the batch.
+    ///
+    /// # Shapes
+    /// - prediction: `[batch, channels or more, side, side]`; further channels (learned variance)
+    ///   are ignored
+    pub fn loss(&self, prediction: &Tensor) -> Result<Tensor> {
+        let errors = self.sample_errors(prediction)?;
+        match &self.weight {
+            Some(weight) => (errors * weight)?.mean_all(),
+            None => errors.mean_all(),
+        }
+    }
+
+    /// Unweighted mean squared error of each sample, `[batch]`.
+    pub fn sample_errors(&self, prediction: &Tensor) -> Result<Tensor> {
+        let channels = self.target.dim(1)?;
+        let prediction = if prediction.dim(1)? == channels {
+            prediction.clone()
+        } else {
+            prediction.narrow(1, 0, channels)?
+        };
+        (prediction - &self.target)?.sqr()?.flatten_from(1)?.mean(1)
+    }
+}
+
+/// `[batch]` as `[batch, 1, 1, 1]`.
+fn per_sample(values: &Tensor) -> Result<Tensor> {
+    values.reshape(((), 1, 1, 1))
+}

@@ -1,0 +1,24 @@
+//! SIGINT and SIGTERM ask a run to write a checkpoint and leave.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+static ASKED: AtomicBool = AtomicBool::new(false);
+
+extern "C" fn note(_signal: libc::c_int) {
+    ASKED.store(true, Ordering::Relaxed);
+}
+
+/// Starts listening.
+pub fn listen() {
+    let handler: extern "C" fn(libc::c_int) = note;
+    // SAFETY: the handler only stores to an atomic, which is allowed in a signal handler.
+    unsafe {
+        libc::signal(libc::SIGINT, handler as libc::sighandler_t);
+        libc::signal(libc::SIGTERM, handler as libc::sighandler_t);
+    }
+}
+
+/// Whether somebody asked to stop.
+pub fn asked_to_stop() -> bool {
+    ASKED.load(Ordering::Relaxed)
+}

@@ -1,0 +1,188 @@
+//! One update: gradients of a batch, clipping, AdamW, average.
+
+use candle_core::Device;
+use mmface_engine::kernels::Precision;
+use mmface_engine::model::dit::{Dit, DitConfig};
+use mmface_engine::{Error, Result};
+
+use crate::config::{Config, OptimizerConfig};
+use crate::data::batches::Batch;
+use crate::model;
+use crate::objective::Target;
+use crate::optim::clip::{clip_factor, global_norm};
+use crate::optim::{AdamW, Ema, Gradients, Parameters};
+
+/// What an update did.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Outcome {
+    /// Loss before the update.
+    pub loss: f32,
+    /// Global gradient norm before clipping.
+    pub grad_norm: f64,
+    /// False when loss or gradients were not finite and nothing was changed.
+    pub applied: bool,
+}
+
+/// Settings of an update that do not change over a run.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The transformer.
+    pub dit: DitConfig,
+    /// AdamW and clipping.
+    pub optimizer: OptimizerConfig,
+    /// Decay of the average.
+    pub ema_decay: f64,
+    /// Gamma of Min-SNR.
+    pub min_snr_gamma: Option<f64>,
+    /// Arithmetic of the products.
+    pub precision: Precision,
+    /// Computes blocks again in the backward pass.
+    pub block_checkpointing: bool,
+}
+
+impl From<&Config> for Settings {
+    fn from(config: &Config) -> Self {
+        Self {
+            dit: config.model.dit(),
+            optimizer: config.optimizer.clone(),
+            ema_decay: config.ema_decay,
+            min_snr_gamma: config.min_snr_gamma,
+            precision: config.precision,
+            block_checkpointing: config.block_checkpointing,
+        }
+    }
+}
+
+/// A model in training with all that belongs to its state.
+#[derive(Debug)]
+pub struct Training {
+    settings: Settings,
+    /// The trained tensors.
+    pub parameters: Parameters,
+    /// The transformer on these tensors.
+    pub dit: Dit,
+    /// Moments.
+    pub optimizer: AdamW,
+    /// Averaged tensors.
+    pub ema: Ema,
+    device: Device,
+}
+
+impl Training {
+    /// Starts training from these weights.
+    pub fn new(settings: Settings, parameters: Parameters, device: &Device) -> Result<Self> {
+        let dit = model::load(
+            &settings.dit,
+            &model::tensors(&parameters),
+            settings.precision,
+            true,
+            device,
+        )?;
+        let ema = Ema::new(settings.ema_decay, &parameters)?;
+        let optimizer = AdamW::new(settings.optimizer.clone());
+        Ok(Self {
+            settings,
+            parameters,
+            dit,
+            optimizer,
+            ema,
+            device: device.clone(),
+        })
+    }
+
+    /// Where the tensors are.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// The transformer on the averaged weights, for evaluation.
+    pub fn averaged(&self) -> Result<Dit> {
+        model::load(
+            &self.settings.dit,
+            &self.ema.tensors(),
+            self.settings.precision,
+            false,
+            &self.device,
+        )
+    }
+
+    /// Noisy latents and target of a batch under the run's objective.
+    pub fn target(&self, batch: &Batch) -> Result<Target> {
+        Ok(Target::new(
+            self.settings.dit.objective,
+            self.settings.min_snr_gamma,
+            &batch.data,
+            &batch.noise,
+            &batch.time,
+        )?)
+    }
+
+    /// Adds the gradients of a part of a batch, weighted by its share; returns the part's loss.
+    pub fn accumulate(&self, batch: &Batch, share: f64, gradients: &mut Gradients) -> Result<f32> {
+        let target = self.target(batch)?;
+        Ok(model::backward(
+            &self.dit,
+            &self.parameters,
+            batch,
+            &target,
+            share,
+            self.settings.block_checkpointing,
+            gradients,
+        )?)
+    }
+
+    /// Clips and applies the gradients. A loss or norm that is not finite changes nothing.
+    pub fn apply(&mut self, loss: f32, gradients: &Gradients, rate: f64) -> Result<Outcome> {
+        let grad_norm = global_norm(gradients)?;
+        if !loss.is_finite() || !grad_norm.is_finite() {
+            return Ok(Outcome {
+                loss,
+                grad_norm,
+                applied: false,
+            });
+        }
+        let factor = clip_factor(grad_norm, self.settings.optimizer.max_grad_norm);
+        self.optimizer
+            .update(&self.parameters, gradients, rate, factor)?;
+        self.ema.update(&self.parameters)?;
+        Ok(Outcome {
+            loss,
+            grad_norm,
+            applied: true,
+        })
+    }
+
+    /// One update from one batch.
+    pub fn update(&mut self, batch: &Batch, rate: f64) -> Result<Outcome> {
+        let mut gradients = Gradients::new();
+        let loss = self.accumulate(batch, 1.0, &mut gradients)?;
+        self.apply(loss, &gradients, rate)
+    }
+
+    /// Checks that every tensor that can learn gets a gradient: a silent operation without one
+    /// would leave weights untrained. Of the last block, the text half's end gets none
+    /// (reference.md section 1, Gradients).
+    pub fn probe(&self, batch: &Batch) -> Result<()> {
+        let mut gradients = Gradients::new();
+        self.accumulate(batch, 1.0, &mut gradients)?;
+        let last = format!("blocks.{}.", self.settings.dit.depth.saturating_sub(1));
+        let missing: Vec<&str> = self
+            .parameters
+            .keys()
+            .filter(|name| !gradients.contains_key(*name))
+            .filter(|name| {
+                let part = name.strip_prefix(&last).unwrap_or_default();
+                !(part.starts_with("attn.to_out_t") || part.starts_with("mlp_t."))
+            })
+            .map(String::as_str)
+            .collect();
+        if missing.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::Argument(format!(
+                "no gradient reaches {}: an operation without a backward pass",
+                missing.join(", ")
+            )))
+        }
+    }
+}
