@@ -11,11 +11,37 @@ pub mod group_norm;
 pub mod pixel_attention;
 pub mod plain;
 
-use candle_core::{Result, Tensor};
+pub use cpu::optim::{AdamWStep, adamw_update, ema_update, squared_norm};
+
+use candle_core::{DType, Result, Tensor};
+use cpu::train;
 use serde::{Deserialize, Serialize};
 
 /// Epsilon of the transformer's LayerNorm (reference.md section 1).
 pub const LAYER_NORM_EPS: f64 = 1e-6;
+
+/// Prepares the process for fast tensor work; the first line of every `main`, before any thread.
+///
+/// The tensor library allocates every result anew: without this, returning memory to the system
+/// and faulting it in again takes a quarter of the time. Its own thread pool spins, which is
+/// slower than one thread on a busy machine; our kernels use rayon instead.
+pub fn setup() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: both parameters exist in every glibc and take these values.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, 1 << 30);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, i32::MAX);
+    }
+    if std::env::var_os("CANDLE_NUM_THREADS").is_none() {
+        // SAFETY: no other thread runs yet, which the caller promises by calling this first.
+        unsafe { std::env::set_var("CANDLE_NUM_THREADS", "1") };
+    }
+}
+
+/// Whether our CPU kernels take these operands.
+fn ours(operands: &[&Tensor]) -> bool {
+    operands.iter().all(|operand| operand.device().is_cpu() && operand.dtype() == DType::F32)
+}
 
 /// Arithmetic of the products on the CPU; named in every recipe.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,6 +114,9 @@ impl Weight {
 /// # Shapes
 /// - x: `[.., in]`, bias: `[out]`, result: `[.., out]`
 pub fn linear(x: &Tensor, weight: &Weight, bias: Option<&Tensor>) -> Result<Tensor> {
+    if ours(&[x, &weight.dense]) {
+        return train::linear(x, &weight.dense, bias, weight.precision);
+    }
     plain::linear(x, &weight.dense, bias)
 }
 
@@ -96,7 +125,8 @@ pub fn linear(x: &Tensor, weight: &Weight, bias: Option<&Tensor>) -> Result<Tens
 /// # Shapes
 /// - x: `[.., in]`, bias: `[out]`, result: `[.., out]`
 pub fn linear_gelu(x: &Tensor, weight: &Weight, bias: &Tensor) -> Result<Tensor> {
-    plain::gelu(&linear(x, weight, Some(bias))?)
+    let hidden = linear(x, weight, Some(bias))?;
+    if ours(&[&hidden]) { train::gelu(&hidden) } else { plain::gelu(&hidden) }
 }
 
 /// `residual + gate · (x · weightᵀ + bias)` with the gate of each batch element at `gate_chunk`
@@ -113,7 +143,11 @@ pub fn linear_gated(
     modulation: &Tensor,
     gate_chunk: usize,
 ) -> Result<Tensor> {
-    plain::gate_residual(residual, &linear(x, weight, bias)?, modulation, gate_chunk)
+    let branch = linear(x, weight, bias)?;
+    if ours(&[residual, &branch, modulation]) {
+        return train::gate_residual(residual, &branch, modulation, gate_chunk);
+    }
+    plain::gate_residual(residual, &branch, modulation, gate_chunk)
 }
 
 /// `LN(x) · (1 + scale) + shift`, LayerNorm without parameters; shift and scale are chunks of
@@ -128,6 +162,9 @@ pub fn layer_norm_modulate(
     scale_chunk: usize,
     _precision: Precision,
 ) -> Result<Tensor> {
+    if ours(&[x, modulation]) {
+        return train::layer_norm_modulate(x, modulation, shift_chunk, scale_chunk);
+    }
     plain::layer_norm_modulate(x, modulation, shift_chunk, scale_chunk)
 }
 
@@ -152,7 +189,10 @@ pub fn joint_attention(
     text_qkv: Option<&Tensor>,
     heads: usize,
     rope: Option<&RopeTable>,
-    _precision: Precision,
+    precision: Precision,
 ) -> Result<Tensor> {
+    if ours(&[image_qkv, text_qkv.unwrap_or(image_qkv)]) {
+        return train::joint_attention(image_qkv, text_qkv, heads, rope, precision);
+    }
     plain::joint_attention(image_qkv, text_qkv, heads, rope)
 }

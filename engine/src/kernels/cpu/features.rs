@@ -1,0 +1,86 @@
+//! What the processor offers, asked once at run time.
+
+use std::sync::OnceLock;
+
+/// Instruction sets that a kernel of ours is written for, weakest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Isa {
+    /// Whatever the compiler's target guarantees.
+    Portable,
+    /// 256-bit vectors with fused multiply-add.
+    Avx2,
+    /// 512-bit vectors.
+    Avx512,
+    /// 512-bit vectors and products of bf16 pairs (`vdpbf16ps`).
+    Avx512Bf16,
+}
+
+/// The best instruction set of this processor. `MMFACE_ISA=portable|avx2|avx512` lowers it, to
+/// compare kernels or to rule one out.
+pub fn isa() -> Isa {
+    static ISA: OnceLock<Isa> = OnceLock::new();
+    *ISA.get_or_init(|| {
+        let found = detect();
+        let limit = match std::env::var("MMFACE_ISA").as_deref() {
+            Ok("portable") => Isa::Portable,
+            Ok("avx2") => Isa::Avx2,
+            Ok("avx512") => Isa::Avx512,
+            _ => Isa::Avx512Bf16,
+        };
+        found.min(limit)
+    })
+}
+
+#[cfg(target_arch = "x86_64")]
+fn detect() -> Isa {
+    let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+    let avx512 = is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("avx512vl")
+        && is_x86_feature_detected!("avx512dq");
+    match (avx2, avx512, is_x86_feature_detected!("avx512bf16")) {
+        (true, true, true) => Isa::Avx512Bf16,
+        (true, true, false) => Isa::Avx512,
+        (true, false, _) => Isa::Avx2,
+        _ => Isa::Portable,
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn detect() -> Isa {
+    Isa::Portable
+}
+
+/// Compiles one plain function three times, for AVX-512, AVX2 and the base target, and calls the
+/// best copy: the auto-vectoriser does the rest, no intrinsics needed.
+macro_rules! multiversion {
+    ($(#[$doc:meta])* $vis:vis fn $name:ident($($argument:ident: $kind:ty),* $(,)?) $body:block) => {
+        $(#[$doc])*
+        $vis fn $name($($argument: $kind),*) {
+            #[inline(always)]
+            fn body($($argument: $kind),*) $body
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+                fn avx512($($argument: $kind),*) {
+                    body($($argument),*)
+                }
+                #[target_feature(enable = "avx2,fma")]
+                fn avx2($($argument: $kind),*) {
+                    body($($argument),*)
+                }
+                let isa = $crate::kernels::cpu::features::isa();
+                if isa >= $crate::kernels::cpu::features::Isa::Avx512 {
+                    // SAFETY: the processor has these features.
+                    return unsafe { avx512($($argument),*) };
+                }
+                if isa >= $crate::kernels::cpu::features::Isa::Avx2 {
+                    // SAFETY: the processor has these features.
+                    return unsafe { avx2($($argument),*) };
+                }
+            }
+            body($($argument),*)
+        }
+    };
+}
+pub(crate) use multiversion;

@@ -1,0 +1,280 @@
+//! Operands of the matrix products, rearranged so that the inner loop reads them in order.
+//!
+//! A *group* is one word of four bytes along the summed dimension: one f32, or two bf16. The
+//! right operand becomes panels of [`PANEL`] columns, groups outermost; the left one becomes
+//! either padded rows of groups or tiles of [`TILE`] rows, whichever its strides make cheap.
+//! Everything missing (an odd last group, the last panel's rest) is zero.
+
+use super::buffer::Buffer;
+use super::features::multiversion;
+use super::simd::{bf16_bits, bf16_pair};
+
+/// Columns of one panel of the right operand: two 512-bit vectors.
+pub const PANEL: usize = 32;
+/// Rows of one tile of the left operand: with two vectors a row, 28 sums in 32 registers.
+pub const TILE: usize = 14;
+/// Words between two groups of a packed tile: one cache line.
+pub const TILE_STEP: usize = 16;
+
+/// What a word of a packed operand holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// One f32.
+    F32,
+    /// Two bf16, neighbours along the summed dimension.
+    Bf16,
+}
+
+impl Kind {
+    /// Groups along a summed dimension of `k`.
+    pub fn groups(self, k: usize) -> usize {
+        match self {
+            Self::F32 => k,
+            Self::Bf16 => k.div_ceil(2),
+        }
+    }
+}
+
+/// A matrix inside a slice; one of its strides is 1.
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    /// The elements.
+    pub data: &'a [f32],
+    /// Elements between two rows.
+    pub row: usize,
+    /// Elements between two columns.
+    pub column: usize,
+}
+
+impl<'a> View<'a> {
+    /// A row-major matrix.
+    pub fn rows(data: &'a [f32], stride: usize) -> Self {
+        Self {
+            data,
+            row: stride,
+            column: 1,
+        }
+    }
+
+    /// The same elements with rows and columns exchanged.
+    pub fn transposed(self) -> Self {
+        Self {
+            row: self.column,
+            column: self.row,
+            ..self
+        }
+    }
+}
+
+/// Where the groups of a packed left operand lie: element (row, group) of tile `t` is at
+/// `t·tile + row·row + group·step`.
+#[derive(Clone, Copy)]
+pub struct LeftLayout {
+    /// Words between two groups.
+    pub step: usize,
+    /// Words between two rows of a tile.
+    pub row: usize,
+    /// Words between two tiles.
+    pub tile: usize,
+}
+
+impl LeftLayout {
+    /// The layout for a view with `groups` groups. The extra line after each row keeps rows of a
+    /// power-of-two length from falling into the same cache set.
+    pub fn of(view: &View, groups: usize) -> Self {
+        if view.column == 1 {
+            let row = groups.next_multiple_of(16) + 16;
+            Self {
+                step: 1,
+                row,
+                tile: TILE * row,
+            }
+        } else {
+            Self {
+                step: TILE_STEP,
+                row: 1,
+                tile: groups * TILE_STEP,
+            }
+        }
+    }
+}
+
+/// Packs tile `tile` of the left operand `[m, k]` into `words`.
+pub fn left_tile(
+    kind: Kind,
+    view: &View,
+    m: usize,
+    k: usize,
+    tile: usize,
+    layout: &LeftLayout,
+    words: &mut [u32],
+) {
+    let first = tile * TILE;
+    let rows = TILE.min(m - first);
+    if view.column == 1 {
+        for r in 0..rows {
+            let source = &view.data[(first + r) * view.row..][..k];
+            let target = &mut words[r * layout.row..][..kind.groups(k)];
+            match kind {
+                Kind::F32 => target.copy_from_slice(bytemuck::cast_slice(source)),
+                Kind::Bf16 => pair_row(source, target),
+            }
+        }
+    } else {
+        let pairs = kind == Kind::Bf16;
+        across_16(
+            pairs,
+            &view.data[first..],
+            view.column,
+            TILE_STEP.min(m - first),
+            k,
+            words,
+        );
+    }
+}
+
+/// Packs panel `panel` of the right operand `[k, n]` into `words`.
+pub fn right_panel(kind: Kind, view: &View, k: usize, n: usize, panel: usize, words: &mut [u32]) {
+    let first = panel * PANEL;
+    let columns = PANEL.min(n - first);
+    let pairs = kind == Kind::Bf16;
+    if view.column == 1 {
+        across_32(pairs, &view.data[first..], view.row, columns, k, words);
+    } else {
+        along_32(
+            pairs,
+            &view.data[first * view.column..],
+            view.column,
+            columns,
+            k,
+            words,
+        );
+    }
+}
+
+/// Number of words of the right operand `[k, n]` when packed.
+pub fn right_words(kind: Kind, k: usize, n: usize) -> usize {
+    n.div_ceil(PANEL) * PANEL * kind.groups(k)
+}
+
+/// Packs the whole right operand.
+pub fn right(kind: Kind, view: &View, k: usize, n: usize, buffer: &mut Buffer) {
+    buffer.reserve(right_words(kind, k, n));
+    let panel_words = PANEL * kind.groups(k);
+    for (panel, words) in buffer
+        .words_mut()
+        .chunks_exact_mut(panel_words)
+        .take(n.div_ceil(PANEL))
+        .enumerate()
+    {
+        right_panel(kind, view, k, n, panel, words);
+    }
+}
+
+/// Packs the whole left operand.
+pub fn left(kind: Kind, view: &View, m: usize, k: usize, buffer: &mut Buffer) -> LeftLayout {
+    let layout = LeftLayout::of(view, kind.groups(k));
+    let tiles = m.div_ceil(TILE);
+    buffer.reserve(tiles * layout.tile);
+    for (tile, words) in buffer
+        .words_mut()
+        .chunks_exact_mut(layout.tile)
+        .take(tiles)
+        .enumerate()
+    {
+        left_tile(kind, view, m, k, tile, &layout, words);
+    }
+    layout
+}
+
+multiversion! {
+    /// Pairs neighbours of one row.
+    fn pair_row(source: &[f32], target: &mut [u32]) {
+        let (pairs, rest) = source.as_chunks::<2>();
+        for (word, pair) in target.iter_mut().zip(pairs) {
+            *word = bf16_pair(pair[0], pair[1]);
+        }
+        if let ([last], Some(word)) = (rest, target.last_mut()) {
+            *word = bf16_bits(*last);
+        }
+    }
+}
+
+multiversion! {
+    fn across_16(pairs: bool, data: &[f32], stride: usize, columns: usize, k: usize, words: &mut [u32]) {
+        across::<16>(pairs, data, stride, columns, k, words);
+    }
+}
+
+multiversion! {
+    fn across_32(pairs: bool, data: &[f32], stride: usize, columns: usize, k: usize, words: &mut [u32]) {
+        across::<32>(pairs, data, stride, columns, k, words);
+    }
+}
+
+/// The summed dimension runs across memory rows: group `q` of columns `0..columns` to
+/// `words[q·WIDTH ..]`.
+#[inline(always)]
+fn across<const WIDTH: usize>(
+    pairs: bool,
+    data: &[f32],
+    stride: usize,
+    columns: usize,
+    k: usize,
+    words: &mut [u32],
+) {
+    let (lines, _) = words.as_chunks_mut::<WIDTH>();
+    let row = |index: usize| -> [f32; WIDTH] {
+        let mut values = [0f32; WIDTH];
+        if index < k {
+            let source = &data[index * stride..];
+            match source.first_chunk::<WIDTH>() {
+                Some(whole) if columns == WIDTH => values = *whole,
+                _ => values[..columns].copy_from_slice(&source[..columns]),
+            }
+        }
+        values
+    };
+    if pairs {
+        for (q, line) in lines.iter_mut().take(k.div_ceil(2)).enumerate() {
+            let (first, second) = (row(2 * q), row(2 * q + 1));
+            for j in 0..WIDTH {
+                line[j] = bf16_pair(first[j], second[j]);
+            }
+        }
+    } else {
+        for (q, line) in lines.iter_mut().take(k).enumerate() {
+            *line = row(q).map(f32::to_bits);
+        }
+    }
+}
+
+multiversion! {
+    /// The summed dimension runs along memory rows: a transposition, in blocks of 16 groups so
+    /// that the lines being filled stay in the first cache.
+    fn along_32(pairs: bool, data: &[f32], stride: usize, columns: usize, k: usize, words: &mut [u32]) {
+        let (lines, _) = words.as_chunks_mut::<PANEL>();
+        let groups = if pairs { k.div_ceil(2) } else { k };
+        for (block, lines) in lines[..groups].chunks_mut(16).enumerate() {
+            for j in 0..columns {
+                let row = &data[j * stride..][..k];
+                if pairs {
+                    let row = &row[block * 32..];
+                    for (q, line) in lines.iter_mut().enumerate() {
+                        line[j] = match row.get(2 * q + 1) {
+                            Some(second) => bf16_pair(row[2 * q], *second),
+                            None => bf16_bits(row[2 * q]),
+                        };
+                    }
+                } else {
+                    for (line, value) in lines.iter_mut().zip(&row[block * 16..]) {
+                        line[j] = value.to_bits();
+                    }
+                }
+            }
+            for line in lines {
+                line[columns..].fill(0);
+            }
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! `residual + gate · branch`, the end of every branch of the transformer.
+
+use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
+use rayon::prelude::*;
+
+use super::super::buffer::written;
+use super::super::features::multiversion;
+use super::{chunk_range, floats, gradient, output, with_floats};
+use std::mem::MaybeUninit;
+
+/// `residual + gate · branch` with gradients; see [`crate::kernels::linear_gated`].
+///
+/// # Shapes
+/// - residual, branch, result: `[batch, tokens, width]`, modulation: `[batch, chunks · width]`
+pub fn gate_residual(
+    residual: &Tensor,
+    branch: &Tensor,
+    modulation: &Tensor,
+    gate_chunk: usize,
+) -> Result<Tensor> {
+    residual.contiguous()?.apply_op3(
+        &branch.contiguous()?,
+        &modulation.contiguous()?,
+        Gate { chunk: gate_chunk },
+    )
+}
+
+struct Gate {
+    chunk: usize,
+}
+
+impl CustomOp3 for Gate {
+    fn name(&self) -> &'static str {
+        "gate"
+    }
+
+    fn cpu_fwd(
+        &self,
+        residual: &CpuStorage,
+        lr: &Layout,
+        branch: &CpuStorage,
+        lb: &Layout,
+        modulation: &CpuStorage,
+        lm: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let (batch, tokens, width) = lr.shape().dims3()?;
+        let (rows, size) = lm.shape().dims2()?;
+        if lb.shape() != lr.shape() || rows != batch {
+            bail!(
+                "gate: residual {:?}, branch {:?}, modulation {:?}",
+                lr.dims(),
+                lb.dims(),
+                lm.dims()
+            );
+        }
+        let range = chunk_range(size, self.chunk, width)?;
+        let (residual, branch, modulation) = (
+            floats(residual, lr)?,
+            floats(branch, lb)?,
+            floats(modulation, lm)?,
+        );
+        // SAFETY: every row is written.
+        let y = unsafe {
+            written(residual.len(), |y| {
+                y.par_chunks_mut(width)
+                    .zip(residual.par_chunks(width).zip(branch.par_chunks(width)))
+                    .enumerate()
+                    .with_min_len(64)
+                    .for_each(|(row, (y, (residual, branch)))| {
+                        forward(
+                            residual,
+                            branch,
+                            &modulation[row / tokens * size..][range.clone()],
+                            y,
+                        );
+                    });
+            })
+        };
+        output(y, lr.shape().clone())
+    }
+
+    fn bwd(
+        &self,
+        residual: &Tensor,
+        branch: &Tensor,
+        modulation: &Tensor,
+        _y: &Tensor,
+        grad: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let (_, tokens, width) = branch.dims3()?;
+        let size = modulation.dim(1)?;
+        let range = chunk_range(size, self.chunk, width)?;
+        let (mut db, mut dm) = (
+            vec![0f32; branch.elem_count()],
+            vec![0f32; modulation.elem_count()],
+        );
+        with_floats(branch, |y| {
+            with_floats(modulation, |m| {
+                with_floats(grad, |g| {
+                    let item = tokens * width;
+                    db.par_chunks_mut(item)
+                        .zip(dm.par_chunks_mut(size))
+                        .zip(
+                            y.par_chunks(item)
+                                .zip(g.par_chunks(item))
+                                .zip(m.par_chunks(size)),
+                        )
+                        .for_each(|((db, dm), ((y, g), m))| {
+                            backward(y, g, &m[range.clone()], db, &mut dm[range.clone()]);
+                        });
+                    Ok(())
+                })
+            })
+        })?;
+        Ok((
+            residual.track_op().then(|| grad.clone()),
+            if branch.track_op() {
+                gradient(db, branch)?
+            } else {
+                None
+            },
+            if modulation.track_op() {
+                gradient(dm, modulation)?
+            } else {
+                None
+            },
+        ))
+    }
+}
+
+multiversion! {
+    fn forward(residual: &[f32], branch: &[f32], gate: &[f32], y: &mut [MaybeUninit<f32>]) {
+        for (((y, residual), branch), gate) in y.iter_mut().zip(residual).zip(branch).zip(gate) {
+            y.write(residual + gate * branch);
+        }
+    }
+}
+
+multiversion! {
+    /// All rows of one batch element: `db = g · gate`, `dgate = Σ g · branch`.
+    fn backward(branch: &[f32], grad: &[f32], gate: &[f32], db: &mut [f32], dgate: &mut [f32]) {
+        let width = gate.len();
+        let rows = branch.chunks_exact(width).zip(grad.chunks_exact(width)).zip(db.chunks_exact_mut(width));
+        for ((branch, grad), db) in rows {
+            for ((db, grad), gate) in db.iter_mut().zip(grad).zip(gate) {
+                *db = grad * gate;
+            }
+            for ((dgate, grad), branch) in dgate.iter_mut().zip(grad).zip(branch) {
+                *dgate += grad * branch;
+            }
+        }
+    }
+}

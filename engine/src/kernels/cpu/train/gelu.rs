@@ -1,0 +1,72 @@
+//! GELU in its tanh form, with a gradient that needs one exponential.
+
+use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
+use rayon::prelude::*;
+
+use super::super::buffer::written;
+use super::super::features::multiversion;
+use super::super::simd::{GELU_CUBIC, GELU_SLOPE, sigmoid};
+use super::{CHUNK, floats, gradient, output, with_floats};
+use std::mem::MaybeUninit;
+
+/// `x · ½(1 + tanh(√(2/π)(x + 0.044715x³)))`, elementwise.
+pub fn gelu(x: &Tensor) -> Result<Tensor> {
+    x.contiguous()?.apply_op1(Gelu)
+}
+
+struct Gelu;
+
+impl CustomOp1 for Gelu {
+    fn name(&self) -> &'static str {
+        "gelu"
+    }
+
+    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let x = floats(x, layout)?;
+        // SAFETY: the chunks cover the whole vector.
+        let y = unsafe {
+            written(x.len(), |y| {
+                y.par_chunks_mut(CHUNK)
+                    .zip(x.par_chunks(CHUNK))
+                    .for_each(|(y, x)| forward(x, y));
+            })
+        };
+        output(y, layout.shape().clone())
+    }
+
+    fn bwd(&self, x: &Tensor, _y: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+        with_floats(x, |values| {
+            with_floats(grad, |grad| {
+                // SAFETY: the chunks cover the whole vector.
+                let dx = unsafe {
+                    written(values.len(), |dx| {
+                        dx.par_chunks_mut(CHUNK)
+                            .zip(values.par_chunks(CHUNK).zip(grad.par_chunks(CHUNK)))
+                            .for_each(|(dx, (x, grad))| backward(x, grad, dx));
+                    })
+                };
+                gradient(dx, x)
+            })
+        })
+    }
+}
+
+multiversion! {
+    /// `½(1 + tanh u) = sigmoid(2u)`.
+    fn forward(x: &[f32], y: &mut [MaybeUninit<f32>]) {
+        for (y, &x) in y.iter_mut().zip(x) {
+            y.write(x * sigmoid(2.0 * GELU_SLOPE * x * (1.0 + GELU_CUBIC * x * x)));
+        }
+    }
+}
+
+multiversion! {
+    /// With `s = sigmoid(2u)`: `d/dx (x·s) = s + x·s·(1 − s)·2u'`.
+    fn backward(x: &[f32], grad: &[f32], dx: &mut [MaybeUninit<f32>]) {
+        for ((dx, &x), &grad) in dx.iter_mut().zip(x).zip(grad) {
+            let s = sigmoid(2.0 * GELU_SLOPE * x * (1.0 + GELU_CUBIC * x * x));
+            let slope = 2.0 * GELU_SLOPE * (1.0 + 3.0 * GELU_CUBIC * x * x);
+            dx.write(grad * (s + x * s * (1.0 - s) * slope));
+        }
+    }
+}

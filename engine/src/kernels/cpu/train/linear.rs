@@ -1,0 +1,190 @@
+//! `y = x · wᵀ + b` by three products: the result, the input's and the weight's gradient. No
+//! operand is transposed in memory; packing reads it along either stride.
+
+use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail};
+use rayon::prelude::*;
+
+use super::super::buffer::written;
+use super::super::features::multiversion;
+use super::super::gemm::product;
+use super::super::pack::View;
+use super::{floats, gradient, output, with_floats};
+use crate::kernels::Precision;
+
+/// `x · weightᵀ + bias` with gradients.
+///
+/// # Shapes
+/// - x: `[.., in]`, weight: `[out, in]`, bias: `[out]`, result: `[.., out]`
+pub fn linear(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    precision: Precision,
+) -> Result<Tensor> {
+    let x = x.contiguous()?;
+    let weight = weight.contiguous()?;
+    match bias {
+        Some(bias) => x.apply_op3(&weight, &bias.contiguous()?, Linear { precision }),
+        None => x.apply_op2(&weight, Linear { precision }),
+    }
+}
+
+struct Linear {
+    precision: Precision,
+}
+
+impl Linear {
+    fn forward(
+        &self,
+        (x, x_layout): (&CpuStorage, &Layout),
+        (weight, weight_layout): (&CpuStorage, &Layout),
+        bias: Option<&[f32]>,
+    ) -> Result<(CpuStorage, Shape)> {
+        let (x, w) = (floats(x, x_layout)?, floats(weight, weight_layout)?);
+        let (n, k) = weight_layout.shape().dims2()?;
+        let mut dims = x_layout.dims().to_vec();
+        if dims.pop() != Some(k) || bias.is_some_and(|bias| bias.len() != n) {
+            bail!(
+                "linear: input {:?} does not fit weight [{n}, {k}]",
+                x_layout.dims()
+            );
+        }
+        let m: usize = dims.iter().product();
+        dims.push(n);
+        let (left, right) = (View::rows(x, k), View::rows(w, k).transposed());
+        // SAFETY: the product writes all of its output.
+        let y = unsafe {
+            written(m * n, |y| {
+                product(self.precision, (m, n, k), left, right, bias, y)
+            })
+        };
+        output(y, dims)
+    }
+
+    fn backward(
+        &self,
+        x: &Tensor,
+        weight: &Tensor,
+        grad: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let (n, k) = weight.dims2()?;
+        let m = x.elem_count() / k.max(1);
+        with_floats(grad, |g| {
+            let dx = if x.track_op() {
+                with_floats(weight, |w| {
+                    let (left, right) = (View::rows(g, n), View::rows(w, k));
+                    // SAFETY: the product writes all of its output.
+                    let dx = unsafe {
+                        written(m * k, |d| {
+                            product(self.precision, (m, k, n), left, right, None, d)
+                        })
+                    };
+                    gradient(dx, x)
+                })?
+            } else {
+                None
+            };
+            let dw = if weight.track_op() {
+                with_floats(x, |x| {
+                    let (left, right) = (View::rows(g, n).transposed(), View::rows(x, k));
+                    // SAFETY: the product writes all of its output.
+                    let dw = unsafe {
+                        written(n * k, |d| {
+                            product(self.precision, (n, k, m), left, right, None, d)
+                        })
+                    };
+                    gradient(dw, weight)
+                })?
+            } else {
+                None
+            };
+            Ok((dx, dw))
+        })
+    }
+}
+
+impl CustomOp2 for Linear {
+    fn name(&self) -> &'static str {
+        "linear"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        lx: &Layout,
+        w: &CpuStorage,
+        lw: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        self.forward((x, lx), (w, lw), None)
+    }
+
+    fn bwd(
+        &self,
+        x: &Tensor,
+        w: &Tensor,
+        _y: &Tensor,
+        grad: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        self.backward(x, w, grad)
+    }
+}
+
+impl CustomOp3 for Linear {
+    fn name(&self) -> &'static str {
+        "linear with bias"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        lx: &Layout,
+        w: &CpuStorage,
+        lw: &Layout,
+        b: &CpuStorage,
+        lb: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        self.forward((x, lx), (w, lw), Some(floats(b, lb)?))
+    }
+
+    fn bwd(
+        &self,
+        x: &Tensor,
+        w: &Tensor,
+        b: &Tensor,
+        _y: &Tensor,
+        grad: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let (dx, dw) = self.backward(x, w, grad)?;
+        let db = if b.track_op() {
+            gradient(
+                with_floats(grad, |g| Ok(column_sums(g, b.elem_count())))?,
+                b,
+            )?
+        } else {
+            None
+        };
+        Ok((dx, dw, db))
+    }
+}
+
+/// Columns that one job sums.
+const COLUMNS: usize = 128;
+
+/// Sum of every column of a row-major matrix.
+fn column_sums(matrix: &[f32], columns: usize) -> Vec<f32> {
+    let mut sums = vec![0f32; columns];
+    sums.par_chunks_mut(COLUMNS)
+        .enumerate()
+        .for_each(|(chunk, sums)| add_rows(sums, matrix, columns, chunk * COLUMNS));
+    sums
+}
+
+multiversion! {
+    fn add_rows(sums: &mut [f32], matrix: &[f32], columns: usize, first: usize) {
+        for row in matrix.chunks_exact(columns) {
+            for (sum, value) in sums.iter_mut().zip(&row[first..]) {
+                *sum += value;
+            }
+        }
+    }
+}
