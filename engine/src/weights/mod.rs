@@ -6,9 +6,12 @@ pub mod file;
 pub mod finite;
 pub mod gguf;
 pub mod layout;
+pub mod pickle;
+pub mod pt;
 pub mod report;
 pub mod safetensors;
 
 pub use file::TensorFile;
+pub use pt::read_latent;
 pub use report::LoadReport;
 pub use safetensors::write_safetensors;
