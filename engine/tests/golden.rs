@@ -2,8 +2,12 @@
 
 use std::process::ExitCode;
 
+#[path = "golden/clip_text.rs"]
+mod clip_text;
 #[path = "golden/dit.rs"]
 mod dit;
+#[path = "golden/pt_latent.rs"]
+mod pt_latent;
 
 fn main() -> ExitCode {
     mmface_tests::golden::run(&[
@@ -12,5 +16,7 @@ fn main() -> ExitCode {
         ("rope", dit::rope),
         ("timestep_embedding", dit::timestep_embedding),
         ("gradients", dit::gradients),
+        ("clip_text", clip_text::run),
+        ("pt_latent", pt_latent::run),
     ])
 }

@@ -13,7 +13,8 @@ use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
 
 use super::LoadOptions;
-use crate::kernels::{self, Storage, Weight};
+use super::linear::Linear;
+use crate::kernels::Storage;
 
 /// Activation between the two layers of an MLP.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -230,31 +231,6 @@ pub struct ClipTextOutput {
     pub pooled: Tensor,
 }
 
-/// A linear layer with bias.
-#[derive(Debug)]
-struct Linear {
-    weight: Weight,
-    bias: Tensor,
-}
-
-impl Linear {
-    fn load(vb: VarBuilder, inputs: usize, outputs: usize, options: LoadOptions) -> Result<Self> {
-        let weight = vb.get((outputs, inputs), "weight")?;
-        let weight = match options.trainable {
-            true => Weight::dense(weight, options.precision),
-            false => Weight::packed(weight, options.storage, options.precision)?,
-        };
-        Ok(Self {
-            weight,
-            bias: vb.get(outputs, "bias")?,
-        })
-    }
-
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        kernels::linear(x, &self.weight, Some(&self.bias))
-    }
-}
-
 /// LayerNorm with weight and bias.
 #[derive(Debug)]
 struct Norm {
@@ -302,7 +278,8 @@ impl Layer {
     fn load(vb: VarBuilder, config: &ClipTextConfig, options: LoadOptions) -> Result<Self> {
         let width = config.width;
         let attention = vb.pp("self_attn");
-        let projection = |name: &str| Linear::load(attention.pp(name), width, width, options);
+        let projection =
+            |name: &str| Linear::load(&attention.pp(name), width, width, true, options);
         Ok(Self {
             norm1: Norm::load(vb.pp("layer_norm1"), width, config.epsilon)?,
             query: projection("q_proj")?,
@@ -310,8 +287,8 @@ impl Layer {
             value: projection("v_proj")?,
             out: projection("out_proj")?,
             norm2: Norm::load(vb.pp("layer_norm2"), width, config.epsilon)?,
-            fc1: Linear::load(vb.pp("mlp.fc1"), width, config.inner, options)?,
-            fc2: Linear::load(vb.pp("mlp.fc2"), config.inner, width, options)?,
+            fc1: Linear::load(&vb.pp("mlp.fc1"), width, config.inner, true, options)?,
+            fc2: Linear::load(&vb.pp("mlp.fc2"), config.inner, width, true, options)?,
             heads: config.heads,
             activation: config.activation,
         })
