@@ -6,8 +6,16 @@ use std::process::ExitCode;
 mod clip_text;
 #[path = "golden/dit.rs"]
 mod dit;
+#[path = "golden/guidance.rs"]
+mod guidance;
+#[path = "golden/noise.rs"]
+mod noise;
+#[path = "golden/picture.rs"]
+mod picture;
 #[path = "golden/pt_latent.rs"]
 mod pt_latent;
+#[path = "golden/samplers.rs"]
+mod samplers;
 
 fn main() -> ExitCode {
     mmface_tests::golden::run(&[
@@ -18,5 +26,11 @@ fn main() -> ExitCode {
         ("gradients", dit::gradients),
         ("clip_text", clip_text::run),
         ("pt_latent", pt_latent::run),
+        ("guidance", guidance::run),
+        ("samplers", samplers::run),
+        ("noise_schedule", noise::schedule),
+        ("torch_randn", noise::torch),
+        ("resize", picture::resize),
+        ("palette", picture::classes),
     ])
 }

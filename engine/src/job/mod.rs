@@ -72,8 +72,8 @@ pub struct Job {
 pub const SIZES: std::ops::RangeInclusive<usize> = 64..=1024;
 /// Sides are multiples of this: eight pixels a latent, two latents a patch.
 pub const SIZE_STEP: usize = 16;
-/// Most sampling steps: the diffusion schedule has a thousand.
-pub const MAX_STEPS: usize = 1000;
+/// Most sampling steps.
+pub const MAX_STEPS: usize = crate::sampling::MAX_STEPS;
 /// Most pictures of one job: beyond it a person has mistyped.
 pub const MAX_COUNT: usize = 1000;
 /// Largest guidance weight: far above it every picture is saturated.

@@ -1,0 +1,40 @@
+//! DDIM without added noise (eta 0).
+//!
+//! reference.md section 8 (Song et al. 2021, equation 12), with the settings that diffusers takes
+//! from Stable Diffusion's scheduler file: "leading" spacing, offset 1, and ᾱ of timestep 0 at the end.
+
+use candle_core::Tensor;
+
+use super::combine;
+use super::schedule::{Level, NoiseSchedule};
+use super::walk::Advance;
+use crate::Result;
+
+#[derive(Clone, Debug)]
+pub(super) struct Ddim {
+    /// Levels of all steps and of timestep 0.
+    levels: Vec<Level>,
+}
+
+impl Ddim {
+    pub fn new(steps: usize, schedule: &NoiseSchedule) -> (Self, Vec<f64>) {
+        let stride = (schedule.len() / steps).max(1);
+        let timesteps: Vec<usize> = (0..steps).rev().map(|k| k * stride + 1).collect();
+        let mut levels: Vec<Level> = timesteps.iter().map(|&t| Level::at(schedule, t)).collect();
+        // Where a step ends is one stride before it starts, which is the next step's timestep.
+        levels.push(Level::at(schedule, 0));
+        (
+            Self { levels },
+            timesteps.iter().map(|&t| t as f64).collect(),
+        )
+    }
+
+    pub fn advance(&mut self, index: usize, latent: &Tensor, noise: &Tensor) -> Result<Advance> {
+        let (here, next) = (self.levels[index], self.levels[index + 1]);
+        let clean = here.clean(latent, noise)?;
+        Ok(Advance {
+            next: combine(&[(next.a, &clean), (next.s, noise)])?,
+            clean,
+        })
+    }
+}
