@@ -1,44 +1,80 @@
 //! One job, from condition and prompt to pictures, with a report a step.
 
+mod load;
+mod parts;
+mod preview;
+mod run;
+pub mod sample;
 mod types;
 
+#[cfg(test)]
+mod tests;
+
+pub use parts::Parts;
 pub use types::{ModelSummary, Picture, PipelineOptions, PreviewPolicy};
 
+use std::time::Instant;
+
+use crate::device;
 use crate::job::Job;
 use crate::worker::{Attempt, Backend, Cancel, ModelRef, Observer};
 use crate::{Error, Result};
+use run::Memory;
 
-/// A loaded model, ready to run jobs.
+/// The real backend of the worker: a loaded model, and what is worth remembering between jobs.
 pub struct Pipeline {
-    _options: PipelineOptions,
+    options: PipelineOptions,
+    parts: Option<Parts>,
+    memory: Memory,
 }
 
 impl Pipeline {
     /// A pipeline without a model.
     pub fn new(options: PipelineOptions) -> Self {
-        Self { _options: options }
+        Self { options, parts: None, memory: Memory::default() }
+    }
+
+    /// A pipeline on parts that somebody else put together.
+    pub fn with_parts(options: PipelineOptions, parts: Parts) -> Self {
+        Self { options, parts: Some(parts), memory: Memory::default() }
     }
 }
 
 impl Backend for Pipeline {
     fn load(
         &mut self,
-        _: &ModelRef,
-        _: &mut dyn FnMut(f32, &str),
-        _: &Cancel,
+        model: &ModelRef,
+        progress: &mut dyn FnMut(f32, &str),
+        cancel: &Cancel,
     ) -> Result<ModelSummary> {
-        Err(Error::NoModel("models cannot be loaded yet".into()))
+        let began = Instant::now();
+        let device = device::open(self.options.device)?;
+        // The old model goes first: two large ones rarely fit side by side.
+        self.parts = None;
+        self.memory = Memory::default();
+        let (parts, mut summary) = load::load(model, &device, &self.options, progress, cancel)?;
+        self.parts = Some(parts);
+        summary.seconds = began.elapsed().as_secs_f64();
+        Ok(summary)
     }
 
     fn run(
         &mut self,
-        _: &Job,
-        _: Attempt,
-        _: &mut dyn Observer,
-        _: &Cancel,
+        job: &Job,
+        attempt: Attempt,
+        observer: &mut dyn Observer,
+        cancel: &Cancel,
     ) -> Result<Vec<Picture>> {
-        Err(Error::NoModel("no model is loaded; load one first".into()))
+        let Some(parts) = &self.parts else {
+            return Err(Error::NoModel("no model is loaded; load one first".into()));
+        };
+        run::run(parts, &mut self.memory, self.options.previews, job, attempt, observer, cancel).map_err(run::classify)
     }
 
-    fn free_caches(&mut self) {}
+    fn free_caches(&mut self) {
+        self.memory.forget();
+        if let Some(parts) = &self.parts {
+            parts.text.forget();
+        }
+    }
 }

@@ -1,0 +1,133 @@
+//! The three networks of a model, and what lies between pictures and their latents.
+
+use candle_core::{Device, Tensor};
+
+use super::sample::check_finite;
+use crate::job::{Condition, Job, Sampler};
+use crate::model::autoencoder_kl::AutoencoderKl;
+use crate::model::autoencoder_tiny::AutoencoderTiny;
+use crate::model::dit::{Dit, Objective};
+use crate::picture::{RgbImage, convert};
+use crate::sampling::{LinearPreview, NoiseSchedule};
+use crate::text::TextEncoder;
+use crate::{Error, Result, condition};
+
+/// Latent side of a decoding tile, and how much neighbours share.
+const TILE: usize = 32;
+const OVERLAP: usize = 8;
+
+/// A whole model on its device.
+pub struct Parts {
+    /// The transformer.
+    pub dit: Dit,
+    /// Tokenizer and text tower.
+    pub text: TextEncoder,
+    /// From latents to pictures and back.
+    pub vae: AutoencoderKl,
+    /// A small decoder for previews.
+    pub tiny: Option<AutoencoderTiny>,
+    /// The linear map for previews.
+    pub linear: Option<LinearPreview>,
+    /// Levels of noise, for the diffusion objective.
+    pub schedule: NoiseSchedule,
+    /// Where everything lies.
+    pub device: Device,
+}
+
+impl Parts {
+    /// Channels of a latent.
+    pub fn channels(&self) -> usize {
+        self.dit.config().channels / 2
+    }
+
+    /// Side of the latent of a picture.
+    pub fn latent_side(&self, size: usize) -> usize {
+        size / self.vae.config().factor()
+    }
+
+    /// Checks what a job asks against what the model can do.
+    pub fn check(&self, job: &Job) -> Result<()> {
+        let (flow, name) = match self.dit.config().objective {
+            Objective::Flow => (true, "flow"),
+            Objective::Diffusion => (false, "diffusion"),
+        };
+        if flow != matches!(job.sampler, Sampler::Euler | Sampler::Heun) {
+            let fitting = if flow { "euler or heun" } else { "dpmpp-2m, ddim or unipc" };
+            return Err(Error::Argument(format!(
+                "the model's objective is {name}, which the sampler {:?} does not solve; take {fitting}",
+                job.sampler
+            )));
+        }
+        let step = self.vae.config().factor() * self.dit.config().patch;
+        if !job.size.is_multiple_of(step) {
+            return Err(Error::Argument(format!("this model's sizes are multiples of {step}, not {}", job.size)));
+        }
+        let side = self.latent_side(job.size);
+        let values = self.channels() * side * side;
+        match &job.fork {
+            Some(fork) if fork.latent.len() != values => Err(Error::Argument(format!(
+                "the fork's latent has {} values, but size {} needs {values}",
+                fork.latent.len(),
+                job.size
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// The latent of a condition: the mean of the posterior, so that it repeats. Nothing to follow
+    /// is all zeros, as in training.
+    ///
+    /// # Shapes
+    /// - result: `[1, channels, side, side]`
+    pub fn encode(&self, condition: &Condition, size: usize) -> Result<Tensor> {
+        let picture = match condition {
+            Condition::Mask(mask) => condition::mask_tensor(mask, size, &self.device)?,
+            Condition::Sketch(sketch) => condition::sketch_tensor(sketch, size, &self.device)?,
+            Condition::None => {
+                let side = self.latent_side(size);
+                let shape = (1, self.channels(), side, side);
+                return Ok(Tensor::zeros(shape, candle_core::DType::F32, &self.device)?);
+            }
+        };
+        let latent = self.vae.to_model_space(self.vae.encode(&picture)?.mode())?;
+        check_finite(&latent, || "the latent of the condition".into())?;
+        Ok(latent)
+    }
+
+    /// The picture of a latent.
+    ///
+    /// # Shapes
+    /// - latent: `[1, channels, side, side]`
+    pub fn decode(&self, latent: &Tensor, tiled: bool) -> Result<RgbImage> {
+        let latent = self.vae.from_model_space(latent)?;
+        let decoded = match tiled {
+            true => self.vae.decode_tiled(&latent, TILE, OVERLAP)?,
+            false => self.vae.decode(&latent)?,
+        };
+        check_finite(&decoded, || "the decoded picture".into())?;
+        convert::from_tensor(&decoded)
+    }
+
+    /// Whether the package has a linear map.
+    pub fn has_linear_preview(&self) -> bool {
+        self.linear.is_some()
+    }
+
+    /// Whether the package has a tiny decoder.
+    pub fn has_tiny(&self) -> bool {
+        self.tiny.is_some()
+    }
+
+    /// A preview by the linear map, at the latent's size.
+    pub fn preview_linear(&self, clean: &Tensor) -> Result<Option<RgbImage>> {
+        self.linear.as_ref().map(|linear| linear.picture(clean, 0)).transpose()
+    }
+
+    /// A preview by the tiny decoder, whose latents have the linear map's shift.
+    pub fn preview_tiny(&self, clean: &Tensor) -> Result<Option<RgbImage>> {
+        let Some(tiny) = &self.tiny else { return Ok(None) };
+        let shift = self.linear.as_ref().map_or(0.0, |linear| f64::from(linear.shift));
+        let decoded = tiny.decode(&(clean - shift)?)?;
+        convert::from_tensor(&decoded).map(Some)
+    }
+}

@@ -1,0 +1,138 @@
+//! One job on loaded parts.
+
+use std::time::Instant;
+
+use candle_core::Tensor;
+
+use super::parts::Parts;
+use super::preview::{Costs, Ladder, Rung};
+use super::sample::{Conditioning, Evaluator, sample};
+use super::types::{Picture, PreviewPolicy};
+use crate::job::{Condition, Job};
+use crate::sampling::{Walk, torch_randn};
+use crate::worker::{Attempt, Cancel, Observer};
+use crate::{Error, Result};
+
+/// Condition latents that are remembered: a person goes back and forth between a few.
+const REMEMBERED: usize = 4;
+
+/// What one job leaves for the next.
+#[derive(Default)]
+pub struct Memory {
+    conditions: Vec<(Condition, usize, Tensor)>,
+    costs: Costs,
+}
+
+impl Memory {
+    /// The latent of a condition, computed once.
+    fn condition(&mut self, parts: &Parts, condition: &Condition, size: usize) -> Result<Tensor> {
+        let known = self.conditions.iter().position(|(known, at, _)| *at == size && known == condition);
+        if let Some(known) = known {
+            let entry = self.conditions.remove(known);
+            let latent = entry.2.clone();
+            self.conditions.push(entry);
+            return Ok(latent);
+        }
+        let latent = parts.encode(condition, size)?;
+        if self.conditions.len() >= REMEMBERED {
+            self.conditions.remove(0);
+        }
+        self.conditions.push((condition.clone(), size, latent.clone()));
+        Ok(latent)
+    }
+
+    /// Lets go of tensors; measurements stay.
+    pub fn forget(&mut self) {
+        self.conditions.clear();
+    }
+}
+
+/// Runs a job: pictures one after the other, so that none depends on its neighbours.
+pub fn run(
+    parts: &Parts,
+    memory: &mut Memory,
+    previews: PreviewPolicy,
+    job: &Job,
+    attempt: Attempt,
+    observer: &mut dyn Observer,
+    cancel: &Cancel,
+) -> Result<Vec<Picture>> {
+    job.validate()?;
+    parts.check(job)?;
+    cancel.check()?;
+    let (prompt, features) = parts.text.encode(&job.prompt)?;
+    if let Some(warning) = prompt.warning() {
+        observer.warning(warning);
+    }
+    let negative = match (0..job.steps).any(|step| job.guides(step)) {
+        true => parts.text.encode(&job.negative)?.1,
+        false => features.clone(),
+    };
+    cancel.check()?;
+    let condition = memory.condition(parts, &job.condition, job.size)?;
+    let conditioning = Conditioning {
+        latent: &condition,
+        modality: u32::from(matches!(job.condition, Condition::Sketch(_))),
+        prompt: &features,
+        negative: &negative,
+    };
+    let first = walk(parts, job, job.seed)?;
+    let mut evaluator = Evaluator::new(&parts.dit, &conditioning, job, &first)?;
+    let of = job.total_steps();
+    let mut done = 0;
+    let mut pictures = Vec::with_capacity(job.count);
+    let mut decode_cost = None;
+    let mut ladder = Ladder::new(previews, parts, &mut memory.costs, job.steps);
+    for number in 0..job.count {
+        let seed = job.seed + number as u64;
+        let mut walk = walk(parts, job, seed)?;
+        let mut began = Instant::now();
+        let latent = sample(&mut evaluator, &mut walk, cancel, |walk| {
+            let took = began.elapsed();
+            done += 1;
+            let preview = ladder.after_step(walk.step(), took, walk.clean())?;
+            observer.step(done, of, took.as_secs_f64(), preview);
+            began = Instant::now();
+            Ok(())
+        })?;
+        cancel.check()?;
+        let began = Instant::now();
+        let image = parts.decode(&latent, attempt.tiled_decoding)?;
+        decode_cost = Some((latent.elem_count(), began.elapsed().as_secs_f64()));
+        pictures.push(Picture { seed, image, latent: latent.flatten_all()?.to_vec1()? });
+    }
+    if let Some((values, seconds)) = decode_cost.filter(|_| !attempt.tiled_decoding) {
+        memory.costs.learn(Rung::Vae, values, seconds);
+    }
+    Ok(pictures)
+}
+
+/// The walk of one picture: from its noise, or from where the job forks off.
+fn walk(parts: &Parts, job: &Job, seed: u64) -> Result<Walk> {
+    let side = parts.latent_side(job.size);
+    let shape = (1, parts.channels(), side, side);
+    match &job.fork {
+        Some(fork) => {
+            let latent = Tensor::from_slice(&fork.latent, shape, &parts.device)?;
+            Walk::resume(job.sampler, job.steps, &parts.schedule, fork.step, latent)
+        }
+        None => Walk::new(job.sampler, job.steps, &parts.schedule, torch_randn(seed, shape, &parts.device)?),
+    }
+}
+
+/// A device that has no memory left says so in its own words; the worker needs to know.
+pub fn classify(error: Error) -> Error {
+    match error {
+        Error::Tensor(inner) if is_out_of_memory(&inner.to_string()) => Error::OutOfMemory {
+            needed: 0,
+            available: 0,
+            hint: "choose a smaller --size, --memory low, or --device cpu".into(),
+        },
+        other => other,
+    }
+}
+
+fn is_out_of_memory(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    text.contains("out_of_memory") || text.contains("out of memory")
+}
