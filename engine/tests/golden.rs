@@ -6,6 +6,8 @@ use std::process::ExitCode;
 mod clip_text;
 #[path = "golden/dit.rs"]
 mod dit;
+#[path = "golden/end_to_end.rs"]
+mod end_to_end;
 #[path = "golden/guidance.rs"]
 mod guidance;
 #[path = "golden/noise.rs"]
@@ -32,5 +34,6 @@ fn main() -> ExitCode {
         ("torch_randn", noise::torch),
         ("resize", picture::resize),
         ("palette", picture::classes),
+        ("end_to_end", end_to_end::end_to_end),
     ])
 }

@@ -31,12 +31,20 @@ pub struct Pipeline {
 impl Pipeline {
     /// A pipeline without a model.
     pub fn new(options: PipelineOptions) -> Self {
-        Self { options, parts: None, memory: Memory::default() }
+        Self {
+            options,
+            parts: None,
+            memory: Memory::default(),
+        }
     }
 
     /// A pipeline on parts that somebody else put together.
     pub fn with_parts(options: PipelineOptions, parts: Parts) -> Self {
-        Self { options, parts: Some(parts), memory: Memory::default() }
+        Self {
+            options,
+            parts: Some(parts),
+            memory: Memory::default(),
+        }
     }
 }
 
@@ -68,7 +76,16 @@ impl Backend for Pipeline {
         let Some(parts) = &self.parts else {
             return Err(Error::NoModel("no model is loaded; load one first".into()));
         };
-        run::run(parts, &mut self.memory, self.options.previews, job, attempt, observer, cancel).map_err(run::classify)
+        run::run(
+            parts,
+            &mut self.memory,
+            self.options.previews,
+            job,
+            attempt,
+            observer,
+            cancel,
+        )
+        .map_err(run::classify)
     }
 
     fn free_caches(&mut self) {

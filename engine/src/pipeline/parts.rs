@@ -52,7 +52,11 @@ impl Parts {
             Objective::Diffusion => (false, "diffusion"),
         };
         if flow != matches!(job.sampler, Sampler::Euler | Sampler::Heun) {
-            let fitting = if flow { "euler or heun" } else { "dpmpp-2m, ddim or unipc" };
+            let fitting = if flow {
+                "euler or heun"
+            } else {
+                "dpmpp-2m, ddim or unipc"
+            };
             return Err(Error::Argument(format!(
                 "the model's objective is {name}, which the sampler {:?} does not solve; take {fitting}",
                 job.sampler
@@ -60,7 +64,10 @@ impl Parts {
         }
         let step = self.vae.config().factor() * self.dit.config().patch;
         if !job.size.is_multiple_of(step) {
-            return Err(Error::Argument(format!("this model's sizes are multiples of {step}, not {}", job.size)));
+            return Err(Error::Argument(format!(
+                "this model's sizes are multiples of {step}, not {}",
+                job.size
+            )));
         }
         let side = self.latent_side(job.size);
         let values = self.channels() * side * side;
@@ -120,13 +127,21 @@ impl Parts {
 
     /// A preview by the linear map, at the latent's size.
     pub fn preview_linear(&self, clean: &Tensor) -> Result<Option<RgbImage>> {
-        self.linear.as_ref().map(|linear| linear.picture(clean, 0)).transpose()
+        self.linear
+            .as_ref()
+            .map(|linear| linear.picture(clean, 0))
+            .transpose()
     }
 
     /// A preview by the tiny decoder, whose latents have the linear map's shift.
     pub fn preview_tiny(&self, clean: &Tensor) -> Result<Option<RgbImage>> {
-        let Some(tiny) = &self.tiny else { return Ok(None) };
-        let shift = self.linear.as_ref().map_or(0.0, |linear| f64::from(linear.shift));
+        let Some(tiny) = &self.tiny else {
+            return Ok(None);
+        };
+        let shift = self
+            .linear
+            .as_ref()
+            .map_or(0.0, |linear| f64::from(linear.shift));
         let decoded = tiny.decode(&(clean - shift)?)?;
         convert::from_tensor(&decoded).map(Some)
     }

@@ -71,13 +71,30 @@ pub struct Ladder<'a> {
 
 impl<'a> Ladder<'a> {
     /// A job begins.
-    pub fn new(policy: PreviewPolicy, parts: &'a Parts, costs: &'a mut Costs, steps: usize) -> Self {
-        Self { policy, parts, costs, steps, spent: 0.0, stepped: 0.0 }
+    pub fn new(
+        policy: PreviewPolicy,
+        parts: &'a Parts,
+        costs: &'a mut Costs,
+        steps: usize,
+    ) -> Self {
+        Self {
+            policy,
+            parts,
+            costs,
+            steps,
+            spent: 0.0,
+            stepped: 0.0,
+        }
     }
 
     /// A step took this long; step counts from 1 within its picture. Makes a preview of the
     /// predicted clean latent when one is due and affordable.
-    pub fn after_step(&mut self, step: usize, took: Duration, clean: Option<&Tensor>) -> Result<Option<RgbImage>> {
+    pub fn after_step(
+        &mut self,
+        step: usize,
+        took: Duration,
+        clean: Option<&Tensor>,
+    ) -> Result<Option<RgbImage>> {
         self.stepped += took.as_secs_f64();
         let Some(clean) = clean else { return Ok(None) };
         // The finished picture follows the last step at once.
@@ -85,7 +102,9 @@ impl<'a> Ladder<'a> {
             return Ok(None);
         }
         let values = clean.elem_count();
-        let Some(rung) = self.rung(values, took.as_secs_f64()) else { return Ok(None) };
+        let Some(rung) = self.rung(values, took.as_secs_f64()) else {
+            return Ok(None);
+        };
         let cost = self.costs.of(rung, values).unwrap_or(0.0);
         let every = interval(cost, took.as_secs_f64(), self.steps);
         let due = step <= FIRST_STEPS || step.is_multiple_of(every);
@@ -119,11 +138,15 @@ impl<'a> Ladder<'a> {
             PreviewPolicy::Vae => &[Rung::Vae, Rung::Linear],
             PreviewPolicy::Auto => &[Rung::Vae, Rung::Tiny, Rung::Linear],
         };
-        wanted.iter().copied().filter(|rung| has(*rung)).find(|rung| match self.costs.of(*rung, values) {
-            Some(cost) => affordable(cost, step, self.steps) >= FEWEST,
-            // The linear map costs next to nothing; a decoder is not tried before its cost is known.
-            None => *rung == Rung::Linear || self.policy != PreviewPolicy::Auto,
-        })
+        wanted
+            .iter()
+            .copied()
+            .filter(|rung| has(*rung))
+            .find(|rung| match self.costs.of(*rung, values) {
+                Some(cost) => affordable(cost, step, self.steps) >= FEWEST,
+                // The linear map costs next to nothing; a decoder is not tried before its cost is known.
+                None => *rung == Rung::Linear || self.policy != PreviewPolicy::Auto,
+            })
     }
 }
 
@@ -134,7 +157,9 @@ fn affordable(cost: f64, step: f64, steps: usize) -> usize {
 
 /// After the first steps, every how many steps a preview is made.
 fn interval(cost: f64, step: f64, steps: usize) -> usize {
-    let later = affordable(cost, step, steps).saturating_sub(FIRST_STEPS).max(1);
+    let later = affordable(cost, step, steps)
+        .saturating_sub(FIRST_STEPS)
+        .max(1);
     steps.div_ceil(later).max(1)
 }
 
@@ -144,12 +169,24 @@ mod tests {
 
     #[test]
     fn the_interval_keeps_the_budget() {
-        for (cost, step, steps) in [(0.001, 0.1, 20), (0.04, 0.1, 50), (0.2, 1.0, 50), (1e-6, 0.001, 4)] {
+        for (cost, step, steps) in [
+            (0.001, 0.1, 20),
+            (0.04, 0.1, 50),
+            (0.2, 1.0, 50),
+            (1e-6, 0.001, 4),
+        ] {
             let every = interval(cost, step, steps);
             let shown = FIRST_STEPS + steps / every;
-            assert!(affordable(cost, step, steps) >= shown || every >= steps / 2, "{cost} {step} {steps}: {every}");
+            assert!(
+                affordable(cost, step, steps) >= shown || every >= steps / 2,
+                "{cost} {step} {steps}: {every}"
+            );
         }
-        assert_eq!(interval(1e-6, 1.0, 20), 1, "cheap ones come with every step");
+        assert_eq!(
+            interval(1e-6, 1.0, 20),
+            1,
+            "cheap ones come with every step"
+        );
     }
 
     #[test]

@@ -26,7 +26,10 @@ pub struct Memory {
 impl Memory {
     /// The latent of a condition, computed once.
     fn condition(&mut self, parts: &Parts, condition: &Condition, size: usize) -> Result<Tensor> {
-        let known = self.conditions.iter().position(|(known, at, _)| *at == size && known == condition);
+        let known = self
+            .conditions
+            .iter()
+            .position(|(known, at, _)| *at == size && known == condition);
         if let Some(known) = known {
             let entry = self.conditions.remove(known);
             let latent = entry.2.clone();
@@ -37,7 +40,8 @@ impl Memory {
         if self.conditions.len() >= REMEMBERED {
             self.conditions.remove(0);
         }
-        self.conditions.push((condition.clone(), size, latent.clone()));
+        self.conditions
+            .push((condition.clone(), size, latent.clone()));
         Ok(latent)
     }
 
@@ -99,7 +103,11 @@ pub fn run(
         let began = Instant::now();
         let image = parts.decode(&latent, attempt.tiled_decoding)?;
         decode_cost = Some((latent.elem_count(), began.elapsed().as_secs_f64()));
-        pictures.push(Picture { seed, image, latent: latent.flatten_all()?.to_vec1()? });
+        pictures.push(Picture {
+            seed,
+            image,
+            latent: latent.flatten_all()?.to_vec1()?,
+        });
     }
     if let Some((values, seconds)) = decode_cost.filter(|_| !attempt.tiled_decoding) {
         memory.costs.learn(Rung::Vae, values, seconds);
@@ -116,7 +124,12 @@ fn walk(parts: &Parts, job: &Job, seed: u64) -> Result<Walk> {
             let latent = Tensor::from_slice(&fork.latent, shape, &parts.device)?;
             Walk::resume(job.sampler, job.steps, &parts.schedule, fork.step, latent)
         }
-        None => Walk::new(job.sampler, job.steps, &parts.schedule, torch_randn(seed, shape, &parts.device)?),
+        None => Walk::new(
+            job.sampler,
+            job.steps,
+            &parts.schedule,
+            torch_randn(seed, shape, &parts.device)?,
+        ),
     }
 }
 

@@ -2,9 +2,9 @@
 
 use candle_core::{DType, Tensor};
 
+use crate::job::Job;
 use crate::model::clip_text::TextFeatures;
 use crate::model::dit::Dit;
-use crate::job::Job;
 use crate::sampling::{Walk, guidance};
 use crate::worker::Cancel;
 use crate::{Error, Result};
@@ -132,12 +132,19 @@ impl<'a> Evaluator<'a> {
         let branches = if self.guided { 2 } else { 1 };
         let rows = times.len() * branches;
         let device = self.pooled.device();
-        let time: Vec<f32> = times.iter().flat_map(|time| std::iter::repeat_n(*time as f32, branches)).collect();
+        let time: Vec<f32> = times
+            .iter()
+            .flat_map(|time| std::iter::repeat_n(*time as f32, branches))
+            .collect();
         let time = Tensor::from_vec(time, rows, device)?;
         let pooled = Tensor::cat(&vec![&self.pooled; times.len()], 0)?;
         let modality = Tensor::full(self.modality, rows, device)?;
         let condition = self.dit.condition(&time, &pooled, &modality)?;
-        let blocks = self.dit.blocks().iter().map(|block| block.modulation(&condition));
+        let blocks = self
+            .dit
+            .blocks()
+            .iter()
+            .map(|block| block.modulation(&condition));
         self.window = Some(Window {
             first,
             blocks: blocks.collect::<candle_core::Result<_>>()?,
@@ -159,7 +166,9 @@ pub fn sample(
         cancel.check()?;
         let output = evaluator.evaluate(walk)?;
         if walk.advance(&output)? {
-            check_finite(walk.latent(), || format!("the latent after step {}", walk.step()))?;
+            check_finite(walk.latent(), || {
+                format!("the latent after step {}", walk.step())
+            })?;
             after_step(walk)?;
         }
     }
@@ -169,8 +178,16 @@ pub fn sample(
 /// Fails with the stage's name when a value is NaN or infinite.
 pub fn check_finite(tensor: &Tensor, stage: impl FnOnce() -> String) -> Result<()> {
     // One number tells: a sum of finite f32 in f64 cannot overflow, and NaN and ∞ survive it.
-    let values = tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
-    match values.iter().map(|value| f64::from(*value)).sum::<f64>().is_finite() {
+    let values = tensor
+        .to_dtype(DType::F32)?
+        .flatten_all()?
+        .to_vec1::<f32>()?;
+    match values
+        .iter()
+        .map(|value| f64::from(*value))
+        .sum::<f64>()
+        .is_finite()
+    {
         true => Ok(()),
         false => Err(Error::NotFinite(stage())),
     }

@@ -23,7 +23,11 @@ use crate::text::{PromptTokenizer, TextEncoder};
 use crate::weights::file::TensorFile;
 
 fn demo(file: &str) -> PathBuf {
-    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../assets/models/demo")).join(file)
+    PathBuf::from(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../assets/models/demo"
+    ))
+    .join(file)
 }
 
 fn bundled(file: &str) -> VarBuilder<'static> {
@@ -31,7 +35,13 @@ fn bundled(file: &str) -> VarBuilder<'static> {
 }
 
 fn small(objective: Objective) -> DitConfig {
-    DitConfig { hidden: 64, depth: 2, heads: 4, objective, ..DitConfig::demo() }
+    DitConfig {
+        hidden: 64,
+        depth: 2,
+        heads: 4,
+        objective,
+        ..DitConfig::demo()
+    }
 }
 
 /// Random weights of a size that keeps values near one; `poison` becomes NaN.
@@ -39,8 +49,16 @@ fn random_dit(config: DitConfig, poison: Option<&str>) -> Dit {
     let mut weights = HashMap::new();
     for (number, (name, shape)) in config.tensors().into_iter().enumerate() {
         let inputs: usize = shape.iter().skip(1).product();
-        let scale = if shape.len() > 1 { (inputs as f64).powf(-0.5) } else { 0.1 };
-        let scale = if poison == Some(name.as_str()) { f64::NAN } else { scale };
+        let scale = if shape.len() > 1 {
+            (inputs as f64).powf(-0.5)
+        } else {
+            0.1
+        };
+        let scale = if poison == Some(name.as_str()) {
+            f64::NAN
+        } else {
+            scale
+        };
         let values = torch_randn(number as u64, shape, &Device::Cpu).unwrap();
         weights.insert(name, (values * scale).unwrap());
     }
@@ -58,14 +76,18 @@ fn parts_of(objective: Objective, poison: Option<&str>) -> Parts {
         inner: 1024,
         ..ClipTextConfig::sd21()
     };
-    let tower = ClipText::load(bundled("text.safetensors"), config, LoadOptions::default()).unwrap();
+    let tower =
+        ClipText::load(bundled("text.safetensors"), config, LoadOptions::default()).unwrap();
     let tokenizer = PromptTokenizer::from_json(&demo("tokenizer.json"), 48, 0).unwrap();
     Parts {
         dit: random_dit(small(objective), poison),
         text: TextEncoder::new(tokenizer, tower),
         vae: AutoencoderKl::load(bundled("vae.safetensors"), AutoencoderKlConfig::demo()).unwrap(),
         tiny: None,
-        linear: Some(LinearPreview { factors: vec![[0.1, 0.0, -0.1]; 16], ..LinearPreview::default() }),
+        linear: Some(LinearPreview {
+            factors: vec![[0.1, 0.0, -0.1]; 16],
+            ..LinearPreview::default()
+        }),
         schedule: NoiseSchedule::default(),
         device: Device::Cpu,
     }
@@ -119,9 +141,25 @@ impl Observer for Listener {
     }
 }
 
-fn run_with(parts: &Parts, policy: PreviewPolicy, job: &Job, listener: &mut Listener) -> Result<Vec<Picture>> {
-    let cancel = listener.cancel_after.as_ref().map_or_else(Cancel::new, |(_, cancel)| cancel.clone());
-    run::run(parts, &mut Memory::default(), policy, job, Attempt::default(), listener, &cancel)
+fn run_with(
+    parts: &Parts,
+    policy: PreviewPolicy,
+    job: &Job,
+    listener: &mut Listener,
+) -> Result<Vec<Picture>> {
+    let cancel = listener
+        .cancel_after
+        .as_ref()
+        .map_or_else(Cancel::new, |(_, cancel)| cancel.clone());
+    run::run(
+        parts,
+        &mut Memory::default(),
+        policy,
+        job,
+        Attempt::default(),
+        listener,
+        &cancel,
+    )
 }
 
 fn draw(parts: &Parts, job: &Job) -> Vec<Picture> {
@@ -132,16 +170,39 @@ fn draw(parts: &Parts, job: &Job) -> Vec<Picture> {
 fn the_same_seed_gives_the_same_bytes_in_any_company() {
     let parts = parts();
     let alone = draw(&parts, &Job { seed: 9, ..job() }).remove(0);
-    let four = draw(&parts, &Job { seed: 7, count: 4, ..job() });
+    let four = draw(
+        &parts,
+        &Job {
+            seed: 7,
+            count: 4,
+            ..job()
+        },
+    );
     assert_eq!(four[2], alone, "seed 9 is the third from 7");
-    assert_ne!(four[0].image, four[1].image, "each picture has its own noise");
+    assert_ne!(
+        four[0].image, four[1].image,
+        "each picture has its own noise"
+    );
     for threads in [1, 2] {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
         let again = pool.install(|| draw(&parts, &Job { seed: 9, ..job() }));
         assert_eq!(again[0], alone, "{threads} threads");
     }
-    for policy in [PreviewPolicy::Linear, PreviewPolicy::Vae, PreviewPolicy::Auto] {
-        let again = run_with(&parts, policy, &Job { seed: 9, ..job() }, &mut Listener::default()).unwrap();
+    for policy in [
+        PreviewPolicy::Linear,
+        PreviewPolicy::Vae,
+        PreviewPolicy::Auto,
+    ] {
+        let again = run_with(
+            &parts,
+            policy,
+            &Job { seed: 9, ..job() },
+            &mut Listener::default(),
+        )
+        .unwrap();
         assert_eq!(again[0], alone, "{policy:?}");
     }
 }
@@ -154,14 +215,20 @@ fn steps_count_over_all_pictures_and_previews_come() {
     let expected: Vec<(usize, usize)> = (1..=8).map(|index| (index, 8)).collect();
     assert_eq!(listener.steps, expected);
     assert!(!listener.previews.is_empty());
-    assert!(listener.previews.iter().all(|preview| preview.width == 8), "linear previews have the latent's size");
+    assert!(
+        listener.previews.iter().all(|preview| preview.width == 8),
+        "linear previews have the latent's size"
+    );
 }
 
 /// The loop with its modulation table against one plain evaluation after the other.
 #[test]
 fn computing_all_modulation_at_once_changes_nothing() {
     let parts = parts();
-    let job = Job { guidance_interval: (0.2, 0.9), ..job() };
+    let job = Job {
+        guidance_interval: (0.2, 0.9),
+        ..job()
+    };
     let (_, cond) = parts.text.encode(&job.prompt).unwrap();
     let (_, uncond) = parts.text.encode("").unwrap();
     let condition = parts.encode(&job.condition, job.size).unwrap();
@@ -196,16 +263,28 @@ fn computing_all_modulation_at_once_changes_nothing() {
 #[test]
 fn every_sampler_draws_and_wrong_ones_are_named() {
     for (objective, samplers, wrong) in [
-        (Objective::Flow, vec![Sampler::Euler, Sampler::Heun], Sampler::Ddim),
-        (Objective::Diffusion, vec![Sampler::DpmPp2M, Sampler::Ddim, Sampler::UniPc], Sampler::Euler),
+        (
+            Objective::Flow,
+            vec![Sampler::Euler, Sampler::Heun],
+            Sampler::Ddim,
+        ),
+        (
+            Objective::Diffusion,
+            vec![Sampler::DpmPp2M, Sampler::Ddim, Sampler::UniPc],
+            Sampler::Euler,
+        ),
     ] {
         let parts = parts_of(objective, None);
         for sampler in samplers {
             let pictures = draw(&parts, &Job { sampler, ..job() });
             assert_eq!(pictures[0].image.pixels.len(), 64 * 64 * 3, "{sampler:?}");
         }
-        let wrong = Job { sampler: wrong, ..job() };
-        let error = run_with(&parts, PreviewPolicy::Off, &wrong, &mut Listener::default()).unwrap_err();
+        let wrong = Job {
+            sampler: wrong,
+            ..job()
+        };
+        let error =
+            run_with(&parts, PreviewPolicy::Off, &wrong, &mut Listener::default()).unwrap_err();
         assert!(error.to_string().contains("does not solve"), "{error}");
     }
 }
@@ -216,17 +295,61 @@ fn sketches_masks_prompts_and_guidance_all_matter() {
     let plain = draw(&parts, &job()).remove(0).latent;
     let sketch = Condition::Sketch(GrayImage::filled(20, 20, 200));
     for (what, other) in [
-        ("sketch", Job { condition: sketch, ..job() }),
-        ("no condition", Job { condition: Condition::None, ..job() }),
-        ("prompt", Job { prompt: "an old woman".into(), ..job() }),
-        ("negative", Job { negative: "glasses".into(), ..job() }),
-        ("guidance", Job { guidance: 1.0, ..job() }),
-        ("interval", Job { guidance_interval: (0.5, 1.0), ..job() }),
+        (
+            "sketch",
+            Job {
+                condition: sketch,
+                ..job()
+            },
+        ),
+        (
+            "no condition",
+            Job {
+                condition: Condition::None,
+                ..job()
+            },
+        ),
+        (
+            "prompt",
+            Job {
+                prompt: "an old woman".into(),
+                ..job()
+            },
+        ),
+        (
+            "negative",
+            Job {
+                negative: "glasses".into(),
+                ..job()
+            },
+        ),
+        (
+            "guidance",
+            Job {
+                guidance: 1.0,
+                ..job()
+            },
+        ),
+        (
+            "interval",
+            Job {
+                guidance_interval: (0.5, 1.0),
+                ..job()
+            },
+        ),
     ] {
         assert_ne!(draw(&parts, &other).remove(0).latent, plain, "{what}");
     }
-    let unguided = |negative: &str| Job { guidance: 1.0, negative: negative.into(), ..job() };
-    assert_eq!(draw(&parts, &unguided("")), draw(&parts, &unguided("glasses")), "no guidance, no negative prompt");
+    let unguided = |negative: &str| Job {
+        guidance: 1.0,
+        negative: negative.into(),
+        ..job()
+    };
+    assert_eq!(
+        draw(&parts, &unguided("")),
+        draw(&parts, &unguided("glasses")),
+        "no guidance, no negative prompt"
+    );
 }
 
 #[test]
@@ -235,8 +358,12 @@ fn a_fork_from_the_middle_ends_in_the_same_bytes() {
     let (_, cond) = parts.text.encode(&job().prompt).unwrap();
     let (_, uncond) = parts.text.encode("").unwrap();
     let condition = parts.encode(&job().condition, 64).unwrap();
-    let conditioning =
-        sample::Conditioning { latent: &condition, modality: 0, prompt: &cond, negative: &uncond };
+    let conditioning = sample::Conditioning {
+        latent: &condition,
+        modality: 0,
+        prompt: &cond,
+        negative: &uncond,
+    };
     let noise = torch_randn(7, (1, 16, 8, 8), &Device::Cpu).unwrap();
     let mut walk = Walk::new(Sampler::Euler, 4, &parts.schedule, noise).unwrap();
     let mut evaluator = sample::Evaluator::new(&parts.dit, &conditioning, &job(), &walk).unwrap();
@@ -248,18 +375,33 @@ fn a_fork_from_the_middle_ends_in_the_same_bytes() {
         Ok(())
     })
     .unwrap();
-    let fork = Job { fork: Some(Fork { step: 2, latent: middle }), ..job() };
+    let fork = Job {
+        fork: Some(Fork {
+            step: 2,
+            latent: middle,
+        }),
+        ..job()
+    };
     let mut listener = Listener::default();
     let forked = run_with(&parts, PreviewPolicy::Off, &fork, &mut listener).unwrap();
     assert_eq!(listener.steps, [(1, 2), (2, 2)]);
     assert_eq!(forked[0].image, draw(&parts, &job())[0].image);
-    let short = Job { fork: Some(Fork { step: 2, latent: vec![0.0; 3] }), ..job() };
+    let short = Job {
+        fork: Some(Fork {
+            step: 2,
+            latent: vec![0.0; 3],
+        }),
+        ..job()
+    };
     assert!(run_with(&parts, PreviewPolicy::Off, &short, &mut listener).is_err());
 }
 
 #[test]
 fn cancel_acts_before_the_next_step() {
-    let mut listener = Listener { cancel_after: Some((2, Cancel::new())), ..Listener::default() };
+    let mut listener = Listener {
+        cancel_after: Some((2, Cancel::new())),
+        ..Listener::default()
+    };
     let result = run_with(&parts(), PreviewPolicy::Off, &job(), &mut listener);
     assert!(matches!(result, Err(Error::Cancelled)));
     assert_eq!(listener.steps.len(), 2);
@@ -269,16 +411,36 @@ fn cancel_acts_before_the_next_step() {
 fn values_that_are_no_numbers_are_reported_with_their_stage() {
     let parts = parts_of(Objective::Flow, Some("final_layer.linear.weight"));
     let error = run_with(&parts, PreviewPolicy::Off, &job(), &mut Listener::default()).unwrap_err();
-    assert!(error.to_string().contains("the latent after step 1"), "{error}");
+    assert!(
+        error.to_string().contains("the latent after step 1"),
+        "{error}"
+    );
 }
 
 #[test]
 fn a_long_prompt_is_cut_with_a_warning() {
-    let prompt = (0..5000).map(|word| format!("word{word}")).collect::<Vec<_>>().join(" ");
+    let prompt = (0..5000)
+        .map(|word| format!("word{word}"))
+        .collect::<Vec<_>>()
+        .join(" ");
     let mut listener = Listener::default();
-    run_with(&parts(), PreviewPolicy::Off, &Job { prompt, steps: 1, ..job() }, &mut listener).unwrap();
+    run_with(
+        &parts(),
+        PreviewPolicy::Off,
+        &Job {
+            prompt,
+            steps: 1,
+            ..job()
+        },
+        &mut listener,
+    )
+    .unwrap();
     assert_eq!(listener.warnings.len(), 1);
-    assert!(listener.warnings[0].contains("word"), "{}", listener.warnings[0]);
+    assert!(
+        listener.warnings[0].contains("word"),
+        "{}",
+        listener.warnings[0]
+    );
 }
 
 #[test]
@@ -286,9 +448,16 @@ fn tiles_give_nearly_the_same_picture() {
     let parts = parts();
     let latent = torch_randn(1, (1, 16, 48, 48), &Device::Cpu).unwrap();
     let latent = (latent * 0.3).unwrap();
-    let (whole, tiled) = (parts.decode(&latent, false).unwrap(), parts.decode(&latent, true).unwrap());
+    let (whole, tiled) = (
+        parts.decode(&latent, false).unwrap(),
+        parts.decode(&latent, true).unwrap(),
+    );
     let mean = |a: &[u8], b: &[u8]| {
-        a.iter().zip(b).map(|(a, b)| f64::from(a.abs_diff(*b))).sum::<f64>() / a.len() as f64
+        a.iter()
+            .zip(b)
+            .map(|(a, b)| f64::from(a.abs_diff(*b)))
+            .sum::<f64>()
+            / a.len() as f64
     };
     let difference = mean(&whole.pixels, &tiled.pixels);
     assert!(difference < 6.0, "{difference} levels");
