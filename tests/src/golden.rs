@@ -226,10 +226,18 @@ pub fn folder() -> PathBuf {
     }
 }
 
-/// Runs all fixtures of [`folder`] whose kind has a runner here, prints each file with its error,
-/// and fails on an unknown kind, on an empty folder, and when an owned kind has no file.
-pub fn run(owned: &[(&str, Runner)]) -> ExitCode {
-    match run_folder(&folder(), owned) {
+/// Runs all fixtures of [`folder`] of the kinds that a package owns, prints each file with its
+/// error, and fails on an unknown kind, on an empty folder, when an owned kind has no file, and
+/// when the package has no runner for a kind that it owns.
+pub fn run(kinds: &[&str], runners: &[(&str, Runner)]) -> ExitCode {
+    let orphan = kinds
+        .iter()
+        .find(|kind| !runners.iter().any(|(name, _)| name == *kind));
+    if let Some(kind) = orphan {
+        println!("golden fixtures: no runner for kind {kind}");
+        return ExitCode::FAILURE;
+    }
+    match run_folder(&folder(), runners) {
         Ok((passed, 0)) => {
             println!("{passed} passed, 0 failed");
             ExitCode::SUCCESS
