@@ -4,9 +4,10 @@
 //! BPE, so this gives the ids of the whole prompt, costs only as many words as fit, and knows
 //! which word was the first to be lost.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use tokenizers::models::bpe::BPE;
+use tokenizers::models::bpe::{BPE, Vocab};
 use tokenizers::normalizers::{
     Lowercase, NFC, Replace, Sequence as Normalizers, replace::ReplacePattern,
 };
@@ -74,7 +75,11 @@ pub struct PromptTokenizer {
 impl PromptTokenizer {
     /// Reads a `tokenizer.json`. Its own padding and truncation are replaced by ours.
     pub fn from_json(path: &Path, length: usize, pad: u32) -> Result<Self> {
-        let bytes = read_bounded(path)?;
+        Self::from_json_bytes(&read_bounded(path)?, path, length, pad)
+    }
+
+    /// As [`Self::from_json`], for a tokenizer inside another file; errors name `path`.
+    pub fn from_json_bytes(bytes: &[u8], path: &Path, length: usize, pad: u32) -> Result<Self> {
         let inner = Tokenizer::from_bytes(bytes)
             .map_err(|error| Error::content(path, format!("not a tokenizer: {error}"), HINT))?;
         Self::new(inner, path, length, pad)
@@ -87,42 +92,23 @@ impl PromptTokenizer {
         length: usize,
         pad: u32,
     ) -> Result<Self> {
-        let parse = || -> tokenizers::Result<Tokenizer> {
-            let bpe = BPE::from_file(&vocabulary.to_string_lossy(), &merges.to_string_lossy())
-                .unk_token(END.to_owned())
-                .end_of_word_suffix("</w>".to_owned())
-                .build()?;
-            let mut tokenizer = Tokenizer::new(bpe);
-            tokenizer.with_normalizer(Some(Normalizers::new(vec![
-                NormalizerWrapper::NFC(NFC),
-                NormalizerWrapper::Replace(Replace::new(
-                    ReplacePattern::Regex(r"\s+".to_owned()),
-                    " ",
-                )?),
-                NormalizerWrapper::Lowercase(Lowercase),
-            ])))?;
-            let split = SplitPattern::Regex(
-                r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+".to_owned(),
-            );
-            tokenizer.with_pre_tokenizer(Some(PreTokenizers::new(vec![
-                PreTokenizerWrapper::Split(Split::new(
-                    split,
-                    SplitDelimiterBehavior::Removed,
-                    true,
-                )?),
-                PreTokenizerWrapper::ByteLevel(ByteLevel::new(false, true, false)),
-            ])));
-            tokenizer
-                .add_special_tokens([AddedToken::from(START, true), AddedToken::from(END, true)])?;
-            Ok(tokenizer)
-        };
-        for path in [vocabulary, merges] {
-            check_size(path)?;
-        }
-        let inner = parse().map_err(|error| {
-            Error::content(vocabulary, format!("not a CLIP vocabulary: {error}"), HINT)
+        let (words, merges) = (read_bounded(vocabulary)?, read_bounded(merges)?);
+        Self::from_vocabulary_bytes(&words, &merges, vocabulary, length, pad)
+    }
+
+    /// As [`Self::from_vocabulary`], for files inside another; errors name `path`.
+    pub fn from_vocabulary_bytes(
+        vocabulary: &[u8],
+        merges: &[u8],
+        path: &Path,
+        length: usize,
+        pad: u32,
+    ) -> Result<Self> {
+        let inner = clip_tokenizer(vocabulary, merges);
+        let inner = inner.map_err(|error| {
+            Error::content(path, format!("not a CLIP vocabulary: {error}"), HINT)
         })?;
-        Self::new(inner, vocabulary, length, pad)
+        Self::new(inner, path, length, pad)
     }
 
     /// Reads whichever layout a folder holds.
@@ -210,10 +196,46 @@ impl PromptTokenizer {
     }
 }
 
+/// CLIP's tokenizer from its vocabulary (a JSON object) and its merges (a pair a line).
+fn clip_tokenizer(vocabulary: &[u8], merges: &[u8]) -> tokenizers::Result<Tokenizer> {
+    let vocabulary: BTreeMap<String, u32> = serde_json::from_slice(vocabulary)?;
+    let lines = std::str::from_utf8(merges)?.lines();
+    let lines = lines.filter(|line| !line.is_empty() && !line.starts_with("#version"));
+    let pair = |line: &str| {
+        line.split_once(' ')
+            .map(|(a, b)| (a.to_owned(), b.to_owned()))
+    };
+    let merges: Option<Vec<_>> = lines.map(pair).collect();
+    let bpe = BPE::builder()
+        .vocab_and_merges(
+            vocabulary.into_iter().collect::<Vocab>(),
+            merges.ok_or("a merge is not a pair of tokens")?,
+        )
+        .unk_token(END.to_owned())
+        .end_of_word_suffix("</w>".to_owned())
+        .build()?;
+    let mut tokenizer = Tokenizer::new(bpe);
+    tokenizer.with_normalizer(Some(Normalizers::new(vec![
+        NormalizerWrapper::NFC(NFC),
+        NormalizerWrapper::Replace(Replace::new(ReplacePattern::Regex(r"\s+".to_owned()), " ")?),
+        NormalizerWrapper::Lowercase(Lowercase),
+    ])))?;
+    let split = SplitPattern::Regex(
+        r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
+            .to_owned(),
+    );
+    tokenizer.with_pre_tokenizer(Some(PreTokenizers::new(vec![
+        PreTokenizerWrapper::Split(Split::new(split, SplitDelimiterBehavior::Removed, true)?),
+        PreTokenizerWrapper::ByteLevel(ByteLevel::new(false, true, false)),
+    ])));
+    tokenizer.add_special_tokens([AddedToken::from(START, true), AddedToken::from(END, true)])?;
+    Ok(tokenizer)
+}
+
 const HINT: &str =
     "take tokenizer.json, or vocab.json with merges.txt, from the model's tokenizer folder";
 
-fn check_size(path: &Path) -> Result<()> {
+fn read_bounded(path: &Path) -> Result<Vec<u8>> {
     let bytes = std::fs::metadata(path)
         .map_err(Error::file("read the tokenizer", path))?
         .len();
@@ -224,11 +246,6 @@ fn check_size(path: &Path) -> Result<()> {
             HINT,
         ));
     }
-    Ok(())
-}
-
-fn read_bounded(path: &Path) -> Result<Vec<u8>> {
-    check_size(path)?;
     std::fs::read(path).map_err(Error::file("read the tokenizer", path))
 }
 

@@ -250,11 +250,11 @@ impl TensorFile {
     /// # Errors
     /// By name, for a tensor that is missing, wrongly shaped, or not finite; cancelled when
     /// `watch` said so.
-    pub fn load<T, E: Into<Error>>(
+    pub fn load<'a, T, E: Into<Error>>(
         self: &Arc<Self>,
         device: &Device,
-        watch: impl Fn(&str, f32) -> bool + Send + Sync + 'static,
-        build: impl FnOnce(VarBuilder<'static>) -> std::result::Result<T, E>,
+        watch: impl Fn(&str, f32) -> bool + Send + Sync + 'a,
+        build: impl FnOnce(VarBuilder<'a>) -> std::result::Result<T, E>,
     ) -> Result<T> {
         let fault = Arc::new(Mutex::new(None));
         let backend = Backend {
@@ -287,16 +287,16 @@ impl TensorFile {
 }
 
 /// Hears of each tensor, and may stop the loading.
-type Watch = Box<dyn Fn(&str, f32) -> bool + Send + Sync>;
+type Watch<'a> = Box<dyn Fn(&str, f32) -> bool + Send + Sync + 'a>;
 
-struct Backend {
+struct Backend<'a> {
     file: Arc<TensorFile>,
     read: AtomicU64,
-    watch: Watch,
+    watch: Watch<'a>,
     fault: Arc<Mutex<Option<Error>>>,
 }
 
-impl Backend {
+impl Backend<'_> {
     fn tensor(
         &self,
         shape: Option<&Shape>,
@@ -338,7 +338,7 @@ impl Backend {
     }
 }
 
-impl SimpleBackend for Backend {
+impl SimpleBackend for Backend<'_> {
     fn get(
         &self,
         shape: Shape,

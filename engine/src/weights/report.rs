@@ -1,7 +1,12 @@
 //! Whether a file's tensors are the model's, said by name before anything is read.
 
+use std::collections::HashSet;
 use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use candle_core::{DType, Device, Shape, Tensor};
+use candle_nn::var_builder::SimpleBackend;
+use candle_nn::{Init, VarBuilder};
 use serde::Serialize;
 
 use super::file::TensorFile;
@@ -55,14 +60,34 @@ impl LoadReport {
                 report.wrong_type.push((name.clone(), kind));
             }
         }
-        let known: std::collections::HashSet<&str> =
-            expected.iter().map(|(name, _)| name.as_str()).collect();
+        let known: HashSet<&str> = expected.iter().map(|(name, _)| name.as_str()).collect();
         let extra = file
             .tensors()
             .keys()
             .filter(|name| !known.contains(name.as_str()) && !is_buffer(name));
         report.extra = extra.cloned().collect();
         report
+    }
+
+    /// Compares a file with the tensors that a model asks for when it is loaded, for models that
+    /// do not list theirs: the model is built of zeros that cost no memory, and every request is
+    /// noted.
+    ///
+    /// # Errors
+    /// When the model's configuration is impossible.
+    pub fn of_model<T, E: Into<Error>>(
+        file: &TensorFile,
+        build: impl FnOnce(VarBuilder<'static>) -> std::result::Result<T, E>,
+    ) -> Result<Self> {
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let recorder = Recorder {
+            present: file.tensors().keys().cloned().collect(),
+            asked: Arc::clone(&asked),
+        };
+        let vb = VarBuilder::from_backend(Box::new(recorder), DType::F32, Device::Cpu);
+        build(vb).map_err(Into::into)?;
+        let asked = asked.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(Self::compare(file, &asked))
     }
 
     /// Whether the file holds exactly the model.
@@ -80,6 +105,35 @@ impl LoadReport {
         } else {
             Err(Error::Weights(format!("{}: {self}", file.path().display())))
         }
+    }
+}
+
+/// Answers every request with zeros, and remembers it.
+struct Recorder {
+    present: HashSet<String>,
+    asked: Arc<Mutex<Vec<(String, Vec<usize>)>>>,
+}
+
+impl SimpleBackend for Recorder {
+    fn get(
+        &self,
+        shape: Shape,
+        name: &str,
+        _: Init,
+        dtype: DType,
+        device: &Device,
+    ) -> candle_core::Result<Tensor> {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.push((name.to_owned(), shape.dims().to_vec()));
+        Tensor::zeros((), dtype, device)?.broadcast_as(shape)
+    }
+
+    fn get_unchecked(&self, name: &str, _: DType, _: &Device) -> candle_core::Result<Tensor> {
+        candle_core::bail!("`{name}` is asked for without a shape")
+    }
+
+    fn contains_tensor(&self, name: &str) -> bool {
+        self.present.contains(name)
     }
 }
 

@@ -1,0 +1,570 @@
+//! `model.ron`: what a model package says about itself (design.md section 6).
+
+use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::layout::shown;
+use crate::model::autoencoder_kl::AutoencoderKlConfig;
+use crate::model::clip_text::{Activation, ClipTextConfig, EndOfText};
+use crate::model::dit::{DitConfig, Objective};
+
+/// The only format so far.
+pub const FORMAT: u32 = 1;
+
+/// The manifest's file name.
+pub const FILE: &str = "model.ron";
+
+/// Longest manifest that is read; ours have 3 KB.
+pub const LARGEST: u64 = 1 << 20;
+
+/// Deepest nesting of a manifest that is read; ours nest four deep.
+const DEPTH: usize = 16;
+
+/// A part of a package that is a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub enum Part {
+    /// The transformer.
+    Dit,
+    /// The autoencoder.
+    Vae,
+    /// The text tower.
+    Text,
+    /// `tokenizer.json`.
+    Tokenizer,
+    /// `vocab.json`, where there is no `tokenizer.json`.
+    Vocabulary,
+    /// `merges.txt`, where there is no `tokenizer.json`.
+    Merges,
+    /// A small decoder for previews.
+    Tiny,
+    /// The face parser.
+    Parser,
+}
+
+impl From<Part> for String {
+    fn from(part: Part) -> Self {
+        part.key().to_owned()
+    }
+}
+
+impl TryFrom<String> for Part {
+    type Error = String;
+
+    fn try_from(key: String) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|part| part.key() == key);
+        found.ok_or_else(|| format!("`{}` is no part of a package", shown(&key)))
+    }
+}
+
+impl Part {
+    /// Every part.
+    pub const ALL: [Self; 8] = [
+        Self::Dit,
+        Self::Vae,
+        Self::Text,
+        Self::Tokenizer,
+        Self::Vocabulary,
+        Self::Merges,
+        Self::Tiny,
+        Self::Parser,
+    ];
+
+    /// The key in the manifest.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Dit => "dit",
+            Self::Vae => "vae",
+            Self::Text => "text",
+            Self::Tokenizer => "tokenizer",
+            Self::Vocabulary => "vocabulary",
+            Self::Merges => "merges",
+            Self::Tiny => "tiny",
+            Self::Parser => "parser",
+        }
+    }
+
+    /// What people call it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Dit => "the transformer",
+            Self::Vae => "the autoencoder",
+            Self::Text => "the text tower",
+            Self::Tokenizer | Self::Vocabulary | Self::Merges => "the tokenizer",
+            Self::Tiny => "the preview decoder",
+            Self::Parser => "the face parser",
+        }
+    }
+}
+
+/// A file of a package.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PackageFile {
+    /// Where, relative to the manifest with `/` between folders; anywhere on this computer when
+    /// the manifest is `linked`.
+    pub path: String,
+    /// SHA-256 as 64 hexadecimal digits.
+    pub sha256: String,
+    /// Size.
+    pub bytes: u64,
+}
+
+/// A linear map from latents to colours, the cheapest preview.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LatentPreview {
+    /// Red, green and blue of each latent channel.
+    pub factors: Vec<[f32; 3]>,
+    /// What is added; the result lies in −1..=1.
+    pub bias: [f32; 3],
+}
+
+/// Family of the autoencoder.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LatentKind {
+    /// diffusers' AutoencoderKL.
+    #[default]
+    AutoencoderKl,
+}
+
+/// The latent space and the autoencoder that spans it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LatentConfig {
+    /// Family of the autoencoder.
+    #[serde(default)]
+    pub kind: LatentKind,
+    /// Channels of a latent.
+    pub channels: usize,
+    /// Width of each level, full resolution first.
+    pub widths: Vec<usize>,
+    /// Residual blocks of an encoder level.
+    #[serde(default = "one")]
+    pub layers: usize,
+    /// Groups of every GroupNorm.
+    pub groups: usize,
+    /// 1×1 convolutions around the latent.
+    #[serde(default)]
+    pub quant_convs: bool,
+    /// Attention in the middle of encoder and decoder.
+    #[serde(default = "yes")]
+    pub attention: bool,
+    /// The model sees `(latent − shift) · scale`.
+    pub scale: f64,
+    /// See `scale`.
+    #[serde(default)]
+    pub shift: f64,
+    /// The cheapest preview, on latents as the model sees them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preview: Option<LatentPreview>,
+    /// What the preview decoder wants subtracted from latents as the model sees them.
+    #[serde(default)]
+    pub tiny_shift: f64,
+}
+
+impl LatentConfig {
+    /// The autoencoder's own configuration.
+    pub fn autoencoder(&self) -> AutoencoderKlConfig {
+        AutoencoderKlConfig {
+            in_channels: 3,
+            out_channels: 3,
+            block_out_channels: self.widths.clone(),
+            layers_per_block: self.layers,
+            latent_channels: self.channels,
+            norm_num_groups: self.groups,
+            use_quant_conv: self.quant_convs,
+            use_post_quant_conv: self.quant_convs,
+            mid_block_add_attention: self.attention,
+            scaling_factor: self.scale,
+            shift_factor: self.shift,
+        }
+    }
+
+    /// The part of a package that an autoencoder's configuration gives.
+    pub fn from_autoencoder(config: &AutoencoderKlConfig) -> Self {
+        Self {
+            kind: LatentKind::AutoencoderKl,
+            channels: config.latent_channels,
+            widths: config.block_out_channels.clone(),
+            layers: config.layers_per_block,
+            groups: config.norm_num_groups,
+            quant_convs: config.use_quant_conv,
+            attention: config.mid_block_add_attention,
+            scale: config.scaling_factor,
+            shift: config.shift_factor,
+            preview: None,
+            tiny_shift: 0.0,
+        }
+    }
+}
+
+/// Family of the text tower.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TextKind {
+    /// CLIP's text tower.
+    #[default]
+    ClipText,
+}
+
+/// The text tower.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TextConfig {
+    /// Family of the text tower.
+    #[serde(default)]
+    pub kind: TextKind,
+    /// Width of the hidden states.
+    pub width: usize,
+    /// Number of layers.
+    pub layers: usize,
+    /// Attention heads.
+    pub heads: usize,
+    /// Longest prompt in tokens.
+    pub tokens: usize,
+    /// Rows of the token table.
+    pub vocabulary: usize,
+    /// Inner width of the MLPs; 0 = four times the width.
+    #[serde(default)]
+    pub inner: usize,
+    /// Token id that fills the rest of a short prompt.
+    #[serde(default)]
+    pub pad: u32,
+    /// Activation of the MLPs.
+    #[serde(default)]
+    pub activation: Activation,
+    /// Where the pooled vector is taken.
+    #[serde(default)]
+    pub end: EndOfText,
+}
+
+impl TextConfig {
+    /// The tower's own configuration.
+    pub fn tower(&self) -> ClipTextConfig {
+        ClipTextConfig {
+            width: self.width,
+            layers: self.layers,
+            heads: self.heads,
+            tokens: self.tokens,
+            vocabulary: self.vocabulary,
+            inner: if self.inner == 0 {
+                self.width.saturating_mul(4)
+            } else {
+                self.inner
+            },
+            pad: self.pad,
+            activation: self.activation,
+            end: self.end,
+            epsilon: 1e-5,
+        }
+    }
+
+    /// The part of a package that a tower's configuration gives.
+    pub fn from_tower(config: &ClipTextConfig) -> Self {
+        Self {
+            kind: TextKind::ClipText,
+            width: config.width,
+            layers: config.layers,
+            heads: config.heads,
+            tokens: config.tokens,
+            vocabulary: config.vocabulary,
+            inner: config.inner,
+            pad: config.pad,
+            activation: config.activation,
+            end: config.end,
+        }
+    }
+}
+
+/// Optional fields are written bare, as in design.md.
+fn options() -> ron::Options {
+    ron::Options::default()
+        .with_default_extension(ron::extensions::Extensions::IMPLICIT_SOME)
+        .with_recursion_limit(DEPTH)
+}
+
+fn one() -> usize {
+    1
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Everything that `model.ron` says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PackageManifest {
+    /// Format of this file; see [`FORMAT`].
+    pub format: u32,
+    /// Short name, as `--model` takes it.
+    pub name: String,
+    /// Name for people.
+    pub title: String,
+    /// Licence of the weights.
+    pub licence: String,
+    /// What the transformer predicts; stands above the transformer's own field.
+    pub objective: Objective,
+    /// Side in pixels that it was trained for.
+    pub resolution: usize,
+    /// The transformer.
+    pub dit: DitConfig,
+    /// The latent space.
+    pub latent: LatentConfig,
+    /// The text tower.
+    pub text: TextConfig,
+    /// Files by part; a package may lack some, and says so when it is loaded.
+    pub files: BTreeMap<Part, PackageFile>,
+    /// The files may lie anywhere on this computer: an import without copying.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub linked: bool,
+    /// The card, beside the manifest.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub card: String,
+}
+
+impl PackageManifest {
+    /// Reads a manifest.
+    ///
+    /// # Errors
+    /// In a clause, when it is malformed or contradicts itself.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if text.len() as u64 > LARGEST {
+            return Err(format!("a manifest of {} bytes is none", text.len()));
+        }
+        let mut manifest: Self = options()
+            .from_str(text)
+            .map_err(|error| error.to_string().replace('\n', " "))?;
+        manifest.dit.objective = manifest.objective;
+        manifest.check()?;
+        Ok(manifest)
+    }
+
+    /// The manifest as text.
+    ///
+    /// # Errors
+    /// When it contradicts itself.
+    pub fn to_text(&self) -> Result<String, String> {
+        self.check()?;
+        let pretty = ron::ser::PrettyConfig::new()
+            .struct_names(false)
+            .depth_limit(3)
+            .compact_arrays(true);
+        let text = options()
+            .to_string_pretty(self, pretty)
+            .map_err(|error| error.to_string())?;
+        Ok(text + "\n")
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if self.format != FORMAT {
+            return Err(format!(
+                "package format {} is not known to this version",
+                self.format
+            ));
+        }
+        check_name(&self.name)?;
+        self.dit.check()?;
+        self.latent
+            .autoencoder()
+            .check()
+            .map_err(|error| error.to_string())?;
+        self.text.tower().check()?;
+        let sizes = 64..=1024;
+        if !sizes.contains(&self.resolution) || !self.resolution.is_multiple_of(16) {
+            return Err(format!(
+                "resolution is {}, expected a multiple of 16 from 64 to 1024",
+                self.resolution
+            ));
+        }
+        if self.dit.channels != 2 * self.latent.channels {
+            return Err(format!(
+                "the transformer takes {} channels, latent and condition have {} each: they do not belong together",
+                self.dit.channels, self.latent.channels
+            ));
+        }
+        if self.dit.text_dim != self.text.width {
+            return Err(format!(
+                "the transformer reads text of width {}, the text tower gives {}: they do not belong together",
+                self.dit.text_dim, self.text.width
+            ));
+        }
+        if let Some(preview) = &self.latent.preview
+            && preview.factors.len() != self.latent.channels
+        {
+            return Err(format!(
+                "the preview has {} factors for {} channels",
+                preview.factors.len(),
+                self.latent.channels
+            ));
+        }
+        for (part, file) in &self.files {
+            if file.sha256.len() != 64 || !file.sha256.bytes().all(|byte| byte.is_ascii_hexdigit())
+            {
+                return Err(format!(
+                    "the sha256 of {} is not 64 hexadecimal digits",
+                    part.key()
+                ));
+            }
+            if !self.linked {
+                inside(&file.path).ok_or_else(|| {
+                    format!("the path of {} leads out of the package", part.key())
+                })?;
+            }
+        }
+        if !self.card.is_empty() {
+            inside(&self.card).ok_or("the path of the card leads out of the package")?;
+        }
+        Ok(())
+    }
+}
+
+/// Names are folder names on every system.
+pub fn check_name(name: &str) -> Result<(), String> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    if name.is_empty() || name.len() > 64 || name.starts_with('.') || !name.bytes().all(plain) {
+        return Err(
+            "a model's name has 1 to 64 letters, digits, or - _ . and does not begin with a dot"
+                .into(),
+        );
+    }
+    Ok(())
+}
+
+/// A relative path that stays below its folder; `None` for any other.
+pub fn inside(path: &str) -> Option<PathBuf> {
+    let plain = !path.is_empty() && !path.contains(['\\', ':', '\0']);
+    let normal = |part: Component| matches!(part, Component::Normal(_) | Component::CurDir);
+    (plain && Path::new(path).components().all(normal)).then(|| PathBuf::from(path))
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The demo model without files.
+    pub(crate) fn demo() -> PackageManifest {
+        let text = ClipTextConfig {
+            width: 256,
+            layers: 4,
+            heads: 4,
+            tokens: 48,
+            vocabulary: 6369,
+            inner: 1024,
+            ..ClipTextConfig::sd21()
+        };
+        PackageManifest {
+            format: FORMAT,
+            name: "demo".into(),
+            title: "Demo".into(),
+            licence: "non-commercial".into(),
+            objective: Objective::Flow,
+            resolution: 256,
+            dit: DitConfig::demo(),
+            latent: LatentConfig::from_autoencoder(&AutoencoderKlConfig::demo()),
+            text: TextConfig::from_tower(&text),
+            files: BTreeMap::new(),
+            linked: false,
+            card: "README.md".into(),
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let mut manifest = demo();
+        manifest.latent.preview = Some(LatentPreview {
+            factors: vec![[0.5, -0.25, 1.0]; 16],
+            bias: [0.0; 3],
+        });
+        let file = PackageFile {
+            path: "a/b.safetensors".into(),
+            sha256: "0f".repeat(32),
+            bytes: 7,
+        };
+        manifest.files.insert(Part::Dit, file);
+        let text = manifest.to_text().unwrap();
+        assert_eq!(PackageManifest::parse(&text).unwrap(), manifest, "{text}");
+        assert_eq!(manifest.latent.autoencoder(), AutoencoderKlConfig::demo());
+    }
+
+    #[test]
+    fn the_objective_of_the_package_is_the_transformers() {
+        let mut manifest = demo();
+        manifest.objective = Objective::Diffusion;
+        assert_eq!(
+            PackageManifest::parse(&manifest.to_text().unwrap())
+                .unwrap()
+                .dit
+                .objective,
+            Objective::Diffusion
+        );
+    }
+
+    #[test]
+    fn contradictions_are_named() {
+        let wrong = |change: fn(&mut PackageManifest)| {
+            let mut manifest = demo();
+            change(&mut manifest);
+            manifest.to_text().unwrap_err()
+        };
+        assert!(wrong(|m| m.format = 2).contains("format 2"));
+        assert!(wrong(|m| m.name = "../x".into()).contains("name"));
+        assert!(wrong(|m| m.dit.channels = 8).contains("do not belong together"));
+        assert!(wrong(|m| m.text.width = 512).contains("do not belong together"));
+        assert!(wrong(|m| m.resolution = 100).contains("resolution"));
+        assert!(wrong(|m| m.dit.heads = 0).contains("heads"));
+        assert!(wrong(|m| m.card = "/etc/passwd".into()).contains("leads out"));
+        let preview = |m: &mut PackageManifest| {
+            m.latent.preview = Some(LatentPreview {
+                factors: vec![],
+                bias: [0.0; 3],
+            })
+        };
+        assert!(wrong(preview).contains("0 factors"));
+    }
+
+    #[test]
+    fn paths_out_of_the_package_are_refused() {
+        for path in ["../x", "/x", "a/../../x", "C:\\x", "a\\b", "", "x\0"] {
+            assert_eq!(inside(path), None, "{path}");
+        }
+        assert!(inside("a/b.safetensors").is_some() && inside("./b").is_some());
+    }
+
+    #[test]
+    fn hostile_manifests_are_refused() {
+        for text in [
+            "",
+            "(",
+            "()",
+            &"(".repeat(100_000),
+            &"[".repeat(100_000),
+            &" ".repeat(2 << 20),
+            "(format:1e999)",
+        ] {
+            let error = PackageManifest::parse(text).unwrap_err();
+            assert!(!error.contains('\n'), "{error}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(128))]
+        #[test]
+        fn a_changed_manifest_is_read_or_refused(
+            changes in prop::collection::vec((any::<prop::sample::Index>(), "[ -~]"), 1..4), cut in any::<prop::sample::Index>()
+        ) {
+            let mut text = demo().to_text().unwrap();
+            for (index, character) in changes {
+                let index = index.index(text.len());
+                text.replace_range(index..index + 1, &character);
+            }
+            let _ = PackageManifest::parse(&text);
+            let _ = PackageManifest::parse(&text[..cut.index(text.len())]);
+        }
+    }
+}
