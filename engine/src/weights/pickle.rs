@@ -114,7 +114,7 @@ impl Machine<'_> {
             b'}' => self.push(Value::Dict)?,
             b')' => self.push(Value::Tuple(Vec::new()))?,
             b't' => {
-                let items = self.to_mark()?;
+                let items = self.pop_to_mark()?;
                 self.push(Value::Tuple(items))?;
             }
             0x85..=0x87 => {
@@ -226,7 +226,7 @@ impl Machine<'_> {
         String::from_utf8(rest[..length].to_vec()).map_err(|_| malformed())
     }
 
-    fn to_mark(&mut self) -> Result<Vec<Value>, Fault> {
+    fn pop_to_mark(&mut self) -> Result<Vec<Value>, Fault> {
         let mark = self
             .stack
             .iter()

@@ -108,10 +108,13 @@ impl LoadReport {
     }
 }
 
+/// Names and shapes.
+type Asked = Vec<(String, Vec<usize>)>;
+
 /// Answers every request with zeros, and remembers it.
 struct Recorder {
     present: HashSet<String>,
-    asked: Arc<Mutex<Vec<(String, Vec<usize>)>>>,
+    asked: Arc<Mutex<Asked>>,
 }
 
 impl SimpleBackend for Recorder {
