@@ -71,10 +71,8 @@ pub fn save(out: &Path, training: &Training, state: &State) -> Result<PathBuf> {
     remove_folder(&part)?;
     fs::create_dir(&part).map_err(Error::file("create the checkpoint", &part))?;
 
-    let metadata = [
-        ("format", "pt".to_string()),
-        ("step", state.step.to_string()),
-    ];
+    // One entry only: several would be written in no fixed order.
+    let metadata = [("format", "pt".to_string())];
     let ema = blobs(&training.ema.tensors())?;
     tensors::write(&part.join(EMA_FILE), &ema, &metadata)?;
     let raw = blobs(

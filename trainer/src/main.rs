@@ -85,6 +85,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    mmface_engine::kernels::setup();
     let cli = Cli::parse();
     match execute(cli.command) {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,31 +1,14 @@
 //! Denoising diffusion: the model predicts the noise of Stable Diffusion's scaled-linear process,
 //! each time weighted by Min-SNR (reference.md sections 5 and 8; Hang et al. 2023).
 
-use candle_core::{Result, Tensor};
+use candle_core::Tensor;
+use mmface_engine::Result;
+use mmface_engine::sampling::NoiseSchedule;
 
-use super::{Target, per_sample};
+use super::Target;
 
 /// Times of the process.
 pub const TIMES: usize = 1000;
-
-/// Cumulative products of `1 − β`, in f32 as the reference computes them.
-pub fn alphas_cumprod() -> Vec<f32> {
-    let (first, last) = (0.00085f64.sqrt() as f32, 0.012f64.sqrt() as f32);
-    let step = (last - first) / (TIMES - 1) as f32;
-    let mut product = 1.0f32;
-    (0..TIMES)
-        .map(|time| {
-            // torch's linspace counts from the nearer end.
-            let root = if time < TIMES / 2 {
-                first + step * time as f32
-            } else {
-                last - step * (TIMES - 1 - time) as f32
-            };
-            product *= 1.0 - root * root;
-            product
-        })
-        .collect()
-}
 
 /// `√ᾱ·data + √(1−ᾱ)·noise`; the model predicts the noise. With `gamma`, a sample's error counts
 /// `min(SNR, γ) / (SNR + 1e-8)`.
@@ -33,29 +16,22 @@ pub fn alphas_cumprod() -> Vec<f32> {
 /// # Shapes
 /// - data, noise: `[batch, channels, side, side]`, time: `[batch]`, whole numbers `0..1000` as f32
 pub fn target(data: &Tensor, noise: &Tensor, time: &Tensor, gamma: Option<f64>) -> Result<Target> {
-    let products = alphas_cumprod();
-    let alphas: Vec<f32> = time
+    let schedule = NoiseSchedule::default();
+    let times: Vec<usize> = time
         .to_vec1::<f32>()?
         .iter()
-        .map(|&time| products[(time.max(0.0) as usize).min(TIMES - 1)])
+        .map(|&time| (time.max(0.0) as usize).min(TIMES - 1))
         .collect();
-    let device = data.device();
-    let column = |f: &dyn Fn(f32) -> f32| {
-        Tensor::new(
-            alphas.iter().map(|&alpha| f(alpha)).collect::<Vec<f32>>(),
-            device,
-        )
-    };
-    let signal = column(&|alpha| alpha.sqrt())?;
-    let spread = column(&|alpha| (1.0 - alpha).sqrt())?;
-    let noisy = (data.broadcast_mul(&per_sample(&signal)?)?
-        + noise.broadcast_mul(&per_sample(&spread)?)?)?;
+    let noisy = schedule.add_noise(data, noise, &times)?;
     let weight = match gamma {
         None => None,
-        Some(gamma) => Some(column(&|alpha| {
-            let snr = (alpha.sqrt() / (1.0 - alpha).sqrt()).powi(2);
-            snr.min(gamma as f32) / (snr + 1e-8)
-        })?),
+        Some(gamma) => {
+            let weights: Vec<f32> = times
+                .iter()
+                .map(|&time| schedule.min_snr_weight(time, gamma) as f32)
+                .collect();
+            Some(Tensor::new(weights, data.device())?)
+        }
     };
     Ok(Target {
         noisy,

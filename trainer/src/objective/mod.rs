@@ -29,9 +29,9 @@ impl Target {
         data: &Tensor,
         noise: &Tensor,
         time: &Tensor,
-    ) -> Result<Self> {
+    ) -> mmface_engine::Result<Self> {
         match objective {
-            Objective::Flow => flow::target(data, noise, time),
+            Objective::Flow => Ok(flow::target(data, noise, time)?),
             Objective::Diffusion => ddpm::target(data, noise, time, gamma),
         }
     }

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use candle_core::{Device, Result, Tensor, Var, bail};
-use rayon::prelude::*;
+use mmface_engine::kernels::{AdamWStep, adamw_update};
 
 use super::adamw8bit::{self, Quantised};
-use super::slices::{CHUNK, edit, read};
+use super::slices::{edit, read};
 use super::{Gradients, Parameters};
 use crate::config::{Moments, OptimizerConfig};
 
@@ -48,37 +48,6 @@ pub struct AdamW {
     pub slots: BTreeMap<String, Slot>,
 }
 
-/// Numbers of one update that are the same for all values of a tensor.
-#[derive(Clone, Copy, Debug)]
-pub struct Factors {
-    /// Decay of the first moment.
-    pub beta1: f32,
-    /// Decay of the second moment.
-    pub beta2: f32,
-    /// Learning rate over the first moment's bias correction.
-    pub rate: f32,
-    /// One over the root of the second moment's bias correction.
-    pub root: f32,
-    /// Added to the corrected root.
-    pub epsilon: f32,
-    /// Factor of the decoupled weight decay.
-    pub keep: f32,
-    /// Factor on the gradient, from clipping.
-    pub gradient: f32,
-}
-
-impl Factors {
-    /// Updates one value: returns the new parameter and both new moments.
-    #[inline(always)]
-    pub fn apply(&self, parameter: f32, first: f32, second: f32, gradient: f32) -> (f32, f32, f32) {
-        let gradient = gradient * self.gradient;
-        let first = self.beta1 * first + (1.0 - self.beta1) * gradient;
-        let second = self.beta2 * second + (1.0 - self.beta2) * gradient * gradient;
-        let step = self.rate * first / (second.sqrt() * self.root + self.epsilon);
-        (parameter * self.keep - step, first, second)
-    }
-}
-
 impl AdamW {
     /// An optimizer without state.
     pub fn new(config: OptimizerConfig) -> Self {
@@ -109,23 +78,18 @@ impl AdamW {
                 }),
             };
             slot.updates += 1;
-            let factors = factors(&self.config, slot.updates, rate, factor);
-            slot.moment.update(parameter, gradient, &factors)?;
+            let step = AdamWStep {
+                learning_rate: rate,
+                beta1: self.config.beta1,
+                beta2: self.config.beta2,
+                epsilon: self.config.epsilon,
+                weight_decay: self.config.weight_decay,
+                step: slot.updates,
+                gradient_scale: factor,
+            };
+            slot.moment.update(parameter, gradient, &step)?;
         }
         Ok(())
-    }
-}
-
-fn factors(config: &OptimizerConfig, updates: u64, rate: f64, factor: f64) -> Factors {
-    let updates = updates.min(i32::MAX as u64) as i32;
-    Factors {
-        beta1: config.beta1 as f32,
-        beta2: config.beta2 as f32,
-        rate: (rate / (1.0 - config.beta1.powi(updates))) as f32,
-        root: (1.0 / (1.0 - config.beta2.powi(updates)).sqrt()) as f32,
-        epsilon: config.epsilon as f32,
-        keep: (1.0 - rate * config.weight_decay) as f32,
-        gradient: factor as f32,
     }
 }
 
@@ -148,7 +112,7 @@ impl Moment {
         })
     }
 
-    fn update(&mut self, parameter: &Var, gradient: &Tensor, factors: &Factors) -> Result<()> {
+    fn update(&mut self, parameter: &Var, gradient: &Tensor, step: &AdamWStep) -> Result<()> {
         if gradient.shape() != parameter.shape() {
             bail!(
                 "gradient {:?} does not fit parameter {:?}",
@@ -157,47 +121,27 @@ impl Moment {
             );
         }
         match self {
-            Self::Values { first, second } => read(gradient, |gradient| {
+            Self::Values { first, second } => {
+                adamw_update(parameter.as_tensor(), gradient, first, second, step)
+            }
+            Self::Quantised(state) => read(gradient, |gradient| {
                 edit(parameter, |values| {
-                    values
-                        .par_chunks_mut(CHUNK)
-                        .zip(first.par_chunks_mut(CHUNK))
-                        .zip(second.par_chunks_mut(CHUNK))
-                        .zip(gradient.par_chunks(CHUNK))
-                        .for_each(|(((values, first), second), gradient)| {
-                            update_slice(values, first, second, gradient, factors)
-                        });
+                    state.update(values, gradient, step);
+                    Ok(())
                 })
             })?,
-            Self::Quantised(state) => read(gradient, |gradient| {
-                edit(parameter, |values| state.update(values, gradient, factors))
-            })?,
             Self::Tensors { first, second } => {
-                let gradient = (gradient * f64::from(factors.gradient))?;
-                *first = ((&*first * f64::from(factors.beta1))?
-                    + (&gradient * f64::from(1.0 - factors.beta1))?)?;
-                *second = ((&*second * f64::from(factors.beta2))?
-                    + (gradient.sqr()? * f64::from(1.0 - factors.beta2))?)?;
-                let root =
-                    ((second.sqrt()? * f64::from(factors.root))? + f64::from(factors.epsilon))?;
-                let step = ((&*first * f64::from(factors.rate))? / root)?;
-                parameter.set(&((parameter.as_tensor() * f64::from(factors.keep))? - step)?)
+                let correction = |beta: f64| 1.0 - beta.powf(step.step as f64);
+                let gradient = (gradient * step.gradient_scale)?;
+                *first = ((&*first * step.beta1)? + (&gradient * (1.0 - step.beta1))?)?;
+                *second = ((&*second * step.beta2)? + (gradient.sqr()? * (1.0 - step.beta2))?)?;
+                let root = ((second.sqrt()? / correction(step.beta2).sqrt())? + step.epsilon)?;
+                let change = ((&*first * (step.learning_rate / correction(step.beta1)))? / root)?;
+                let kept =
+                    (parameter.as_tensor() * (1.0 - step.learning_rate * step.weight_decay))?;
+                parameter.set(&(kept - change)?)
             }
         }
-    }
-}
-
-fn update_slice(
-    values: &mut [f32],
-    first: &mut [f32],
-    second: &mut [f32],
-    gradient: &[f32],
-    factors: &Factors,
-) {
-    for (((value, first), second), &gradient) in
-        values.iter_mut().zip(first).zip(second).zip(gradient)
-    {
-        (*value, *first, *second) = factors.apply(*value, *first, *second, gradient);
     }
 }
 

@@ -6,9 +6,8 @@
 
 use std::sync::LazyLock;
 
+use mmface_engine::kernels::AdamWStep;
 use rayon::prelude::*;
-
-use super::adamw::Factors;
 
 /// Values that share one scale.
 pub const BLOCK: usize = 256;
@@ -85,29 +84,38 @@ impl Quantised {
     }
 
     /// One update of the tensor's values; moments are read back, used, and rounded again.
-    pub fn update(&mut self, values: &mut [f32], gradient: &[f32], factors: &Factors) {
+    pub fn update(&mut self, values: &mut [f32], gradient: &[f32], step: &AdamWStep) {
+        let correction = |beta: f64| 1.0 - beta.powf(step.step as f64);
+        let size = (step.learning_rate / correction(step.beta1)) as f32;
+        let root = correction(step.beta2).sqrt() as f32;
+        let keep = (1.0 - step.learning_rate * step.weight_decay) as f32;
+        let (beta1, beta2, epsilon) = (step.beta1 as f32, step.beta2 as f32, step.epsilon as f32);
+        let (fresh1, fresh2) = ((1.0 - step.beta1) as f32, (1.0 - step.beta2) as f32);
+        let codes = self
+            .first
+            .par_chunks_mut(BLOCK)
+            .zip(self.second.par_chunks_mut(BLOCK));
+        let scales = self
+            .first_scale
+            .par_iter_mut()
+            .zip(self.second_scale.par_iter_mut());
         values
             .par_chunks_mut(BLOCK)
             .zip(gradient.par_chunks(BLOCK))
-            .zip(
-                self.first
-                    .par_chunks_mut(BLOCK)
-                    .zip(self.second.par_chunks_mut(BLOCK)),
-            )
-            .zip(
-                self.first_scale
-                    .par_iter_mut()
-                    .zip(self.second_scale.par_iter_mut()),
-            )
+            .zip(codes)
+            .zip(scales)
             .with_min_len(16)
             .for_each(
                 |(((values, gradient), (first, second)), (first_scale, second_scale))| {
                     let (mut new_first, mut new_second) = ([0f32; BLOCK], [0f32; BLOCK]);
-                    for (i, (value, &gradient)) in values.iter_mut().zip(gradient).enumerate() {
+                    for (i, (value, gradient)) in values.iter_mut().zip(gradient).enumerate() {
+                        let gradient = gradient * step.gradient_scale as f32;
                         let old_first = SIGNED[usize::from(first[i])] * *first_scale;
                         let old_second = UNSIGNED[usize::from(second[i])] * *second_scale;
-                        (*value, new_first[i], new_second[i]) =
-                            factors.apply(*value, old_first, old_second, gradient);
+                        new_first[i] = beta1 * old_first + fresh1 * gradient;
+                        new_second[i] = beta2 * old_second + fresh2 * gradient * gradient;
+                        *value = *value * keep
+                            - size * new_first[i] / (new_second[i].sqrt() / root + epsilon);
                     }
                     *first_scale = quantise_block(&SIGNED, &new_first[..first.len()], first);
                     *second_scale = quantise_block(&UNSIGNED, &new_second[..second.len()], second);

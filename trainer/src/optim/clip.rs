@@ -1,41 +1,20 @@
 //! Clipping by the global norm, as torch's `clip_grad_norm_` does it (reference.md section 8).
 
 use candle_core::{Device, Result};
-use rayon::prelude::*;
+use mmface_engine::kernels::squared_norm;
 
 use super::Gradients;
-use super::slices::{CHUNK, read};
 
 /// Euclidean norm over all gradients together.
-///
-/// Partial sums have fixed borders, so the result does not depend on the number of threads.
 pub fn global_norm(gradients: &Gradients) -> Result<f64> {
     let mut sum = 0.0;
     for gradient in gradients.values() {
         sum += match gradient.device() {
-            Device::Cpu => read(gradient, squared_sum)?,
+            Device::Cpu => squared_norm(gradient)?,
             _ => f64::from(gradient.sqr()?.sum_all()?.to_scalar::<f32>()?),
         };
     }
     Ok(sum.sqrt())
-}
-
-fn squared_sum(values: &[f32]) -> f64 {
-    let parts: Vec<f64> = values
-        .par_chunks(CHUNK)
-        .map(|chunk| {
-            let mut lanes = [0f32; 16];
-            let blocks = chunk.chunks_exact(16);
-            let rest: f32 = blocks.remainder().iter().map(|value| value * value).sum();
-            for block in blocks {
-                for (lane, value) in lanes.iter_mut().zip(block) {
-                    *lane += value * value;
-                }
-            }
-            lanes.iter().map(|&lane| f64::from(lane)).sum::<f64>() + f64::from(rest)
-        })
-        .collect();
-    parts.iter().sum()
 }
 
 /// Factor that brings gradients of this norm down to at most `largest`.

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use candle_core::{Device, Result, Tensor, Var};
-use rayon::prelude::*;
+use mmface_engine::kernels::ema_update;
 
 use super::Parameters;
-use super::slices::{CHUNK, edit, read};
+use super::slices::edit;
 
 /// A moving average of all parameters. The first call copies them.
 #[derive(Debug)]
@@ -58,27 +58,16 @@ impl Ema {
     /// Moves the average towards the parameters: `shadow −= (1 − decay)·(shadow − parameter)`.
     pub fn update(&mut self, parameters: &Parameters) -> Result<()> {
         self.calls += 1;
-        let share = 1.0 - Self::decay_of(self.decay, self.calls);
+        let decay = Self::decay_of(self.decay, self.calls);
         for (name, shadow) in &self.shadow {
             let Some(parameter) = parameters.get(name) else {
                 continue;
             };
             match shadow.device() {
-                Device::Cpu => read(parameter, |parameter| {
-                    edit(shadow, |shadow| {
-                        shadow
-                            .par_chunks_mut(CHUNK)
-                            .zip(parameter.par_chunks(CHUNK))
-                            .for_each(|(shadow, parameter)| {
-                                for (shadow, parameter) in shadow.iter_mut().zip(parameter) {
-                                    *shadow -= share as f32 * (*shadow - parameter);
-                                }
-                            });
-                    })
-                })??,
+                Device::Cpu => edit(shadow, |shadow| ema_update(shadow, parameter, decay))?,
                 _ => shadow.set(
                     &(shadow.as_tensor()
-                        - ((shadow.as_tensor() - parameter.as_tensor())? * share)?)?,
+                        - ((shadow.as_tensor() - parameter.as_tensor())? * (1.0 - decay))?)?,
                 )?,
             }
         }

@@ -1,11 +1,8 @@
-//! Access to a tensor's numbers in place: the optimizer reads and writes each value once.
+//! Access to a tensor's numbers in place, for the updates that have no kernel of their own.
 
 use std::cell::RefCell;
 
 use candle_core::{CpuStorage, InplaceOp1, Layout, Result, Storage, Tensor, Var, bail};
-
-/// Values that one rayon task works on.
-pub const CHUNK: usize = 16_384;
 
 /// Runs the function on the values of a tensor on the CPU.
 pub fn read<R>(tensor: &Tensor, work: impl FnOnce(&[f32]) -> R) -> Result<R> {
@@ -27,7 +24,7 @@ fn offsets(layout: &Layout) -> Result<(usize, usize)> {
 
 struct Edit<F>(RefCell<F>);
 
-impl<F: FnMut(&mut [f32])> InplaceOp1 for Edit<F> {
+impl<F: FnMut(&mut [f32]) -> Result<()>> InplaceOp1 for Edit<F> {
     fn name(&self) -> &'static str {
         "edit in place"
     }
@@ -37,12 +34,11 @@ impl<F: FnMut(&mut [f32])> InplaceOp1 for Edit<F> {
         let CpuStorage::F32(values) = storage else {
             bail!("expected f32 parameters")
         };
-        (self.0.borrow_mut())(&mut values[start..end]);
-        Ok(())
+        (self.0.borrow_mut())(&mut values[start..end])
     }
 }
 
 /// Runs the function on the values of a variable on the CPU, in place.
-pub fn edit(variable: &Var, work: impl FnMut(&mut [f32])) -> Result<()> {
+pub fn edit(variable: &Var, work: impl FnMut(&mut [f32]) -> Result<()>) -> Result<()> {
     variable.inplace_op1(&Edit(RefCell::new(work)))
 }

@@ -1,0 +1,130 @@
+//! Five updates of a small transformer under both objectives, with and without block checkpointing.
+
+use anyhow::{Context as _, ensure};
+use candle_core::{DType, Device, Tensor, Var};
+use mmface_engine::kernels::Precision;
+use mmface_engine::model::dit::{DitConfig, Objective};
+use mmface_engine::model::rope::TextRope;
+use mmface_tests::golden::{Fixture, Report};
+use mmface_trainer::config::Moments;
+use mmface_trainer::data::batches::Batch;
+use mmface_trainer::optim::Parameters;
+use mmface_trainer::step::{Settings, Training};
+
+use crate::optimizer;
+
+fn dit_config(config: &serde_json::Value) -> anyhow::Result<DitConfig> {
+    let number = |key: &str| -> anyhow::Result<usize> {
+        Ok(usize::try_from(
+            config[key].as_u64().with_context(|| format!("no {key}"))?,
+        )?)
+    };
+    let flag = |key: &str| config[key].as_bool().with_context(|| format!("no {key}"));
+    Ok(DitConfig {
+        hidden: number("hidden")?,
+        depth: number("depth")?,
+        heads: number("heads")?,
+        mlp_ratio: config["mlp_ratio"].as_f64().context("no mlp_ratio")?,
+        patch: number("patch")?,
+        channels: number("in_channels")?,
+        text_dim: number("text_dim")?,
+        objective: if config["objective"] == "diffusion" {
+            Objective::Diffusion
+        } else {
+            Objective::Flow
+        },
+        text_rope: if config["text_rope"] == "sequential" {
+            TextRope::Sequential
+        } else {
+            TextRope::Zero
+        },
+        modality_embedder: flag("modality_embedder")?,
+        dual_stream: flag("dual_stream")?,
+        rope: flag("rope")?,
+        learn_sigma: flag("learn_sigma")?,
+    })
+}
+
+/// The batch of one step.
+fn batch(fixture: &Fixture, step: usize) -> anyhow::Result<Batch> {
+    let part = |name: &str, dtype: DType| -> anyhow::Result<Tensor> {
+        Ok(fixture.input(name)?.get(step)?.to_dtype(dtype)?)
+    };
+    Ok(Batch {
+        data: part("latents", DType::F32)?,
+        condition: part("cond", DType::F32)?,
+        noise: part("noise", DType::F32)?,
+        time: part("t", DType::F32)?,
+        pooled: part("pooled", DType::F32)?,
+        sequence: part("seq", DType::F32)?,
+        modality: part("modality", DType::U32)?,
+        drop_pooled: part("drop_pooled", DType::F32)?,
+    })
+}
+
+/// Losses, norms, final weights and averages.
+pub fn run(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
+    for block_checkpointing in [false, true] {
+        let training = train(fixture, report, block_checkpointing)?;
+        for (name, parameter) in &training.parameters {
+            report.compare(name, parameter, &fixture.output(&format!("w.{name}"))?)?;
+            report.compare(
+                name,
+                &training.ema.shadow[name],
+                &fixture.output(&format!("ema.{name}"))?,
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn train(
+    fixture: &Fixture,
+    report: &mut Report,
+    block_checkpointing: bool,
+) -> anyhow::Result<Training> {
+    let config = fixture.config();
+    let settings = Settings {
+        dit: dit_config(config)?,
+        optimizer: optimizer::config(config, Moments::F32)?,
+        ema_decay: config["ema_decay"].as_f64().context("no ema_decay")?,
+        min_snr_gamma: config["gamma"].as_f64(),
+        precision: Precision::Exact,
+        block_checkpointing,
+    };
+    let rate = config["lr"].as_f64().context("no lr")?;
+    let mut parameters = Parameters::new();
+    for (name, tensor) in fixture.weights() {
+        parameters.insert(name, Var::from_tensor(&tensor)?);
+    }
+    let mut training = Training::new(settings, parameters, &Device::Cpu)?;
+    let expected = fixture.output("loss")?;
+    let (mut losses, mut norms) = (Vec::new(), Vec::new());
+    for step in 0..expected.elem_count() {
+        let outcome = training.update(&batch(fixture, step)?, rate)?;
+        ensure!(outcome.applied, "update {step} was skipped");
+        losses.push(outcome.loss);
+        norms.push(outcome.grad_norm);
+    }
+    report.compare("loss", &Tensor::new(losses, &Device::Cpu)?, &expected)?;
+    report.compare(
+        "grad_norm",
+        &Tensor::new(norms, &Device::Cpu)?,
+        &fixture.output("grad_norm")?,
+    )?;
+    // These never get a gradient, so neither updates nor decay.
+    let without: Vec<&str> = config["no_gradient"]
+        .as_array()
+        .context("no list")?
+        .iter()
+        .filter_map(|name| name.as_str())
+        .collect();
+    for name in training.parameters.keys() {
+        let updated = training.optimizer.slots.contains_key(name);
+        ensure!(
+            updated != without.contains(&name.as_str()),
+            "{name}: updated is {updated}"
+        );
+    }
+    Ok(training)
+}
