@@ -157,12 +157,13 @@ pub struct LatentConfig {
     /// See `scale`.
     #[serde(default)]
     pub shift: f64,
-    /// The cheapest preview, on latents as the model sees them.
+    /// The cheapest preview.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preview: Option<LatentPreview>,
-    /// What the preview decoder wants subtracted from latents as the model sees them.
+    /// What both previews, the linear map and the small decoder, want subtracted from latents as
+    /// the model sees them: theirs are shifted where the authors' are not.
     #[serde(default)]
-    pub tiny_shift: f64,
+    pub preview_shift: f64,
 }
 
 impl LatentConfig {
@@ -196,7 +197,7 @@ impl LatentConfig {
             scale: config.scaling_factor,
             shift: config.shift_factor,
             preview: None,
-            tiny_shift: 0.0,
+            preview_shift: 0.0,
         }
     }
 }
@@ -385,6 +386,19 @@ impl PackageManifest {
                 self.dit.channels, self.latent.channels
             ));
         }
+        let latent = &self.latent;
+        let preview = latent
+            .preview
+            .iter()
+            .flat_map(|map| map.factors.iter().chain([&map.bias]).flatten());
+        let numbers = preview
+            .map(|&number| f64::from(number))
+            .chain([latent.shift, latent.preview_shift]);
+        if !(latent.scale.is_finite() && latent.scale > 0.0)
+            || numbers.into_iter().any(|number| !number.is_finite())
+        {
+            return Err("scale, shift and preview of the latent space must be finite numbers, the scale positive".into());
+        }
         if self.dit.text_dim != self.text.width {
             return Err(format!(
                 "the transformer reads text of width {}, the text tower gives {}: they do not belong together",
@@ -519,6 +533,8 @@ pub(super) mod tests {
         assert!(wrong(|m| m.resolution = 100).contains("resolution"));
         assert!(wrong(|m| m.dit.heads = 0).contains("heads"));
         assert!(wrong(|m| m.card = "/etc/passwd".into()).contains("leads out"));
+        assert!(wrong(|m| m.latent.scale = 0.0).contains("scale"));
+        assert!(wrong(|m| m.latent.preview_shift = f64::NAN).contains("finite"));
         let preview = |m: &mut PackageManifest| {
             m.latent.preview = Some(LatentPreview {
                 factors: vec![],
