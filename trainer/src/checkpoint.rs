@@ -10,6 +10,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor, Var};
+use mmface_engine::model::dit::DitConfig;
 use mmface_engine::picture::write::write_atomic;
 use mmface_engine::{Error, Result};
 use safetensors::Dtype;
@@ -165,8 +166,16 @@ pub fn read_state(checkpoint: &Path) -> Result<State> {
 
 /// Restores weights, average and optimizer.
 pub fn load(checkpoint: &Path, state: &State, device: &Device) -> Result<Training> {
-    let raw = read_weights(&checkpoint.join(RAW_FILE), &state.config, device)?;
-    let average = read_weights(&checkpoint.join(EMA_FILE), &state.config, device)?;
+    let raw = read_weights(
+        &checkpoint.join(RAW_FILE),
+        &state.config.model.dit(),
+        device,
+    )?;
+    let average = read_weights(
+        &checkpoint.join(EMA_FILE),
+        &state.config.model.dit(),
+        device,
+    )?;
     let mut training = Training::new((&state.config).into(), raw, device)?;
     training.ema = Ema::restore(state.config.ema_decay, state.ema_calls, average);
     read_optimizer(&checkpoint.join(OPTIMIZER_FILE), &mut training, state)?;
@@ -184,7 +193,7 @@ pub fn read_initial(from: &Path, config: &Config, device: &Device) -> Result<Par
         Some(from.to_path_buf())
     };
     match path {
-        Some(path) => read_weights(&path, config, device),
+        Some(path) => read_weights(&path, &config.model.dit(), device),
         None => Err(Error::content(
             from,
             format!("neither {EMA_FILE} nor {RAW_FILE} here"),
@@ -193,12 +202,12 @@ pub fn read_initial(from: &Path, config: &Config, device: &Device) -> Result<Par
     }
 }
 
-/// Reads a weight file and compares names and shapes with the configuration.
-pub fn read_weights(path: &Path, config: &Config, device: &Device) -> Result<Parameters> {
+/// Reads a weight file and compares names and shapes with the transformer's.
+pub fn read_weights(path: &Path, dit: &DitConfig, device: &Device) -> Result<Parameters> {
     let bytes = candle_core::safetensors::load(path, &Device::Cpu)
         .map_err(|error| Error::content(path, error.to_string(), "name another checkpoint"))?;
     let (mut parameters, mut wrong) = (Parameters::new(), Vec::new());
-    for (name, shape) in config.model.dit().tensors() {
+    for (name, shape) in dit.tensors() {
         match bytes.get(&name) {
             None => wrong.push(format!("{name} is missing")),
             Some(tensor) if tensor.dims() != shape => wrong.push(format!(

@@ -2,9 +2,12 @@
 //!
 //! The transformer itself is the engine's: what is trained here is what draws there.
 
+pub mod bench;
 pub mod checkpoint;
 pub mod config;
 pub mod data;
+pub mod evaluate;
+pub mod export;
 pub mod heldout;
 pub mod model;
 pub mod objective;

@@ -1,18 +1,22 @@
-//! `mmface-trainer`: prepares data, trains, resumes.
+//! `mmface-trainer`: prepares data, trains, resumes, measures, exports.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
-use mmface_trainer::checkpoint;
+use mmface_engine::kernels::Precision;
+use mmface_engine::picture::write::write_atomic;
+use mmface_trainer::bench::{Case, bench_train_step};
 use mmface_trainer::config::Config;
+use mmface_trainer::evaluate::{self, Evaluation, Options};
 use mmface_trainer::prepare::{self, Places};
 use mmface_trainer::report::Sink;
 use mmface_trainer::report::jsonl::Printed;
 use mmface_trainer::report::plain::Plain;
 use mmface_trainer::run::{self, Changes, Start};
 use mmface_trainer::signals;
+use mmface_trainer::{checkpoint, export};
 
 /// Trains MMFace-DiT.
 #[derive(Debug, Parser)]
@@ -64,6 +68,78 @@ enum Command {
         /// Print one JSON object for each event
         #[arg(long)]
         json: bool,
+    },
+    /// Put the averaged weights of a checkpoint into a model package, with its card
+    Export {
+        /// Checkpoint, or folder of a run: then its newest one
+        #[arg(long)]
+        checkpoint: PathBuf,
+        /// Package that holds the frozen parts
+        #[arg(long)]
+        out: PathBuf,
+        /// Figures for the card, as `evaluate --out` writes them
+        #[arg(long)]
+        evaluation: Option<PathBuf>,
+    },
+    /// Measure samples of held-out conditions
+    Evaluate {
+        /// Model package
+        #[arg(long)]
+        model: PathBuf,
+        /// Use the averaged weights of this checkpoint instead of the package's transformer
+        #[arg(long)]
+        checkpoint: Option<PathBuf>,
+        /// Folder of the WebDataset tars
+        #[arg(long)]
+        data: PathBuf,
+        /// Side in pixels; left out: what the weights were trained at
+        #[arg(long)]
+        size: Option<usize>,
+        /// Euler steps
+        #[arg(long, default_value_t = 20)]
+        steps: usize,
+        /// Guidance weight
+        #[arg(long, default_value_t = 3.0)]
+        guidance: f64,
+        /// Seed of the first sample
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Held-out conditions to use
+        #[arg(long, default_value_t = 50)]
+        limit: usize,
+        /// Number of threads; left out: all cores
+        #[arg(long)]
+        threads: Option<usize>,
+        /// Write the figures as JSON
+        #[arg(long)]
+        out: Option<PathBuf>,
+        /// Write a contact sheet (PNG); it shows photos of the data set
+        #[arg(long)]
+        sheet: Option<PathBuf>,
+    },
+    /// Time a training step; prints one JSON object
+    Bench {
+        /// demo, paper or tiny
+        #[arg(long, default_value = "demo")]
+        config: String,
+        /// Side in pixels
+        #[arg(long, default_value_t = 128)]
+        size: usize,
+        /// Samples in a batch
+        #[arg(long, default_value_t = 16)]
+        batch: usize,
+        /// Arithmetic of the products
+        #[arg(long, default_value = "f32", value_parser = ["f32", "bf16"])]
+        dtype: String,
+        /// Number of threads; left out: all cores
+        #[arg(long)]
+        threads: Option<usize>,
+        /// Steps to time
+        #[arg(long, default_value_t = 5)]
+        runs: usize,
+        /// Compute blocks again in the backward pass
+        #[arg(long)]
+        checkpointing: bool,
     },
     /// Go on where a run stopped
     Resume {
@@ -125,6 +201,73 @@ fn execute(command: Command) -> anyhow::Result<()> {
             };
             train(start, &config, Changes::default(), &inputs, &out, json)
         }
+        Command::Export {
+            checkpoint,
+            out,
+            evaluation,
+        } => {
+            let evaluation = evaluation.as_deref().map(read_evaluation).transpose()?;
+            Ok(export::export(&checkpoint, &out, evaluation.as_ref())?)
+        }
+        Command::Evaluate {
+            model,
+            checkpoint,
+            data,
+            size,
+            steps,
+            guidance,
+            seed,
+            limit,
+            threads,
+            out,
+            sheet,
+        } => {
+            use_threads(threads)?;
+            let (sampler, parser, trained) = prepare::load_model(&model, checkpoint.as_deref())?;
+            let options = Options {
+                data,
+                size: size.unwrap_or(trained),
+                steps,
+                guidance,
+                seed,
+                limit,
+                sheet,
+            };
+            let evaluation =
+                evaluate::evaluate(&sampler, &parser, &options, &mut |what| eprintln!("{what}"))?;
+            let text = serde_json::to_string_pretty(&evaluation)?;
+            println!("{text}");
+            match out {
+                Some(path) => Ok(write_atomic(&path, text.as_bytes())?),
+                None => Ok(()),
+            }
+        }
+        Command::Bench {
+            config,
+            size,
+            batch,
+            dtype,
+            threads,
+            runs,
+            checkpointing,
+        } => {
+            use_threads(threads)?;
+            let precision = if dtype == "bf16" {
+                Precision::Fast
+            } else {
+                Precision::Exact
+            };
+            let timing = bench_train_step(&Case {
+                config,
+                size,
+                batch,
+                precision,
+                runs,
+                checkpointing,
+            })?;
+            println!("{}", serde_json::to_string(&timing)?);
+            Ok(())
+        }
         Command::Resume {
             inputs,
             out,
@@ -172,6 +315,12 @@ fn train(
     let sink: &mut dyn Sink = if json { &mut printed } else { &mut plain };
     run::run(start, changes, &data, out, sink, &signals::asked_to_stop)?;
     Ok(())
+}
+
+fn read_evaluation(path: &std::path::Path) -> anyhow::Result<Evaluation> {
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    serde_json::from_str(&text).with_context(|| format!("{} holds no evaluation", path.display()))
 }
 
 fn prepare_if_given(config: &Config, inputs: &Inputs) -> anyhow::Result<()> {

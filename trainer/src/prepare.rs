@@ -10,7 +10,9 @@ use mmface_engine::kernels::{Precision, Storage};
 use mmface_engine::model::LoadOptions;
 use mmface_engine::model::autoencoder_kl::AutoencoderKl;
 use mmface_engine::model::clip_text::{ClipText, ClipTextConfig};
+use mmface_engine::model::face_parser::FaceParser;
 use mmface_engine::text::{PromptTokenizer, TextEncoder};
+use mmface_engine::weights::Package;
 use mmface_engine::{Error, Result};
 use sha2::{Digest, Sha256};
 
@@ -19,8 +21,9 @@ use crate::data::latents::{self, Plan};
 use crate::data::store::LatentStore;
 use crate::data::text;
 use crate::data::webdataset::Inventory;
+use crate::evaluate::Sampler;
 use crate::run::Data;
-use crate::signals;
+use crate::{checkpoint, model, signals};
 
 /// Where the inputs lie.
 #[derive(Clone, Debug)]
@@ -106,6 +109,46 @@ fn open_latents(config: &Config, work: &Path) -> Result<[LatentStore; 2]> {
 
 fn text_path(work: &Path) -> PathBuf {
     work.join("text-features.safetensors")
+}
+
+/// Loads a package for evaluation: model, face parser, and the side it was trained at. With a
+/// checkpoint, its averaged weights take the place of the package's transformer.
+pub fn load_model(
+    package: &Path,
+    checkpoint: Option<&Path>,
+) -> Result<(Sampler, FaceParser, usize)> {
+    let device = Device::Cpu;
+    let options = LoadOptions {
+        storage: Storage::F32,
+        precision: Precision::Exact,
+        trainable: false,
+    };
+    let package = Package::open(package)?;
+    let (dit, side) = match checkpoint {
+        None => (
+            package.load_dit(&device, options, |_, _| true)?,
+            package.manifest().resolution,
+        ),
+        Some(from) => {
+            let folder = checkpoint::find(from)?;
+            let config = checkpoint::read_state(&folder)?.config;
+            let weights = checkpoint::read_initial(&folder, &config, &device)?;
+            let dit = model::load(
+                &config.model.dit(),
+                &model::tensors(&weights),
+                Precision::Exact,
+                false,
+                &device,
+            )?;
+            (dit, config.resolution)
+        }
+    };
+    let sampler = Sampler {
+        dit,
+        text: package.load_text(&device, options, |_, _| true)?,
+        autoencoder: package.load_autoencoder(&device, |_, _| true)?,
+    };
+    Ok((sampler, package.load_parser(&device)?, side))
 }
 
 /// Loads an autoencoder in diffusers' layout, and the hash of its files.
