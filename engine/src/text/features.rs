@@ -153,34 +153,21 @@ mod tests {
 
     use std::path::{Path, PathBuf};
 
-    use candle_core::{DType, Device};
-    use candle_nn::VarBuilder;
+    use candle_core::Device;
 
     use super::*;
     use crate::model::LoadOptions;
-    use crate::model::clip_text::ClipTextConfig;
+    use crate::weights::Package;
 
     fn here(path: &str) -> PathBuf {
         Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
     }
 
     fn demo() -> TextEncoder {
-        let config = ClipTextConfig {
-            width: 256,
-            layers: 4,
-            heads: 4,
-            tokens: 48,
-            vocabulary: 6369,
-            inner: 1024,
-            ..ClipTextConfig::sd21()
-        };
-        let weights = std::fs::read(here("../assets/models/demo/text.safetensors")).unwrap();
-        let vb = VarBuilder::from_buffered_safetensors(weights, DType::F32, &Device::Cpu).unwrap();
-        let tower = ClipText::load(vb, config, LoadOptions::default()).unwrap();
-        let tokenizer =
-            PromptTokenizer::from_json(&here("../assets/models/demo/tokenizer.json"), 48, 0)
-                .unwrap();
-        TextEncoder::new(tokenizer, tower)
+        let package = Package::open(&here("../assets/models/demo")).unwrap();
+        package
+            .load_text(&Device::Cpu, LoadOptions::default(), |_, _| true)
+            .unwrap()
     }
 
     /// Largest difference relative to the largest expected value.
@@ -214,6 +201,28 @@ mod tests {
         assert_eq!(ids, expected["in.input_ids"].to_vec2::<i64>().unwrap());
         assert!(error(&features.sequence, &expected["out.sequence"]) < 1e-4);
         assert!(error(&features.pooled, &expected["out.pooled"]) < 1e-4);
+    }
+
+    #[test]
+    fn features_do_not_depend_on_the_number_of_threads() {
+        let demo = demo().with_capacity(0);
+        let bytes = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .unwrap();
+            let (_, features) = pool
+                .install(|| demo.encode("older man, grey beard"))
+                .unwrap();
+            let values = features
+                .sequence
+                .flatten_all()
+                .unwrap()
+                .to_vec1::<f32>()
+                .unwrap();
+            values.into_iter().map(f32::to_bits).collect::<Vec<_>>()
+        };
+        assert_eq!(bytes(1), bytes(3));
     }
 
     #[test]

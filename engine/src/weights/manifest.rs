@@ -157,13 +157,12 @@ pub struct LatentConfig {
     /// See `scale`.
     #[serde(default)]
     pub shift: f64,
-    /// The cheapest preview.
+    /// The cheapest preview, on latents as the model sees them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preview: Option<LatentPreview>,
-    /// What both previews, the linear map and the small decoder, want subtracted from latents as
-    /// the model sees them: theirs are shifted where the authors' are not.
+    /// What the preview decoder wants subtracted from latents as the model sees them.
     #[serde(default)]
-    pub preview_shift: f64,
+    pub tiny_shift: f64,
 }
 
 impl LatentConfig {
@@ -197,7 +196,7 @@ impl LatentConfig {
             scale: config.scaling_factor,
             shift: config.shift_factor,
             preview: None,
-            preview_shift: 0.0,
+            tiny_shift: 0.0,
         }
     }
 }
@@ -393,7 +392,7 @@ impl PackageManifest {
             .flat_map(|map| map.factors.iter().chain([&map.bias]).flatten());
         let numbers = preview
             .map(|&number| f64::from(number))
-            .chain([latent.shift, latent.preview_shift]);
+            .chain([latent.shift, latent.tiny_shift]);
         if !(latent.scale.is_finite() && latent.scale > 0.0)
             || numbers.into_iter().any(|number| !number.is_finite())
         {
@@ -534,7 +533,7 @@ pub(super) mod tests {
         assert!(wrong(|m| m.dit.heads = 0).contains("heads"));
         assert!(wrong(|m| m.card = "/etc/passwd".into()).contains("leads out"));
         assert!(wrong(|m| m.latent.scale = 0.0).contains("scale"));
-        assert!(wrong(|m| m.latent.preview_shift = f64::NAN).contains("finite"));
+        assert!(wrong(|m| m.latent.tiny_shift = f64::NAN).contains("finite"));
         let preview = |m: &mut PackageManifest| {
             m.latent.preview = Some(LatentPreview {
                 factors: vec![],

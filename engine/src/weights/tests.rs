@@ -370,7 +370,7 @@ fn the_authors_layout_is_imported_by_reference_and_by_copy() {
             (manifest.latent.scale, manifest.latent.shift),
             (0.3611, 0.0)
         );
-        assert!((manifest.latent.preview_shift - 0.041_851_49).abs() < 1e-8);
+        assert!((manifest.latent.tiny_shift - 0.041_851_49).abs() < 1e-8);
         assert_eq!(
             (manifest.text.pad, manifest.objective),
             (6368, Objective::Flow)

@@ -223,8 +223,8 @@ pub fn latent_config(channels: usize, config: Option<&Path>) -> Result<LatentCon
     };
     let mut latent = LatentConfig::from_autoencoder(&autoencoder.without_shift());
     let (preview, shift) = known_preview(channels, latent.scale);
-    latent.preview = preview;
-    latent.preview_shift = shift;
+    latent.preview = preview.map(|preview| unshifted(preview, shift));
+    latent.tiny_shift = shift;
     Ok(latent)
 }
 
@@ -304,6 +304,19 @@ fn preview(factors: &[[f32; 3]], bias: [f32; 3]) -> LatentPreview {
         factors: factors.to_vec(),
         bias,
     }
+}
+
+/// The same map on latents from which the shift was not subtracted.
+fn unshifted(mut preview: LatentPreview, shift: f64) -> LatentPreview {
+    for (colour, bias) in preview.bias.iter_mut().enumerate() {
+        let sum: f64 = preview
+            .factors
+            .iter()
+            .map(|row| f64::from(row[colour]))
+            .sum();
+        *bias = (f64::from(*bias) - shift * sum) as f32;
+    }
+    preview
 }
 
 /// reference.md section 3.
