@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use candle_core::{DType, Device, Tensor, Var};
 use mmface_engine::model::dit::DitConfig;
 use mmface_engine::picture::write::write_atomic;
+use mmface_engine::weights::{ElementType, TensorFile};
 use mmface_engine::{Error, Result};
-use safetensors::Dtype;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Config, parse_ron};
@@ -21,7 +21,7 @@ use crate::optim::adamw::{AdamW, Moment, Slot};
 use crate::optim::adamw8bit::Quantised;
 use crate::optim::{Ema, Parameters};
 use crate::step::Training;
-use crate::tensors::{self, Blob, Mapped, f32_values};
+use crate::tensors::{self, Blob, U8, bytes, f32_values};
 
 /// Averaged weights; the authors' scripts load this name.
 pub const EMA_FILE: &str = "dit_model_weights_ema.safetensors";
@@ -72,8 +72,10 @@ pub fn save(out: &Path, training: &Training, state: &State) -> Result<PathBuf> {
     remove_folder(&part)?;
     fs::create_dir(&part).map_err(Error::file("create the checkpoint", &part))?;
 
-    // One entry only: several would be written in no fixed order.
-    let metadata = [("format", "pt".to_string())];
+    let metadata = [
+        ("format", "pt".to_owned()),
+        ("step", state.step.to_string()),
+    ];
     let ema = blobs(&training.ema.tensors())?;
     tensors::write(&part.join(EMA_FILE), &ema, &metadata)?;
     let raw = blobs(
@@ -241,7 +243,7 @@ pub fn read_weights(path: &Path, dit: &DitConfig, device: &Device) -> Result<Par
 fn blobs(tensors: &BTreeMap<String, Tensor>) -> Result<BTreeMap<String, Blob<'static>>> {
     tensors
         .iter()
-        .map(|(name, tensor)| Ok((name.clone(), Blob::tensor(tensor, false)?)))
+        .map(|(name, tensor)| Ok((name.clone(), Blob::tensor(tensor)?)))
         .collect()
 }
 
@@ -267,8 +269,8 @@ fn write_optimizer(path: &Path, optimizer: &AdamW) -> Result<()> {
                 );
             }
             Moment::Tensors { first, second } => {
-                put("first", Blob::tensor(&first.flatten_all()?, false)?);
-                put("second", Blob::tensor(&second.flatten_all()?, false)?);
+                put("first", Blob::tensor(&first.flatten_all()?)?);
+                put("second", Blob::tensor(&second.flatten_all()?)?);
             }
         }
     }
@@ -283,14 +285,13 @@ fn read_optimizer(path: &Path, training: &mut Training, state: &State) -> Result
             "resume from another checkpoint",
         )
     };
-    let file = Mapped::open(path)?;
+    let file = TensorFile::open(path)?;
     for (name, &updates) in &state.updates {
         let parameter = training.parameters.get(name).ok_or_else(|| damaged(name))?;
         let count = parameter.elem_count();
         let mut moment = Moment::zeros(parameter, state.config.optimizer.moments)?;
         let floats = |part: &str, count: usize| -> Result<Vec<f32>> {
-            let (_, bytes) = file
-                .bytes(&format!("{part}.{name}"), Dtype::F32)
+            let (_, bytes) = bytes(&file, &format!("{part}.{name}"), ElementType::F32)
                 .ok_or_else(|| damaged(name))?;
             if bytes.len() == 4 * count {
                 Ok(f32_values(bytes).collect())
@@ -299,9 +300,8 @@ fn read_optimizer(path: &Path, training: &mut Training, state: &State) -> Result
             }
         };
         let codes = |part: &str| -> Result<Vec<u8>> {
-            let (_, bytes) = file
-                .bytes(&format!("{part}.{name}"), Dtype::U8)
-                .ok_or_else(|| damaged(name))?;
+            let (_, bytes) =
+                bytes(&file, &format!("{part}.{name}"), U8).ok_or_else(|| damaged(name))?;
             if bytes.len() == count {
                 Ok(bytes.to_vec())
             } else {

@@ -274,10 +274,10 @@ impl Run<'_> {
             self.state.samples += config.batch as u64;
             let step = self.state.step;
             let (last, leaving) = (step == config.steps, stop());
-            if step.is_multiple_of(config.every.log) || last || leaving {
-                if let Some(event) = window.event(step, config, rate) {
-                    self.tell(&event)?;
-                }
+            if (step.is_multiple_of(config.every.log) || last || leaving)
+                && let Some(event) = window.event(step, config, rate)
+            {
+                self.tell(&event)?;
             }
             if failures >= FAILURES {
                 let reason = format!(

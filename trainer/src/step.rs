@@ -108,13 +108,13 @@ impl Training {
 
     /// Noisy latents and target of a batch under the run's objective.
     pub fn target(&self, batch: &Batch) -> Result<Target> {
-        Ok(Target::new(
+        Target::new(
             self.settings.dit.objective,
             self.settings.min_snr_gamma,
             &batch.data,
             &batch.noise,
             &batch.time,
-        )?)
+        )
     }
 
     /// Adds the gradients of a part of a batch, weighted by its share; returns the part's loss.

@@ -1,102 +1,91 @@
-//! Safetensors files: written whole with their metadata, read as a memory map.
+//! Safetensors files of the trainer: several number types in one file, beside the engine's writer
+//! and reader.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
-use std::ops::Range;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use candle_core::{DType, Tensor};
-use memmap2::Mmap;
-use mmface_engine::{Error, Result};
-use safetensors::{Dtype, SafeTensors, View};
+use mmface_engine::Result;
+use mmface_engine::weights::safetensors::{Output, write_outputs};
+use mmface_engine::weights::{ElementType, TensorFile};
+
+/// Bytes, for 8-bit moments.
+pub const U8: ElementType = ElementType::Other("U8");
 
 /// One tensor to be written.
 #[derive(Clone, Debug)]
 pub struct Blob<'a> {
-    dtype: Dtype,
+    element: ElementType,
     shape: Vec<usize>,
-    bytes: Cow<'a, [u8]>,
+    values: Values<'a>,
+}
+
+#[derive(Clone, Debug)]
+enum Values<'a> {
+    Floats(Cow<'a, [f32]>),
+    Bytes(&'a [u8]),
 }
 
 impl<'a> Blob<'a> {
     /// f32 values.
     pub fn f32(shape: &[usize], values: &'a [f32]) -> Self {
-        Self {
-            dtype: Dtype::F32,
-            shape: shape.to_vec(),
-            bytes: Cow::Owned(
-                values
-                    .iter()
-                    .flat_map(|value| value.to_le_bytes())
-                    .collect(),
-            ),
-        }
+        Self::floats(ElementType::F32, shape, Cow::Borrowed(values))
+    }
+
+    /// f32 values rounded to f16.
+    pub fn f16(shape: &[usize], values: &'a [f32]) -> Self {
+        Self::floats(ElementType::F16, shape, Cow::Borrowed(values))
     }
 
     /// Bytes.
     pub fn u8(shape: &[usize], values: &'a [u8]) -> Self {
         Self {
-            dtype: Dtype::U8,
+            element: U8,
             shape: shape.to_vec(),
-            bytes: Cow::Borrowed(values),
+            values: Values::Bytes(values),
         }
     }
 
-    /// f32 values rounded to f16.
-    pub fn f16(shape: &[usize], values: &[f32]) -> Self {
-        let bytes = values
-            .iter()
-            .flat_map(|&value| half::f16::from_f32(value).to_le_bytes())
-            .collect();
-        Self {
-            dtype: Dtype::F16,
-            shape: shape.to_vec(),
-            bytes: Cow::Owned(bytes),
-        }
-    }
-
-    /// A tensor, as f32 or, with `bf16`, rounded to bf16.
-    pub fn tensor(tensor: &Tensor, bf16: bool) -> Result<Self> {
+    /// A tensor as f32.
+    pub fn tensor(tensor: &Tensor) -> Result<Self> {
         let values = tensor
             .to_dtype(DType::F32)?
             .flatten_all()?
             .to_vec1::<f32>()?;
-        let bytes: Vec<u8> = if bf16 {
-            values
-                .iter()
-                .flat_map(|&value| half::bf16::from_f32(value).to_le_bytes())
-                .collect()
-        } else {
-            values
-                .iter()
-                .flat_map(|value| value.to_le_bytes())
-                .collect()
-        };
-        Ok(Self {
-            dtype: if bf16 { Dtype::BF16 } else { Dtype::F32 },
-            shape: tensor.dims().to_vec(),
-            bytes: Cow::Owned(bytes),
-        })
+        let values = Cow::Owned(values);
+        Ok(Self::floats(ElementType::F32, tensor.dims(), values))
     }
-}
 
-impl View for &Blob<'_> {
-    fn dtype(&self) -> Dtype {
-        self.dtype
+    fn floats(element: ElementType, shape: &[usize], values: Cow<'a, [f32]>) -> Self {
+        Self {
+            element,
+            shape: shape.to_vec(),
+            values: Values::Floats(values),
+        }
     }
-    fn shape(&self) -> &[usize] {
-        &self.shape
-    }
-    fn data(&self) -> Cow<'_, [u8]> {
-        Cow::Borrowed(&self.bytes)
-    }
-    fn data_len(&self) -> usize {
-        self.bytes.len()
+
+    fn bytes(&self) -> Vec<u8> {
+        match &self.values {
+            Values::Bytes(bytes) => bytes.to_vec(),
+            Values::Floats(values) => match self.element {
+                ElementType::F16 => values
+                    .iter()
+                    .flat_map(|&value| half::f16::from_f32(value).to_le_bytes())
+                    .collect(),
+                _ => values
+                    .iter()
+                    .flat_map(|value| value.to_le_bytes())
+                    .collect(),
+            },
+        }
     }
 }
 
 /// Writes a file that is either whole or not there, and waits until it is on the disk.
+///
+/// # Errors
+/// When the disk refuses.
 pub fn write(
     path: &Path,
     blobs: &BTreeMap<String, Blob<'_>>,
@@ -104,96 +93,28 @@ pub fn write(
 ) -> Result<()> {
     let metadata = metadata
         .iter()
-        .map(|(key, value)| ((*key).to_string(), value.clone()))
+        .map(|(key, value)| ((*key).to_owned(), value.clone()))
         .collect();
-    safetensors::serialize_to_file(blobs, Some(metadata), path).map_err(|error| {
-        let source = match error {
-            safetensors::SafeTensorError::IoError(source) => source,
-            other => std::io::Error::other(other.to_string()),
-        };
-        Error::File {
-            action: "write",
-            path: path.to_path_buf(),
-            source,
-        }
-    })?;
-    File::open(path)
-        .and_then(|file| file.sync_all())
-        .map_err(Error::file("flush", path))
-}
-
-/// A safetensors file mapped into memory.
-#[derive(Debug)]
-pub struct Mapped {
-    map: Mmap,
-    entries: HashMap<String, Entry>,
-    metadata: HashMap<String, String>,
-}
-
-#[derive(Clone, Debug)]
-struct Entry {
-    dtype: Dtype,
-    shape: Vec<usize>,
-    bytes: Range<usize>,
-}
-
-impl Mapped {
-    /// Opens a file and checks its header.
-    pub fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(Error::file("open", path))?;
-        // SAFETY: the map is read only; the files are replaced by renaming, never written in place.
-        let map = unsafe { Mmap::map(&file) }.map_err(Error::file("map", path))?;
-        let damaged = |error: safetensors::SafeTensorError| {
-            Error::content(
-                path,
-                format!("damaged safetensors file: {error}"),
-                "delete it; it is made again",
-            )
-        };
-        let (header, metadata) = SafeTensors::read_metadata(&map).map_err(damaged)?;
-        // The header is preceded by its length in eight bytes.
-        let start = header + 8;
-        let mut entries = HashMap::new();
-        for (name, info) in metadata.tensors() {
-            let (from, to) = info.data_offsets;
-            let bytes = start + from..start + to;
-            if bytes.end > map.len() {
-                return Err(Error::content(
-                    path,
-                    format!("tensor {name} ends outside the file"),
-                    "delete it; it is made again",
-                ));
-            }
-            entries.insert(
-                name,
-                Entry {
-                    dtype: info.dtype,
-                    shape: info.shape.clone(),
-                    bytes,
-                },
-            );
-        }
-        let metadata = metadata.metadata().clone().unwrap_or_default();
-        Ok(Self {
-            map,
-            entries,
-            metadata,
+    let outputs = blobs
+        .iter()
+        .map(|(name, blob)| Output {
+            name: name.clone(),
+            element: blob.element,
+            shape: blob.shape.clone(),
+            bytes: Box::new(|| Ok(blob.bytes())),
         })
-    }
+        .collect();
+    write_outputs(path, outputs, &metadata)
+}
 
-    /// A metadata entry.
-    pub fn metadata(&self, key: &str) -> Option<&str> {
-        self.metadata.get(key).map(String::as_str)
-    }
-
-    /// Shape and raw bytes of a tensor of the expected type.
-    pub fn bytes(&self, name: &str, dtype: Dtype) -> Option<(&[usize], &[u8])> {
-        let entry = self
-            .entries
-            .get(name)
-            .filter(|entry| entry.dtype == dtype)?;
-        Some((&entry.shape, self.map.get(entry.bytes.clone())?))
-    }
+/// Shape and raw bytes of a tensor, if the file has it with these numbers.
+pub fn bytes<'a>(
+    file: &'a TensorFile,
+    name: &str,
+    element: ElementType,
+) -> Option<(&'a [usize], &'a [u8])> {
+    let entry = file.tensors().get(name)?;
+    (entry.element == element).then(|| (entry.shape.as_slice(), file.raw(entry)))
 }
 
 /// Reads f16 bytes as f32.
@@ -225,19 +146,19 @@ mod tests {
             ("b".to_string(), Blob::f16(&[3, 1], &values)),
         ]);
         write(&path, &blobs, &[("key", "value".into())]).unwrap();
-        let mapped = Mapped::open(&path).unwrap();
-        assert_eq!(mapped.metadata("key"), Some("value"));
-        let (shape, bytes) = mapped.bytes("a", Dtype::F32).unwrap();
+        let mapped = TensorFile::open(&path).unwrap();
+        assert_eq!(mapped.metadata()["key"], "value");
+        let (shape, raw) = bytes(&mapped, "a", ElementType::F32).unwrap();
         assert_eq!(
-            (shape, f32_values(bytes).collect::<Vec<_>>()),
+            (shape, f32_values(raw).collect::<Vec<_>>()),
             (&[3][..], values.to_vec())
         );
-        let (shape, bytes) = mapped.bytes("b", Dtype::F16).unwrap();
+        let (shape, raw) = bytes(&mapped, "b", ElementType::F16).unwrap();
         assert_eq!(
-            (shape, f16_values(bytes).collect::<Vec<_>>()),
+            (shape, f16_values(raw).collect::<Vec<_>>()),
             (&[3, 1][..], values.to_vec())
         );
-        assert!(mapped.bytes("b", Dtype::F32).is_none());
+        assert!(bytes(&mapped, "b", ElementType::F32).is_none());
     }
 
     #[test]
@@ -252,6 +173,6 @@ mod tests {
         .unwrap();
         let bytes = std::fs::read(&path).unwrap();
         std::fs::write(&path, &bytes[..bytes.len() - 9]).unwrap();
-        assert!(Mapped::open(&path).is_err());
+        assert!(TensorFile::open(&path).is_err());
     }
 }

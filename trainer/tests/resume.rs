@@ -41,14 +41,17 @@ fn write_data(work: &Path) {
             .collect();
         captions.extend(entries.iter().flat_map(|entry| entry.captions.clone()));
         let shape = [count, variants, 4, SIDE, SIDE];
+        let values: Vec<Vec<f32>> = (0..KINDS.len() as u64)
+            .map(|index| {
+                let mut values = vec![0.0; shape.iter().product()];
+                fill_normal(&mut stream(9, Purpose::Bench, index), &mut values);
+                values
+            })
+            .collect();
         let blobs: BTreeMap<String, Blob> = KINDS
             .iter()
-            .enumerate()
-            .map(|(index, kind)| {
-                let mut values = vec![0.0; shape.iter().product()];
-                fill_normal(&mut stream(9, Purpose::Bench, index as u64), &mut values);
-                ((*kind).to_owned(), Blob::f16(&shape, &values))
-            })
+            .zip(&values)
+            .map(|(kind, values)| ((*kind).to_owned(), Blob::f16(&shape, values)))
             .collect();
         let samples = serde_json::to_string(&entries).unwrap();
         tensors::write(

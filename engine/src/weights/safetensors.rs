@@ -220,7 +220,7 @@ fn check_coverage(
 pub struct Output<'a> {
     /// Its name.
     pub name: String,
-    /// How its bytes are to be read; F64, F32, F16, or BF16.
+    /// How its bytes are to be read; F64, F32, F16, BF16, or U8.
     pub element: ElementType,
     /// Its dimensions.
     pub shape: Vec<usize>,
@@ -253,6 +253,7 @@ pub fn write_outputs(
     for output in &outputs {
         let count: usize = output.shape.iter().product();
         let bytes = match output.element {
+            ElementType::Other("U8") => Some(count),
             ElementType::Q8_0 | ElementType::Other(_) => None,
             element => element.bytes(count),
         };

@@ -12,6 +12,7 @@ use candle_core::{Device, Tensor};
 use mmface_engine::condition::{mask_tensor, sketch_tensor};
 use mmface_engine::model::autoencoder_kl::AutoencoderKl;
 use mmface_engine::picture::convert;
+use mmface_engine::weights::TensorFile;
 use mmface_engine::{Error, Result};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -21,7 +22,7 @@ use super::PREPARATION_VERSION;
 use super::augment::{Views, variant, views};
 use super::webdataset::{Inventory, Pictures, Sample, for_each_sample, shards};
 use crate::config::hex;
-use crate::tensors::{self, Blob, Mapped};
+use crate::tensors::{self, Blob};
 
 /// Samples in one latent file: also the most work that an interruption can lose.
 const SAMPLES_PER_FILE: usize = 20;
@@ -91,12 +92,14 @@ pub fn prepare(
             let path = plan.output.join(format!("{stem}-{part:04}.safetensors"));
             let key = cache_key(plan, autoencoder_hash, chunk);
             expected.push(path.clone());
-            let cached = Mapped::open(&path)
+            let cached = TensorFile::open(&path)
                 .ok()
-                .filter(|file| file.metadata("cache_key") == Some(&key));
+                .filter(|file| file.metadata().get("cache_key") == Some(&key));
             let skipped = match cached {
-                Some(file) => serde_json::from_str(file.metadata("skipped").unwrap_or("[]"))
-                    .unwrap_or_default(),
+                Some(file) => serde_json::from_str(
+                    file.metadata().get("skipped").map_or("[]", String::as_str),
+                )
+                .unwrap_or_default(),
                 None => {
                     encoded += chunk.len();
                     encode_file(plan, autoencoder, chunk, &key, &path)?

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
+use mmface_engine::weights::{ElementType, TensorFile};
 use mmface_engine::{Error, Result};
-use safetensors::Dtype;
 
 use super::latents::{Entry, KINDS};
-use crate::tensors::{Mapped, f16_values};
+use crate::tensors::{bytes, f16_values};
 
 /// Which latent of a sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub enum Kind {
 /// All latents of one split.
 #[derive(Debug)]
 pub struct LatentStore {
-    files: Vec<Mapped>,
+    files: Vec<TensorFile>,
     /// File, position in it, and captions of each sample.
     samples: Vec<(usize, usize, Entry)>,
     /// Variants of each sample.
@@ -80,22 +80,22 @@ impl LatentStore {
                 "delete it and run `mmface-trainer latents` again",
             )
         };
-        let file = Mapped::open(path)?;
-        let entries: Vec<Entry> = serde_json::from_str(file.metadata("samples").unwrap_or("[]"))
-            .map_err(|error| damaged(format!("list of samples: {error}")))?;
+        let file = TensorFile::open(path)?;
+        let entries: Vec<Entry> =
+            serde_json::from_str(file.metadata().get("samples").map_or("[]", String::as_str))
+                .map_err(|error| damaged(format!("list of samples: {error}")))?;
         if entries.is_empty() {
             return Ok(());
         }
         for kind in KINDS {
-            let (shape, bytes) = file
-                .bytes(kind, Dtype::F16)
+            let (shape, raw) = bytes(&file, kind, ElementType::F16)
                 .ok_or_else(|| damaged(format!("no f16 tensor {kind}")))?;
             let &[count, variants, channels, side, width] = shape else {
                 return Err(damaged(format!("{kind} has shape {shape:?}")));
             };
             if count != entries.len()
                 || side != width
-                || bytes.len() != 2 * shape.iter().product::<usize>()
+                || raw.len() != 2 * shape.iter().product::<usize>()
             {
                 return Err(damaged(format!(
                     "{kind} has shape {shape:?} for {} samples",
@@ -147,12 +147,11 @@ impl LatentStore {
         let (file, position, _) = &self.samples[sample];
         let count = 2 * self.latent_len();
         let start = (position * self.variants + variant) * count;
-        let bytes = self.files[*file]
-            .bytes(KINDS[kind as usize], Dtype::F16)
+        let latents = bytes(&self.files[*file], KINDS[kind as usize], ElementType::F16)
             .map(|(_, bytes)| bytes);
         buffer.extend(f16_values(
-            bytes
-                .and_then(|bytes| bytes.get(start..start + count))
+            latents
+                .and_then(|latents| latents.get(start..start + count))
                 .unwrap_or_default(),
         ));
     }

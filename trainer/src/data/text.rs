@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
 use mmface_engine::text::TextEncoder;
+use mmface_engine::weights::{ElementType, TensorFile};
 use mmface_engine::{Error, Result};
-use safetensors::Dtype;
 use sha2::{Digest, Sha256};
 
 use super::captions::mirrored;
 use super::store::LatentStore;
 use crate::config::hex;
-use crate::tensors::{self, Blob, Mapped, f16_values, f32_values};
+use crate::tensors::{self, Blob, bytes, f16_values, f32_values};
 
 /// Captions that go through the tower at once.
 const BATCH: usize = 16;
@@ -19,7 +19,7 @@ const BATCH: usize = 16;
 /// Features of all captions of a data set, and of the empty one.
 #[derive(Debug)]
 pub struct TextStore {
-    file: Mapped,
+    file: TensorFile,
     index: HashMap<String, usize>,
     /// Tokens of a sequence.
     pub tokens: usize,
@@ -56,7 +56,7 @@ pub fn prepare(
         hash.update([0]);
     }
     let key = hex(&hash.finalize());
-    if !Mapped::open(path).is_ok_and(|file| file.metadata("cache_key") == Some(&key)) {
+    if !TensorFile::open(path).is_ok_and(|file| file.metadata().get("cache_key") == Some(&key)) {
         encode(path, captions, encoder, key, progress)?;
     }
     TextStore::open(path)
@@ -125,24 +125,21 @@ impl TextStore {
                 "delete it and run `mmface-trainer latents` again",
             )
         };
-        let file = Mapped::open(path)?;
+        let file = TensorFile::open(path)?;
         let list_path = list_path(path);
         let list = std::fs::read(&list_path)
             .map_err(Error::file("read the list of captions", &list_path))?;
-        if file.metadata("list_sha256") != Some(&hex(&Sha256::digest(&list))) {
+        if file.metadata().get("list_sha256") != Some(&hex(&Sha256::digest(&list))) {
             return Err(damaged("the list of captions belongs to other features"));
         }
         let texts: Vec<String> = serde_json::from_slice(&list)
             .map_err(|_| damaged("the list of captions is damaged"))?;
-        let (shape, _) = file
-            .bytes("sequence", Dtype::F16)
+        let (shape, _) = bytes(&file, "sequence", ElementType::F16)
             .ok_or_else(|| damaged("no f16 tensor sequence"))?;
         let &[count, tokens, width] = shape else {
             return Err(damaged("sequence has not three dimensions"));
         };
-        let pooled = file
-            .bytes("pooled", Dtype::F32)
-            .map(|(shape, _)| shape.to_vec());
+        let pooled = bytes(&file, "pooled", ElementType::F32).map(|(shape, _)| shape.to_vec());
         if count != texts.len() || pooled != Some(vec![count, width]) {
             return Err(damaged(
                 "the number of features is not that of the captions",
@@ -173,22 +170,19 @@ impl TextStore {
                 "no text features of caption {caption:?}; run `mmface-trainer latents` again"
             ))
         })?;
-        let part = |name, dtype, size: usize| {
-            let bytes = self
-                .file
-                .bytes(name, dtype)
+        let part = |name, element, size: usize| {
+            let raw = bytes(&self.file, name, element)
                 .map(|(_, bytes)| bytes)
                 .unwrap_or_default();
-            bytes
-                .get(index * size..(index + 1) * size)
+            raw.get(index * size..(index + 1) * size)
                 .unwrap_or_default()
         };
         sequence.extend(f16_values(part(
             "sequence",
-            Dtype::F16,
+            ElementType::F16,
             2 * self.tokens * self.width,
         )));
-        pooled.extend(f32_values(part("pooled", Dtype::F32, 4 * self.width)));
+        pooled.extend(f32_values(part("pooled", ElementType::F32, 4 * self.width)));
         Ok(())
     }
 }
