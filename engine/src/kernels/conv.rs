@@ -4,9 +4,12 @@
 //! These networks are never trained here, so the CPU form keeps only packed weights and tracks no
 //! gradient.
 
-use candle_core::{Result, Tensor};
+use std::sync::Arc;
+
+use candle_core::{DType, Result, Tensor};
 use candle_nn::VarBuilder;
 
+use super::cpu::conv::PackedConv;
 use super::group_norm::{GroupNorm, plain_group_norm};
 
 /// Zeros around the picture, in pixels.
@@ -96,10 +99,15 @@ impl ConvShape {
 #[derive(Clone, Debug)]
 pub struct Conv {
     shape: ConvShape,
-    /// `[outputs, inputs, kernel, kernel]`
-    weight: Tensor,
-    /// `[outputs]`
-    bias: Option<Tensor>,
+    form: Form,
+}
+
+#[derive(Clone, Debug)]
+enum Form {
+    /// For candle's operations: weight `[outputs, inputs, kernel, kernel]`, bias `[outputs]`.
+    Dense(Tensor, Option<Tensor>),
+    /// For our CPU kernels.
+    Packed(Arc<PackedConv>),
 }
 
 impl Conv {
@@ -132,11 +140,32 @@ impl Conv {
         )
     }
 
-    /// A convolution from its tensors.
+    /// A convolution from its tensors; packed for our kernels when they are on the CPU.
     ///
     /// # Shapes
     /// - weight: `[outputs, inputs, kernel, kernel]`, bias: `[outputs]`
     pub fn new(weight: Tensor, bias: Option<Tensor>, shape: ConvShape) -> Result<Self> {
+        let dense = Self::dense(weight, bias, shape)?;
+        let Form::Dense(weight, bias) = &dense.form else {
+            return Ok(dense);
+        };
+        if !weight.device().is_cpu() {
+            return Ok(dense);
+        }
+        let values = |t: &Tensor| t.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>();
+        let bias = bias.as_ref().map(values).transpose()?;
+        let packed = PackedConv::new(&values(weight)?, bias.as_deref(), shape);
+        Ok(Self {
+            shape,
+            form: Form::Packed(Arc::new(packed)),
+        })
+    }
+
+    /// A convolution that runs on candle's operations everywhere.
+    ///
+    /// # Shapes
+    /// - weight: `[outputs, inputs, kernel, kernel]`, bias: `[outputs]`
+    pub fn dense(weight: Tensor, bias: Option<Tensor>, shape: ConvShape) -> Result<Self> {
         let expected = [shape.outputs, shape.inputs, shape.kernel, shape.kernel];
         if weight.dims() != expected {
             candle_core::bail!(
@@ -146,8 +175,7 @@ impl Conv {
         }
         Ok(Self {
             shape,
-            weight,
-            bias,
+            form: Form::Dense(weight, bias),
         })
     }
 
@@ -177,11 +205,19 @@ pub struct Fused<'a> {
 /// - x: `[batch, inputs, height, width]`
 /// - result and residual: `[batch, outputs, height', width']` by [`ConvShape::output_side`]
 pub fn conv2d(x: &Tensor, conv: &Conv, fused: Fused) -> Result<Tensor> {
-    plain_conv2d(x, conv, fused)
+    match &conv.form {
+        Form::Dense(weight, bias) => plain_conv2d(x, (weight, bias.as_ref()), conv.shape, fused),
+        Form::Packed(packed) => packed.run(x, fused),
+    }
 }
 
 /// The same as a composition of candle operations; see [`conv2d`].
-pub fn plain_conv2d(x: &Tensor, conv: &Conv, fused: Fused) -> Result<Tensor> {
+fn plain_conv2d(
+    x: &Tensor,
+    (weight, bias): (&Tensor, Option<&Tensor>),
+    shape: ConvShape,
+    fused: Fused,
+) -> Result<Tensor> {
     let mut h = match fused.norm_silu {
         Some(norm) => plain_group_norm(x, norm, true)?,
         None => x.clone(),
@@ -190,16 +226,18 @@ pub fn plain_conv2d(x: &Tensor, conv: &Conv, fused: Fused) -> Result<Tensor> {
         let (_, _, height, width) = h.dims4()?;
         h = h.upsample_nearest2d(2 * height, 2 * width)?;
     }
-    let Padding { before, after } = conv.shape.padding;
+    let Padding { before, after } = shape.padding;
     let symmetric = before.min(after);
     if before != after {
         h = h
             .pad_with_zeros(2, before - symmetric, after - symmetric)?
             .pad_with_zeros(3, before - symmetric, after - symmetric)?;
     }
-    let mut y = h.conv2d(&conv.weight, symmetric, conv.shape.stride, 1, 1)?;
-    if let Some(bias) = &conv.bias {
-        y = y.broadcast_add(&bias.reshape((1, conv.shape.outputs, 1, 1))?)?;
+    let mut y = h
+        .contiguous()?
+        .conv2d(weight, symmetric, shape.stride, 1, 1)?;
+    if let Some(bias) = bias {
+        y = y.broadcast_add(&bias.reshape((1, shape.outputs, 1, 1))?)?;
     }
     if let Some(residual) = fused.residual {
         y = (y + residual)?;
@@ -213,6 +251,9 @@ pub fn plain_conv2d(x: &Tensor, conv: &Conv, fused: Fused) -> Result<Tensor> {
 /// - x: `[batch, a, height, width]`, skip: `[batch, b, 2·height, 2·width]`
 /// - result: `[batch, a + b, 2·height, 2·width]`
 pub fn upsample_concat(x: &Tensor, skip: &Tensor) -> Result<Tensor> {
+    if x.device().is_cpu() {
+        return super::cpu::conv::upsample_concat(x, skip);
+    }
     let (_, _, height, width) = x.dims4()?;
     Tensor::cat(&[&x.upsample_nearest2d(2 * height, 2 * width)?, skip], 1)
 }

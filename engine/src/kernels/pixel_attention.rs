@@ -1,6 +1,6 @@
 //! Attention of one head over all pixels, in the middle of the autoencoders and the face parser.
 
-use candle_core::{D, Result, Tensor};
+use candle_core::{D, DType, Result, Tensor};
 
 /// Rows of scores that exist at a time: the whole matrix of a 1024² picture would take 1 GB.
 const ROWS: usize = 1024;
@@ -10,6 +10,9 @@ const ROWS: usize = 1024;
 /// # Shapes
 /// - query, key, value and result: `[batch, channels, height, width]`
 pub fn pixel_attention(query: &Tensor, key: &Tensor, value: &Tensor) -> Result<Tensor> {
+    if query.device().is_cpu() && query.dtype() == DType::F32 {
+        return super::cpu::pixel_attention::pixel_attention(query, key, value);
+    }
     plain_pixel_attention(query, key, value)
 }
 
@@ -48,6 +51,26 @@ mod tests {
     use candle_core::Device;
 
     use super::*;
+
+    #[test]
+    fn agrees_with_the_plain_twin() {
+        for (batch, channels, height, width) in [(2, 4, 3, 5), (1, 32, 16, 9), (2, 24, 8, 8)] {
+            let draw =
+                || Tensor::randn(0f32, 1., (batch, channels, height, width), &Device::Cpu).unwrap();
+            let (q, k, v) = (draw(), draw(), draw());
+            let fast = pixel_attention(&q, &k, &v).unwrap();
+            let plain = plain_pixel_attention(&q, &k, &v).unwrap();
+            let worst = (fast - plain)
+                .unwrap()
+                .abs()
+                .unwrap()
+                .max_all()
+                .unwrap()
+                .to_scalar::<f32>()
+                .unwrap();
+            assert!(worst < 1e-5, "{channels} channels: {worst}");
+        }
+    }
 
     #[test]
     fn equal_keys_average_the_values() {

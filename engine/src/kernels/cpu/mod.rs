@@ -4,9 +4,12 @@
 //! the operations with gradients, [`optim`] the optimizer's passes over the parameters.
 
 pub mod buffer;
+pub mod conv;
 pub mod features;
 pub mod gemm;
+pub mod norm;
 pub mod optim;
 pub mod pack;
+pub mod pixel_attention;
 pub mod simd;
 pub mod train;

@@ -1,0 +1,302 @@
+//! The inner loop of all convolutions: a few rows of the left operand, read in place, times
+//! panels of sixteen outputs.
+//!
+//! Every sum runs over the whole window in one order, so its bytes depend neither on threads nor
+//! on how pixels are grouped.
+
+use super::super::features::Isa;
+
+/// Outputs in one panel of packed weights: one 512-bit vector.
+pub const PANEL: usize = 16;
+
+/// The left operand: rows in memory that may overlap, such as the windows of neighbouring pixels.
+/// A row is made of `segments` runs of `run` values.
+#[derive(Clone, Copy)]
+pub struct Rows {
+    /// First value of the first row.
+    pub start: *const f32,
+    /// Values between two rows.
+    pub step: usize,
+    /// Number of runs in a row.
+    pub segments: usize,
+    /// Values between two runs.
+    pub segment_step: usize,
+    /// Values in a run.
+    pub run: usize,
+}
+
+/// `out[r·out_step + 16·p + l] = Σ_s Σ_q left[r, s, q] · right[p, s·run + q, l]`.
+///
+/// # Safety
+/// The processor has the features of `isa`; the left rows, `panels` panels of
+/// `segments · run · 16` values at `right`, and the output cover what is read and written.
+pub unsafe fn multiply(
+    isa: Isa,
+    rows: usize,
+    panels: usize,
+    left: &Rows,
+    right: *const f32,
+    out: *mut f32,
+    out_step: usize,
+) {
+    let panel_words = left.segments * left.run * PANEL;
+    let mut panel = 0;
+    while panel < panels {
+        let vectors = if isa >= Isa::Avx512 && panel + 1 < panels {
+            2
+        } else {
+            1
+        };
+        // SAFETY: inside the operands by the caller's promise.
+        unsafe {
+            let right = right.add(panel * panel_words);
+            let out = out.add(panel * PANEL);
+            match (isa, vectors) {
+                #[cfg(target_arch = "x86_64")]
+                (Isa::Avx512 | Isa::Avx512Bf16, 2) => {
+                    avx512::column::<2>(rows, left, right, panel_words, out, out_step)
+                }
+                #[cfg(target_arch = "x86_64")]
+                (Isa::Avx512 | Isa::Avx512Bf16, _) => {
+                    avx512::column::<1>(rows, left, right, panel_words, out, out_step)
+                }
+                #[cfg(target_arch = "x86_64")]
+                (Isa::Avx2, _) => avx2_column(rows, left, right, out, out_step),
+                _ => column::<false>(rows, left, right, out, out_step),
+            }
+        }
+        panel += vectors;
+    }
+}
+
+/// # Safety
+/// See [`multiply`].
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn avx2_column(rows: usize, left: &Rows, right: *const f32, out: *mut f32, out_step: usize) {
+    // SAFETY: the caller's promise.
+    unsafe { column::<true>(rows, left, right, out, out_step) }
+}
+
+/// One panel in plain Rust; `FUSED` where multiply-add is one instruction.
+///
+/// # Safety
+/// See [`multiply`].
+#[inline(always)]
+unsafe fn column<const FUSED: bool>(
+    rows: usize,
+    left: &Rows,
+    right: *const f32,
+    out: *mut f32,
+    out_step: usize,
+) {
+    let mut row = 0;
+    // SAFETY: the caller's promise.
+    unsafe {
+        while row < rows {
+            let (start, out) = (left.start.add(row * left.step), out.add(row * out_step));
+            if rows - row >= 4 {
+                tile::<4, FUSED>(left, start, right, out, out_step);
+                row += 4;
+            } else {
+                tile::<1, FUSED>(left, start, right, out, out_step);
+                row += 1;
+            }
+        }
+    }
+}
+
+/// # Safety
+/// See [`multiply`].
+#[inline(always)]
+unsafe fn tile<const ROWS: usize, const FUSED: bool>(
+    left: &Rows,
+    start: *const f32,
+    mut right: *const f32,
+    out: *mut f32,
+    out_step: usize,
+) {
+    let mut sums = [[0f32; PANEL]; ROWS];
+    for segment in 0..left.segments {
+        for q in 0..left.run {
+            // SAFETY: the caller's promise.
+            let b = unsafe { *right.cast::<[f32; PANEL]>() };
+            for (r, sums) in sums.iter_mut().enumerate() {
+                // SAFETY: the caller's promise.
+                let a = unsafe { *start.add(segment * left.segment_step + r * left.step + q) };
+                for (sum, b) in sums.iter_mut().zip(b) {
+                    *sum = if FUSED {
+                        a.mul_add(b, *sum)
+                    } else {
+                        *sum + a * b
+                    };
+                }
+            }
+            // SAFETY: at most one past the panel.
+            right = unsafe { right.add(PANEL) };
+        }
+    }
+    for (r, sums) in sums.iter().enumerate() {
+        // SAFETY: the caller's promise.
+        unsafe {
+            out.add(r * out_step)
+                .cast::<[f32; PANEL]>()
+                .write_unaligned(*sums)
+        };
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod avx512 {
+    use std::arch::x86_64::*;
+
+    use super::{PANEL, Rows};
+
+    /// `VECTORS` panels for all rows.
+    ///
+    /// # Safety
+    /// See [`super::multiply`]; the processor has AVX-512.
+    #[target_feature(enable = "avx512f")]
+    pub unsafe fn column<const VECTORS: usize>(
+        rows: usize,
+        left: &Rows,
+        right: *const f32,
+        panel_words: usize,
+        out: *mut f32,
+        out_step: usize,
+    ) {
+        let mut row = 0;
+        // SAFETY: the caller's promise.
+        unsafe {
+            while row < rows {
+                let (start, out) = (left.start.add(row * left.step), out.add(row * out_step));
+                macro_rules! rows {
+                    ($rows:literal) => {{
+                        tile::<$rows, VECTORS>(left, start, right, panel_words, out, out_step);
+                        row += $rows;
+                    }};
+                }
+                match rows - row {
+                    16.. if VECTORS == 1 => rows!(16),
+                    12 | 13 if VECTORS == 2 => rows!(12),
+                    8.. => rows!(8),
+                    4.. => rows!(4),
+                    2.. => rows!(2),
+                    _ => rows!(1),
+                }
+            }
+        }
+    }
+
+    /// # Safety
+    /// See [`super::multiply`].
+    #[target_feature(enable = "avx512f")]
+    unsafe fn tile<const ROWS: usize, const VECTORS: usize>(
+        left: &Rows,
+        start: *const f32,
+        mut right: *const f32,
+        panel_words: usize,
+        out: *mut f32,
+        out_step: usize,
+    ) {
+        let step = left.step;
+        // SAFETY: the caller's promise.
+        unsafe {
+            // Only loops with constant bounds may touch the sums, else they live in memory.
+            let mut sums = [[_mm512_setzero_ps(); VECTORS]; ROWS];
+            for segment in 0..left.segments {
+                let mut a = start.add(segment * left.segment_step);
+                let end = a.add(left.run);
+                while a < end {
+                    let mut b = [_mm512_setzero_ps(); VECTORS];
+                    for (v, b) in b.iter_mut().enumerate() {
+                        *b = _mm512_loadu_ps(right.add(v * panel_words));
+                    }
+                    for (r, sums) in sums.iter_mut().enumerate() {
+                        let a = _mm512_set1_ps(*a.add(r * step));
+                        for v in 0..VECTORS {
+                            sums[v] = _mm512_fmadd_ps(a, b[v], sums[v]);
+                        }
+                    }
+                    a = a.add(1);
+                    right = right.add(PANEL);
+                }
+            }
+            for (r, sums) in sums.iter().enumerate() {
+                for (v, sum) in sums.iter().enumerate() {
+                    _mm512_storeu_ps(out.add(r * out_step + v * PANEL), *sum);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::features::isa;
+    use super::*;
+
+    #[test]
+    fn every_instruction_set_gives_the_plain_sum() {
+        let value = |i: usize| ((i * 2_654_435_761) % 1000) as f32 / 500. - 1.;
+        for (rows, panels, run, segments) in [
+            (1, 1, 3, 3),
+            (5, 2, 16, 1),
+            (19, 3, 7, 2),
+            (33, 1, 9, 3),
+            (29, 4, 16, 1),
+        ] {
+            let (step, segment_step) = (5, 41);
+            let left: Vec<f32> = (0..rows * step + segments * segment_step + run)
+                .map(value)
+                .collect();
+            let right: Vec<f32> = (0..panels * segments * run * PANEL)
+                .map(|i| value(i + 77))
+                .collect();
+            let out_step = panels * PANEL;
+            for level in [Isa::Portable, Isa::Avx2, Isa::Avx512] {
+                if level > isa() {
+                    continue;
+                }
+                let mut out = vec![0f32; rows * out_step];
+                let window = Rows {
+                    start: left.as_ptr(),
+                    step,
+                    segments,
+                    segment_step,
+                    run,
+                };
+                // SAFETY: the operands were made to fit.
+                unsafe {
+                    multiply(
+                        level,
+                        rows,
+                        panels,
+                        &window,
+                        right.as_ptr(),
+                        out.as_mut_ptr(),
+                        out_step,
+                    )
+                };
+                for r in 0..rows {
+                    for column in 0..out_step {
+                        let (panel, lane) = (column / PANEL, column % PANEL);
+                        let mut expected = 0f64;
+                        for s in 0..segments {
+                            for q in 0..run {
+                                let b = right[((panel * segments + s) * run + q) * PANEL + lane];
+                                expected +=
+                                    f64::from(left[r * step + s * segment_step + q]) * f64::from(b);
+                            }
+                        }
+                        let actual = out[r * out_step + column];
+                        assert!(
+                            (f64::from(actual) - expected).abs() < 1e-4,
+                            "{level:?} {r} {column}: {actual} {expected}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
