@@ -103,8 +103,17 @@ pub fn save(out: &Path, training: &Training, state: &State) -> Result<PathBuf> {
     Ok(target)
 }
 
-/// Deletes all but the newest `keep` checkpoints and the best one.
+/// Deletes all but the newest `keep` checkpoints and the best one, and what a crash left half
+/// written.
 pub fn prune(out: &Path, keep: usize, best: Option<u64>) -> Result<()> {
+    for entry in fs::read_dir(out).map_err(Error::file("list the run folder", out))? {
+        let entry = entry.map_err(Error::file("list the run folder", out))?;
+        let name = entry.file_name();
+        let name = name.to_str().unwrap_or_default();
+        if name.starts_with(".checkpoint-") && name.ends_with(".partial") {
+            remove_folder(&entry.path())?;
+        }
+    }
     let mut steps = complete(out)?;
     let kept = steps.split_off(steps.len().saturating_sub(keep.max(1)));
     for step in steps {
