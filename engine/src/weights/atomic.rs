@@ -49,6 +49,52 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     })
 }
 
+/// Refuses a large write that cannot succeed, before anything is written.
+///
+/// # Errors
+/// With the shortfall, when the folder's disk has less free than `needed`.
+pub fn check_space(folder: &Path, needed: u64) -> Result<()> {
+    match free_bytes(folder) {
+        Some(free) if free < needed => Err(Error::content(
+            folder,
+            format!(
+                "the disk has {} MB free, {} MB are needed",
+                free >> 20,
+                (needed >> 20) + 1
+            ),
+            "make room, or choose another folder",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// What the system says that a folder's disk has left for us; `None` when it does not say.
+#[cfg(unix)]
+fn free_bytes(folder: &Path) -> Option<u64> {
+    use std::os::unix::ffi::OsStrExt;
+    let folder = std::ffi::CString::new(folder.as_os_str().as_bytes()).ok()?;
+    let mut answer = std::mem::MaybeUninit::<libc::statvfs>::uninit();
+    // SAFETY: the path ends in a zero byte and the answer is large enough; it is read only after
+    // the call says that it was written.
+    let answer = unsafe {
+        if libc::statvfs(folder.as_ptr(), answer.as_mut_ptr()) != 0 {
+            return None;
+        }
+        answer.assume_init()
+    };
+    #[allow(
+        clippy::useless_conversion,
+        clippy::unnecessary_cast,
+        reason = "the fields' types differ between systems"
+    )]
+    Some((answer.f_bavail as u64).saturating_mul(answer.f_frsize as u64))
+}
+
+#[cfg(not(unix))]
+fn free_bytes(_: &Path) -> Option<u64> {
+    None
+}
+
 /// Temporary files are private; models are as readable as any new file.
 #[cfg(unix)]
 fn share(file: &File) -> std::io::Result<()> {
@@ -59,4 +105,38 @@ fn share(file: &File) -> std::io::Result<()> {
 #[cfg(not(unix))]
 fn share(_: &File) -> std::io::Result<()> {
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn a_failed_write_leaves_the_old_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        write(&path, b"old").unwrap();
+        let failed = write_with(&path, |file| {
+            file.write_all(b"new")
+                .map_err(Error::file("write", &path))?;
+            Err(Error::Cancelled)
+        });
+        assert!(matches!(failed, Err(Error::Cancelled)));
+        assert_eq!(std::fs::read(&path).unwrap(), b"old");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert!(write(&folder.path().join("none/x"), b"x").is_err());
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_write_that_cannot_fit_is_refused_with_its_shortfall() {
+        let folder = tempfile::tempdir().unwrap();
+        check_space(folder.path(), 1).unwrap();
+        let error = check_space(folder.path(), u64::MAX)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("MB are needed"), "{error}");
+    }
 }

@@ -97,6 +97,7 @@ pub fn import(options: &ImportOptions, progress: Progress<'_>) -> Result<Importe
         .prefix(".import-")
         .tempdir_in(&options.into)
         .map_err(Error::file("write into the folder", &options.into))?;
+    atomic::check_space(building.path(), space(options, &dit_file, &found))?;
     let missing = build(
         options,
         manifest,
@@ -112,6 +113,22 @@ pub fn import(options: &ImportOptions, progress: Progress<'_>) -> Result<Importe
         package: Package::open(&target)?,
         missing,
     })
+}
+
+/// Bytes that the import writes, rounded up generously for the quantised transformer.
+fn space(options: &ImportOptions, dit: &TensorFile, found: &Found) -> u64 {
+    let size = |path: &PathBuf| std::fs::metadata(path).map_or(0, |meta| meta.len());
+    let parts: u64 = if options.copy {
+        found.files.values().map(size).sum()
+    } else {
+        0
+    };
+    let transformer = match (options.quantise, options.copy) {
+        (true, _) => dit.parameter_count() / 32 * 34 * 5 / 4,
+        (false, true) => dit.bytes(),
+        (false, false) => 0,
+    };
+    parts.saturating_add(transformer)
 }
 
 /// Temporary folders are private; a model is as readable as any new folder.

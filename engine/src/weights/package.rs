@@ -1,7 +1,7 @@
 //! A model package: a folder or a `.mmface` archive with `model.ron` and weights.
 //!
 //! Opening reads the manifest only. A part is checked by header, name and shape before its first
-//! number is read; its hash is checked by [`super::verify`], since that takes a look at every
+//! number is read; its hash is checked by [`super::verify()`], since that takes a look at every
 //! byte.
 
 use std::fs::File;
