@@ -380,3 +380,7 @@ fn jpeg_is_complete(bytes: &[u8]) -> bool {
     let last = |marker: u8| bytes.windows(2).rposition(|pair| pair == [0xff, marker]);
     matches!((last(0xda), last(0xd9)), (Some(scan), Some(end)) if end > scan)
 }
+
+#[cfg(test)]
+#[path = "read_tests.rs"]
+mod tests;
