@@ -11,10 +11,15 @@ pub mod group_norm;
 pub mod pixel_attention;
 pub mod plain;
 
+pub use cpu::finish::Activation;
 pub use cpu::optim::{AdamWStep, adamw_update, ema_update, squared_norm};
 
-use candle_core::{DType, Result, Tensor};
+use std::sync::Arc;
+
+use candle_core::{DType, Device, Result, Tensor};
+use cpu::inference::{self, Branch};
 use cpu::train;
+use cpu::weight::PackedWeight;
 use serde::{Deserialize, Serialize};
 
 /// Epsilon of the transformer's LayerNorm (reference.md section 1).
@@ -40,7 +45,9 @@ pub fn setup() {
 
 /// Whether our CPU kernels take these operands.
 fn ours(operands: &[&Tensor]) -> bool {
-    operands.iter().all(|operand| operand.device().is_cpu() && operand.dtype() == DType::F32)
+    operands
+        .iter()
+        .all(|operand| operand.device().is_cpu() && operand.dtype() == DType::F32)
 }
 
 /// Arithmetic of the products on the CPU; named in every recipe.
@@ -66,12 +73,17 @@ pub enum Storage {
 }
 
 /// A weight matrix of a linear layer, `[out, in]`, either a plain tensor (training, GPU) or
-/// packed once for the CPU kernels.
+/// packed once for the CPU kernels. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Weight {
-    /// The dense tensor.
-    dense: Tensor,
+    kept: Kept,
     precision: Precision,
+}
+
+#[derive(Clone, Debug)]
+enum Kept {
+    Dense(Tensor),
+    Packed(Arc<PackedWeight>),
 }
 
 impl Weight {
@@ -81,31 +93,76 @@ impl Weight {
     /// - weight: `[out, in]`
     pub fn dense(weight: Tensor, precision: Precision) -> Self {
         Self {
-            dense: weight,
+            kept: Kept::Dense(weight),
             precision,
         }
     }
 
-    /// Packs the matrix for the CPU kernels; on another device, or where the processor has no
-    /// kernel of ours, the dense tensor is kept.
+    /// Packs the matrix for the CPU kernels; on another device the dense tensor is kept. Storage
+    /// and arithmetic are independent: weights kept in fewer bytes are expanded piece by piece
+    /// while they are multiplied.
     ///
     /// # Shapes
     /// - weight: `[out, in]`
-    pub fn packed(weight: Tensor, _storage: Storage, precision: Precision) -> Result<Self> {
+    ///
+    /// # Errors
+    /// When the weight is not a matrix.
+    pub fn packed(weight: Tensor, storage: Storage, precision: Precision) -> Result<Self> {
+        let (outputs, inputs) = weight.dims2()?;
+        if !weight.device().is_cpu() {
+            return Ok(Self::dense(weight, precision));
+        }
+        let weight = weight.detach().to_dtype(DType::F32)?;
+        let packed = train::with_floats(&weight, |values| {
+            Ok(PackedWeight::new(
+                values, outputs, inputs, storage, precision,
+            ))
+        })?;
         Ok(Self {
-            dense: weight,
+            kept: Kept::Packed(Arc::new(packed)),
             precision,
         })
     }
 
     /// Number of outputs.
     pub fn outputs(&self) -> usize {
-        self.dense.dims()[0]
+        match &self.kept {
+            Kept::Dense(weight) => weight.dims()[0],
+            Kept::Packed(weight) => weight.outputs(),
+        }
+    }
+
+    /// Bytes that the weight takes.
+    pub fn bytes(&self) -> usize {
+        match &self.kept {
+            Kept::Dense(weight) => weight.elem_count() * weight.dtype().size_in_bytes(),
+            Kept::Packed(weight) => weight.bytes(),
+        }
     }
 
     /// Arithmetic of the products.
     pub fn precision(&self) -> Precision {
         self.precision
+    }
+
+    /// The packed matrix, when it can multiply this input without a gradient.
+    fn packed_for(&self, x: &Tensor) -> Option<&PackedWeight> {
+        match &self.kept {
+            Kept::Packed(weight) if inference::readable(x) => Some(weight),
+            _ => None,
+        }
+    }
+
+    /// The matrix as a tensor. A packed one is unpacked for the rare input with a gradient.
+    fn to_dense(&self) -> Result<Tensor> {
+        match &self.kept {
+            Kept::Dense(weight) => Ok(weight.clone()),
+            Kept::Packed(weight) => Tensor::from_vec(
+                weight.unpack(),
+                (weight.outputs(), weight.inputs()),
+                &Device::Cpu,
+            ),
+        }
     }
 }
 
@@ -114,19 +171,47 @@ impl Weight {
 /// # Shapes
 /// - x: `[.., in]`, bias: `[out]`, result: `[.., out]`
 pub fn linear(x: &Tensor, weight: &Weight, bias: Option<&Tensor>) -> Result<Tensor> {
-    if ours(&[x, &weight.dense]) {
-        return train::linear(x, &weight.dense, bias, weight.precision);
+    if let Some(packed) = weight.packed_for(x) {
+        return inference::linear(x, packed, bias, Activation::None, None, false);
     }
-    plain::linear(x, &weight.dense, bias)
+    let dense = weight.to_dense()?;
+    if ours(&[x, &dense]) {
+        return train::linear(x, &dense, bias, weight.precision);
+    }
+    plain::linear(x, &dense, bias)
 }
 
-/// `gelu_tanh(x · weightᵀ + bias)`, the first half of an MLP.
+/// `gelu_tanh(x · weightᵀ + bias)`, the first half of an MLP. The result feeds the second half: in
+/// the fast mode without gradients it is bf16.
 ///
 /// # Shapes
 /// - x: `[.., in]`, bias: `[out]`, result: `[.., out]`
 pub fn linear_gelu(x: &Tensor, weight: &Weight, bias: &Tensor) -> Result<Tensor> {
+    if let Some(packed) = weight.packed_for(x) {
+        return inference::linear(x, packed, Some(bias), Activation::GeluTanh, None, true);
+    }
     let hidden = linear(x, weight, Some(bias))?;
-    if ours(&[&hidden]) { train::gelu(&hidden) } else { plain::gelu(&hidden) }
+    if ours(&[&hidden]) {
+        train::gelu(&hidden)
+    } else {
+        plain::gelu(&hidden)
+    }
+}
+
+/// `activation(x · weightᵀ + bias)` in f32.
+///
+/// # Shapes
+/// - x: `[.., in]`, bias: `[out]`, result: `[.., out]`
+pub fn linear_activation(
+    x: &Tensor,
+    weight: &Weight,
+    bias: &Tensor,
+    activation: Activation,
+) -> Result<Tensor> {
+    if let Some(packed) = weight.packed_for(x) {
+        return inference::linear(x, packed, Some(bias), activation, None, false);
+    }
+    plain::activation(&linear(x, weight, Some(bias))?, activation)
 }
 
 /// `residual + gate · (x · weightᵀ + bias)` with the gate of each batch element at `gate_chunk`
@@ -143,6 +228,17 @@ pub fn linear_gated(
     modulation: &Tensor,
     gate_chunk: usize,
 ) -> Result<Tensor> {
+    if let Some(packed) = weight.packed_for(x)
+        && inference::readable(residual)
+        && inference::readable(modulation)
+    {
+        let branch = Branch {
+            residual,
+            modulation,
+            chunk: gate_chunk,
+        };
+        return inference::linear(x, packed, bias, Activation::None, Some(branch), false);
+    }
     let branch = linear(x, weight, bias)?;
     if ours(&[residual, &branch, modulation]) {
         return train::gate_residual(residual, &branch, modulation, gate_chunk);
@@ -150,8 +246,21 @@ pub fn linear_gated(
     plain::gate_residual(residual, &branch, modulation, gate_chunk)
 }
 
+/// `LN(x) · weight + bias`.
+///
+/// # Shapes
+/// - x and result: `[.., width]`, weight and bias: `[width]`
+pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, epsilon: f64) -> Result<Tensor> {
+    let operands = [x, weight, bias];
+    if ours(&operands) && operands.iter().all(|operand| !operand.track_op()) {
+        return inference::layer_norm(x, weight, bias, epsilon);
+    }
+    plain::layer_norm(x, weight, bias, epsilon)
+}
+
 /// `LN(x) · (1 + scale) + shift`, LayerNorm without parameters; shift and scale are chunks of
-/// the modulation vector.
+/// the modulation vector. The result feeds a linear layer: in the fast mode without gradients it
+/// is bf16.
 ///
 /// # Shapes
 /// - x and result: `[batch, tokens, width]`, modulation: `[batch, chunks · width]`
@@ -160,9 +269,18 @@ pub fn layer_norm_modulate(
     modulation: &Tensor,
     shift_chunk: usize,
     scale_chunk: usize,
-    _precision: Precision,
+    precision: Precision,
 ) -> Result<Tensor> {
     if ours(&[x, modulation]) {
+        if !x.track_op() && !modulation.track_op() {
+            return inference::layer_norm_modulate(
+                x,
+                modulation,
+                shift_chunk,
+                scale_chunk,
+                precision,
+            );
+        }
         return train::layer_norm_modulate(x, modulation, shift_chunk, scale_chunk);
     }
     plain::layer_norm_modulate(x, modulation, shift_chunk, scale_chunk)
@@ -178,7 +296,8 @@ pub struct RopeTable {
 }
 
 /// Attention over image and text tokens together: RoPE on queries and keys, then
-/// `softmax(q kᵀ / √d) v`. The projections of a stream lie side by side as q, k, v.
+/// `softmax(q kᵀ / √d) v`. The projections of a stream lie side by side as q, k, v. The result
+/// feeds a linear layer: in the fast mode without gradients it is bf16.
 ///
 /// # Shapes
 /// - image_qkv: `[batch, image tokens, 3 · width]`
@@ -191,8 +310,19 @@ pub fn joint_attention(
     rope: Option<&RopeTable>,
     precision: Precision,
 ) -> Result<Tensor> {
-    if ours(&[image_qkv, text_qkv.unwrap_or(image_qkv)]) {
+    let other = text_qkv.unwrap_or(image_qkv);
+    if ours(&[image_qkv, other]) {
+        if !image_qkv.track_op()
+            && !other.track_op()
+            && let Some(result) =
+                inference::joint_attention(image_qkv, text_qkv, heads, rope, precision)?
+        {
+            return Ok(result);
+        }
         return train::joint_attention(image_qkv, text_qkv, heads, rope, precision);
     }
     plain::joint_attention(image_qkv, text_qkv, heads, rope)
 }
+
+#[cfg(test)]
+mod tests;

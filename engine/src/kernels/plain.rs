@@ -3,7 +3,7 @@
 
 use candle_core::{D, Result, Tensor};
 
-use super::{LAYER_NORM_EPS, RopeTable};
+use super::{Activation, LAYER_NORM_EPS, RopeTable};
 
 /// `x · weightᵀ + bias`.
 ///
@@ -27,6 +27,27 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tens
 /// GELU in its tanh form.
 pub fn gelu(x: &Tensor) -> Result<Tensor> {
     x.gelu()
+}
+
+/// Any [`Activation`].
+pub fn activation(x: &Tensor, activation: Activation) -> Result<Tensor> {
+    match activation {
+        Activation::None => Ok(x.clone()),
+        Activation::GeluTanh => gelu(x),
+        Activation::GeluErf => x.gelu_erf(),
+        Activation::QuickGelu => {
+            let exponential = (x * -1.702)?.exp()?;
+            x / (exponential + 1.0)?
+        }
+    }
+}
+
+/// `LN(x) · weight + bias`; see [`super::layer_norm`].
+pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, epsilon: f64) -> Result<Tensor> {
+    let centred = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
+    let variance = centred.sqr()?.mean_keepdim(D::Minus1)?;
+    let normalised = centred.broadcast_div(&(variance + epsilon)?.sqrt()?)?;
+    normalised.broadcast_mul(weight)?.broadcast_add(bias)
 }
 
 /// Chunk `index` of width `width` of the modulation vectors, ready to broadcast over tokens.

@@ -9,6 +9,7 @@ use std::mem::MaybeUninit;
 struct Line([u32; 16]);
 
 /// Words of four bytes (one f32 or two bf16), aligned to cache lines, zero at first.
+#[derive(Default)]
 pub struct Buffer(Vec<Line>);
 
 impl Buffer {

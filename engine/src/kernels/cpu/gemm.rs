@@ -3,271 +3,244 @@
 //! Every sum has one loop over the whole summed dimension, in order, so its bytes depend neither
 //! on the number of threads nor on how many rows are multiplied together.
 
+use std::cell::Cell;
 use std::mem::MaybeUninit;
+use std::ops::Range;
 
 use rayon::prelude::*;
 
 use super::buffer::{Buffer, Shared};
 use super::features::{Isa, isa};
-use super::pack::{self, Kind, LeftLayout, PANEL, TILE, View};
+use super::finish::{Activation, Finish, Target, finish};
+use super::pack::{self, Kind, Left, LeftLayout, PANEL, TILE, View};
+use super::tile::{Operands, Sums};
+use super::weight::PackedWeight;
 use crate::kernels::Precision;
 
-/// The kind of product that this processor runs for a precision, or `None` where it has no
-/// kernel of ours.
-pub fn kind(precision: Precision) -> Option<Kind> {
-    match (isa(), precision) {
-        (Isa::Avx512Bf16, Precision::Fast) => Some(Kind::Bf16),
-        (Isa::Avx512 | Isa::Avx512Bf16, _) => Some(Kind::F32),
-        _ => None,
+/// What the products of a precision work on, on this processor.
+pub fn kind(precision: Precision) -> Kind {
+    match precision {
+        Precision::Fast if isa() >= Isa::Avx512Bf16 => Kind::Bf16,
+        _ => Kind::F32,
     }
+}
+
+/// Rows, columns and the summed dimension of a product.
+pub type Shape = (usize, usize, usize);
+
+/// `left[m, k] · weightᵀ` in parallel, ended as `end` says.
+pub fn weight_product(m: usize, left: Left, weight: &PackedWeight, end: &Finish) {
+    let shape = (m, weight.outputs(), weight.inputs());
+    assert_eq!(end.n, weight.outputs());
+    packed_product(weight.kind(), shape, left, Right::Weight(weight), end);
 }
 
 /// `out[m, n] = left[m, k] · right[k, n] (+ bias)` in parallel; `out` has rows of `n`.
 pub fn product(
     precision: Precision,
-    (m, n, k): (usize, usize, usize),
+    (m, n, k): Shape,
     left: View,
     right: View,
     bias: Option<&[f32]>,
     out: &mut [MaybeUninit<f32>],
 ) {
     assert!(out.len() >= m * n && bias.is_none_or(|bias| bias.len() == n));
-    match kind(precision) {
-        Some(kind) => packed_product(kind, (m, n, k), left, right, bias, out),
-        None => portable_product(
+    if isa() < Isa::Avx512 {
+        return portable_product(
             (m, n, k),
             left,
             right,
             bias,
             out,
             gemm::Parallelism::Rayon(0),
-        ),
+        );
     }
+    let kind = kind(precision);
+    let target = Target::F32(Shared::new(out.as_mut_ptr().cast()));
+    let end = Finish {
+        n,
+        bias,
+        activation: Activation::None,
+        gated: None,
+        target,
+    };
+    with_scratch(&RIGHT, |buffer| {
+        let size = (kind.groups(k) * PANEL).max(1);
+        buffer.reserve(n.div_ceil(PANEL) * size);
+        let panels = buffer
+            .words_mut()
+            .par_chunks_mut(size)
+            .take(n.div_ceil(PANEL))
+            .enumerate();
+        panels.for_each(|(panel, words)| pack::right_panel(kind, &right, k, n, panel, words));
+        packed_product(
+            kind,
+            (m, n, k),
+            Left::Matrix(left),
+            Right::Panels(buffer.words()),
+            &end,
+        );
+    });
 }
 
-/// The same product on the calling thread; packed operands live in `scratch`.
+/// The same product on the calling thread, without a bias; packed operands live in `scratch`.
 pub fn serial_product(
     precision: Precision,
-    (m, n, k): (usize, usize, usize),
+    (m, n, k): Shape,
     left: View,
     right: View,
     scratch: &mut Scratch,
     out: &mut [f32],
 ) {
     assert!(out.len() >= m * n);
-    let Some(kind) = kind(precision) else {
+    if isa() < Isa::Avx512 {
         // SAFETY: f32 and MaybeUninit<f32> have one layout, and the product writes only values.
         let out = unsafe { &mut *(std::ptr::from_mut(out) as *mut [MaybeUninit<f32>]) };
         return portable_product((m, n, k), left, right, None, out, gemm::Parallelism::None);
-    };
-    let layout = pack::left(kind, &left, m, k, &mut scratch.left);
+    }
+    let kind = kind(precision);
+    let layout = pack::left(kind, &Left::Matrix(left), m, k, &mut scratch.left);
     pack::right(kind, &right, k, n, &mut scratch.right);
+    let target = Target::F32(Shared::new(out.as_mut_ptr()));
     let tiles = Tiles {
         kind,
         m,
-        n,
         groups: kind.groups(k),
         left: scratch.left.words(),
         layout,
-        right: scratch.right.words(),
-        bias: None,
-        out: Shared::new(out.as_mut_ptr()),
+        right: Right::Panels(scratch.right.words()),
+        end: &Finish {
+            n,
+            bias: None,
+            activation: Activation::None,
+            gated: None,
+            target,
+        },
     };
     tiles.run(0..m.div_ceil(TILE), 0..n.div_ceil(PANEL));
 }
 
 /// Packed operands of serial products, kept between calls.
+#[derive(Default)]
 pub struct Scratch {
     left: Buffer,
     right: Buffer,
 }
 
-impl Scratch {
-    /// Empty scratch memory.
-    pub fn new() -> Self {
-        Self {
-            left: Buffer::zeroed(0),
-            right: Buffer::zeroed(0),
-        }
-    }
+thread_local! {
+    /// Packed operands of this thread's products and expanded panels, kept between calls: fresh
+    /// memory would have to be faulted in each time.
+    static LEFT: Cell<Buffer> = Cell::default();
+    static RIGHT: Cell<Buffer> = Cell::default();
+    static PANELS: Cell<Buffer> = Cell::default();
 }
 
-fn packed_product(
-    kind: Kind,
-    (m, n, k): (usize, usize, usize),
-    left: View,
-    right: View,
-    bias: Option<&[f32]>,
-    out: &mut [MaybeUninit<f32>],
-) {
+/// Lends a thread's buffer. While it is lent, a nested call (a stolen job) gets a fresh one.
+fn with_scratch<R>(
+    slot: &'static std::thread::LocalKey<Cell<Buffer>>,
+    work: impl FnOnce(&mut Buffer) -> R,
+) -> R {
+    let mut buffer = slot.take();
+    let result = work(&mut buffer);
+    slot.set(buffer);
+    result
+}
+
+/// The right operand.
+#[derive(Clone, Copy)]
+enum Right<'a> {
+    Panels(&'a [u32]),
+    Weight(&'a PackedWeight),
+}
+
+fn packed_product(kind: Kind, (m, n, k): Shape, left: Left, right: Right, end: &Finish) {
     if m == 0 || n == 0 {
         return;
     }
+    end.check(m);
     let groups = kind.groups(k);
     let (tile_count, panel_count) = (m.div_ceil(TILE), n.div_ceil(PANEL));
     let layout = LeftLayout::of(&left, groups);
-    let mut left_words = Buffer::zeroed(tile_count * layout.tile);
-    let mut right_words = Buffer::zeroed(panel_count * groups * PANEL);
-    left_words
-        .words_mut()
-        .par_chunks_mut(layout.tile.max(1))
-        .take(tile_count)
-        .enumerate()
-        .for_each(|(tile, words)| pack::left_tile(kind, &left, m, k, tile, &layout, words));
-    right_words
-        .words_mut()
-        .par_chunks_mut((groups * PANEL).max(1))
-        .take(panel_count)
-        .enumerate()
-        .for_each(|(panel, words)| pack::right_panel(kind, &right, k, n, panel, words));
-    let tiles = Tiles {
-        kind,
-        m,
-        n,
-        groups,
-        left: left_words.words(),
-        layout,
-        right: right_words.words(),
-        bias,
-        out: Shared::new(out.as_mut_ptr().cast()),
-    };
-    // Half of the second cache for a block of the left operand; eight panels a job.
-    let tile_block = (512 * 1024 / 4 / layout.tile.max(1)).clamp(1, tile_count);
-    let panel_block = 8.min(panel_count);
-    let panel_blocks = panel_count.div_ceil(panel_block);
-    (0..tile_count.div_ceil(tile_block) * panel_blocks)
-        .into_par_iter()
-        .for_each(|job| {
-            let (t, p) = (
-                job / panel_blocks * tile_block,
-                job % panel_blocks * panel_block,
-            );
-            tiles.run(
-                t..tile_count.min(t + tile_block),
-                p..panel_count.min(p + panel_block),
-            );
-        });
+    let size = layout.tile.max(1);
+    with_scratch(&LEFT, |buffer| {
+        buffer.reserve(tile_count * size);
+        let packed = buffer
+            .words_mut()
+            .par_chunks_mut(size)
+            .take(tile_count)
+            .enumerate();
+        packed.for_each(|(tile, words)| pack::left_tile(kind, &left, m, k, tile, &layout, words));
+        let tiles = Tiles {
+            kind,
+            m,
+            groups,
+            left: buffer.words(),
+            layout,
+            right,
+            end,
+        };
+        // Half of the second cache for a block of the left operand; eight panels a job.
+        let tile_block = (512 * 1024 / 4 / size).clamp(1, tile_count);
+        let panel_block = 8.min(panel_count);
+        let panel_blocks = panel_count.div_ceil(panel_block);
+        (0..tile_count.div_ceil(tile_block) * panel_blocks)
+            .into_par_iter()
+            .for_each(|job| {
+                let (t, p) = (
+                    job / panel_blocks * tile_block,
+                    job % panel_blocks * panel_block,
+                );
+                tiles.run(
+                    t..tile_count.min(t + tile_block),
+                    p..panel_count.min(p + panel_block),
+                );
+            });
+    });
 }
 
 /// Packed operands and the output of one product.
 struct Tiles<'a> {
     kind: Kind,
     m: usize,
-    n: usize,
     groups: usize,
     left: &'a [u32],
     layout: LeftLayout,
-    right: &'a [u32],
-    bias: Option<&'a [f32]>,
-    out: Shared<f32>,
+    right: Right<'a>,
+    end: &'a Finish<'a>,
 }
 
-#[cfg(not(target_arch = "x86_64"))]
-impl Tiles<'_> {
-    fn run(&self, _tiles: std::ops::Range<usize>, _panels: std::ops::Range<usize>) {
-        unreachable!("`kind` names no kernel on this architecture");
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
 impl Tiles<'_> {
     /// Computes the given tiles of rows for the given panels of columns.
-    fn run(&self, tiles: std::ops::Range<usize>, panels: std::ops::Range<usize>) {
-        for panel in panels {
-            for tile in tiles.clone() {
-                // One copy of the inner loop for each number of rows that a last tile can have.
-                macro_rules! by_rows {
-                    ($($rows:literal)*) => {
-                        match TILE.min(self.m - tile * TILE) {
-                            $($rows => self.tile::<$rows>(tile, panel),)*
-                            _ => unreachable!("a tile has 1 to 14 rows"),
-                        }
-                    };
-                }
-                by_rows!(1 2 3 4 5 6 7 8 9 10 11 12 13 14);
-            }
-        }
-    }
-
-    fn tile<const ROWS: usize>(&self, tile: usize, panel: usize) {
-        if self.n - panel * PANEL > 16 {
-            self.vectors::<ROWS, 2>(tile, panel);
-        } else {
-            self.vectors::<ROWS, 1>(tile, panel);
-        }
-    }
-
-    fn vectors<const ROWS: usize, const VECTORS: usize>(&self, tile: usize, panel: usize) {
-        use super::simd::avx512;
-        use std::arch::x86_64::{
-            __m512, _mm512_add_ps, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps,
-        };
-
-        #[target_feature(enable = "avx512f")]
-        unsafe fn store<const ROWS: usize, const VECTORS: usize>(
-            tiles: &Tiles,
-            sums: &[[__m512; VECTORS]; ROWS],
-            row: usize,
-            column: usize,
-        ) {
-            for v in 0..VECTORS {
-                let column = column + v * 16;
-                let mask = avx512::lanes(tiles.n - column);
-                for (r, sums) in sums.iter().enumerate() {
-                    let mut sum = sums[v];
-                    // SAFETY: masked to the columns that exist; each tile and panel is written once.
-                    unsafe {
-                        if let Some(bias) = tiles.bias {
-                            sum = _mm512_add_ps(
-                                sum,
-                                _mm512_maskz_loadu_ps(mask, bias.as_ptr().add(column)),
-                            );
-                        }
-                        _mm512_mask_storeu_ps(
-                            tiles.out.at((row + r) * tiles.n + column),
-                            mask,
-                            sum,
-                        );
+    fn run(&self, tiles: Range<usize>, panels: Range<usize>) {
+        with_scratch(&PANELS, |scratch| {
+            let mut sums: Sums = [[0.0; PANEL]; TILE];
+            for panel in panels {
+                let right = match self.right {
+                    Right::Panels(words) => {
+                        &words[panel * self.groups * PANEL..][..self.groups * PANEL]
                     }
+                    Right::Weight(weight) => weight.panel(panel, scratch),
+                };
+                for tile in tiles.clone() {
+                    let rows = TILE.min(self.m - tile * TILE);
+                    let operands = Operands {
+                        kind: self.kind,
+                        groups: self.groups,
+                        left: &self.left[tile * self.layout.tile..],
+                        layout: self.layout,
+                        right,
+                    };
+                    operands.multiply(rows, self.end.n - panel * PANEL, &mut sums);
+                    finish(&mut sums[..rows], tile * TILE, panel * PANEL, self.end);
                 }
             }
-        }
-
-        let left = &self.left[tile * self.layout.tile..][..self.layout.tile];
-        let right = &self.right[panel * self.groups * PANEL..][..self.groups * PANEL];
-        let (step, row) = (self.layout.step, self.layout.row);
-        // SAFETY: `kind` is only chosen where the processor has the features; the slices cover a
-        // whole tile and a whole panel.
-        unsafe {
-            let mut sums: [[__m512; VECTORS]; ROWS] = std::mem::zeroed();
-            match self.kind {
-                Kind::F32 => avx512::tile_f32(
-                    self.groups,
-                    left.as_ptr(),
-                    step,
-                    row,
-                    right.as_ptr(),
-                    PANEL,
-                    &mut sums,
-                ),
-                Kind::Bf16 => avx512::tile_bf16(
-                    self.groups,
-                    left.as_ptr(),
-                    step,
-                    row,
-                    right.as_ptr(),
-                    PANEL,
-                    &mut sums,
-                ),
-            }
-            store(self, &sums, tile * TILE, panel * PANEL);
-        }
+        });
     }
 }
 
 /// The product by the `gemm` crate, which has kernels for every processor.
 fn portable_product(
-    (m, n, k): (usize, usize, usize),
+    (m, n, k): Shape,
     left: View,
     right: View,
     bias: Option<&[f32]>,

@@ -1,15 +1,22 @@
 //! Our kernels for the CPU, each with a portable twin for processors without AVX-512.
 //!
-//! [`features`] asks the processor once; [`pack`] and [`gemm`] multiply matrices; [`train`] holds
-//! the operations with gradients, [`optim`] the optimizer's passes over the parameters.
+//! [`features`] asks the processor once. [`pack`], [`tile`], [`finish`] and [`gemm`] multiply
+//! matrices; [`weight`] keeps them packed. [`inference`] runs the fused operations without
+//! gradients, [`train`] with them; [`optim`] holds the optimizer's passes over the parameters.
 
+pub mod attention;
 pub mod buffer;
 pub mod conv;
 pub mod features;
+pub mod finish;
 pub mod gemm;
+pub mod inference;
 pub mod norm;
 pub mod optim;
 pub mod pack;
 pub mod pixel_attention;
 pub mod simd;
+pub mod tile;
+pub mod tokens;
 pub mod train;
+pub mod weight;

@@ -5,6 +5,8 @@
 //! either padded rows of groups or tiles of [`TILE`] rows, whichever its strides make cheap.
 //! Everything missing (an odd last group, the last panel's rest) is zero.
 
+use half::bf16;
+
 use super::buffer::Buffer;
 use super::features::multiversion;
 use super::simd::{bf16_bits, bf16_pair};
@@ -66,6 +68,43 @@ impl<'a> View<'a> {
     }
 }
 
+/// Elements of a left operand.
+#[derive(Clone, Copy)]
+pub enum Elements<'a> {
+    /// f32.
+    F32(&'a [f32]),
+    /// bf16, rounded by the operation that made them.
+    Bf16(&'a [bf16]),
+}
+
+/// The left operand of a product.
+#[derive(Clone, Copy)]
+pub enum Left<'a> {
+    /// A matrix along either stride.
+    Matrix(View<'a>),
+    /// Rows of the tokens of several batch elements: row `r` starts at
+    /// `r / tokens · item + r % tokens · width`.
+    Tokens {
+        /// The elements.
+        data: Elements<'a>,
+        /// Elements of a row.
+        width: usize,
+        /// Rows of one batch element.
+        tokens: usize,
+        /// Elements between two batch elements.
+        item: usize,
+    },
+}
+
+impl Left<'_> {
+    fn along_rows(&self) -> bool {
+        match self {
+            Self::Matrix(view) => view.column == 1,
+            Self::Tokens { .. } => true,
+        }
+    }
+}
+
 /// Where the groups of a packed left operand lie: element (row, group) of tile `t` is at
 /// `t·tile + row·row + group·step`.
 #[derive(Clone, Copy)]
@@ -81,8 +120,8 @@ pub struct LeftLayout {
 impl LeftLayout {
     /// The layout for a view with `groups` groups. The extra line after each row keeps rows of a
     /// power-of-two length from falling into the same cache set.
-    pub fn of(view: &View, groups: usize) -> Self {
-        if view.column == 1 {
+    pub fn of(left: &Left, groups: usize) -> Self {
+        if left.along_rows() {
             let row = groups.next_multiple_of(16) + 16;
             Self {
                 step: 1,
@@ -102,7 +141,7 @@ impl LeftLayout {
 /// Packs tile `tile` of the left operand `[m, k]` into `words`.
 pub fn left_tile(
     kind: Kind,
-    view: &View,
+    left: &Left,
     m: usize,
     k: usize,
     tile: usize,
@@ -111,25 +150,63 @@ pub fn left_tile(
 ) {
     let first = tile * TILE;
     let rows = TILE.min(m - first);
-    if view.column == 1 {
-        for r in 0..rows {
-            let source = &view.data[(first + r) * view.row..][..k];
-            let target = &mut words[r * layout.row..][..kind.groups(k)];
-            match kind {
-                Kind::F32 => target.copy_from_slice(bytemuck::cast_slice(source)),
-                Kind::Bf16 => pair_row(source, target),
+    let groups = kind.groups(k);
+    match *left {
+        Left::Matrix(view) if view.column == 1 => {
+            for r in 0..rows {
+                let source = &view.data[(first + r) * view.row..][..k];
+                row_of_floats(kind, source, &mut words[r * layout.row..][..groups]);
             }
         }
-    } else {
-        let pairs = kind == Kind::Bf16;
-        across_16(
-            pairs,
-            &view.data[first..],
-            view.column,
-            TILE_STEP.min(m - first),
-            k,
-            words,
-        );
+        Left::Matrix(view) => {
+            let pairs = kind == Kind::Bf16;
+            across_16(
+                pairs,
+                &view.data[first..],
+                view.column,
+                TILE_STEP.min(m - first),
+                k,
+                words,
+            );
+        }
+        Left::Tokens {
+            data,
+            width,
+            tokens,
+            item,
+        } => {
+            for r in 0..rows {
+                let at = (first + r) / tokens * item + (first + r) % tokens * width;
+                let target = &mut words[r * layout.row..][..groups];
+                match data {
+                    Elements::F32(data) => row_of_floats(kind, &data[at..][..k], target),
+                    Elements::Bf16(data) => row_of_bf16(kind, &data[at..][..k], target),
+                }
+            }
+        }
+    }
+}
+
+fn row_of_floats(kind: Kind, source: &[f32], target: &mut [u32]) {
+    match kind {
+        Kind::F32 => target.copy_from_slice(bytemuck::cast_slice(source)),
+        Kind::Bf16 => pair_row(source, target),
+    }
+}
+
+fn row_of_bf16(kind: Kind, source: &[bf16], target: &mut [u32]) {
+    match kind {
+        Kind::F32 => {
+            for (word, value) in target.iter_mut().zip(source) {
+                *word = u32::from(value.to_bits()) << 16;
+            }
+        }
+        Kind::Bf16 => {
+            for (word, pair) in target.iter_mut().zip(source.chunks(2)) {
+                let second = pair.get(1).map_or(0, |second| u32::from(second.to_bits()));
+                *word = u32::from(pair[0].to_bits()) | second << 16;
+            }
+        }
     }
 }
 
@@ -172,8 +249,8 @@ pub fn right(kind: Kind, view: &View, k: usize, n: usize, buffer: &mut Buffer) {
 }
 
 /// Packs the whole left operand.
-pub fn left(kind: Kind, view: &View, m: usize, k: usize, buffer: &mut Buffer) -> LeftLayout {
-    let layout = LeftLayout::of(view, kind.groups(k));
+pub fn left(kind: Kind, left: &Left, m: usize, k: usize, buffer: &mut Buffer) -> LeftLayout {
+    let layout = LeftLayout::of(left, kind.groups(k));
     let tiles = m.div_ceil(TILE);
     buffer.reserve(tiles * layout.tile);
     for (tile, words) in buffer
@@ -182,7 +259,7 @@ pub fn left(kind: Kind, view: &View, m: usize, k: usize, buffer: &mut Buffer) ->
         .take(tiles)
         .enumerate()
     {
-        left_tile(kind, view, m, k, tile, &layout, words);
+        left_tile(kind, left, m, k, tile, &layout, words);
     }
     layout
 }

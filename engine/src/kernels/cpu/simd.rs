@@ -2,7 +2,7 @@
 //! inner loops of all our matrix products.
 
 /// `√(2/π)`, the factor inside tanh-GELU.
-pub const GELU_SLOPE: f32 = 0.797_884_56;
+pub const GELU_SLOPE: f32 = 0.797_884_6;
 /// The cubic's coefficient inside tanh-GELU.
 pub const GELU_CUBIC: f32 = 0.044_715;
 
@@ -63,17 +63,14 @@ pub mod avx512 {
     //! The AVX-512 side. Every function needs the features in its attribute; `features::isa`
     //! guards the entry points.
 
-    use super::{EXP, GELU_CUBIC, GELU_SLOPE, LN2_HIGH, LN2_LOW};
+    use super::{EXP, LN2_HIGH, LN2_LOW};
     use std::arch::x86_64::*;
-
-    /// Vectors in one panel of the right operand.
-    pub const VECTORS: usize = 2;
 
     macro_rules! tile {
         ($(#[$doc:meta])* $name:ident, $features:literal, |$sum:ident, $left:ident, $right:ident| $step:expr) => {
             $(#[$doc])*
             ///
-            /// `sums[r][v] = Σ_q left[q·left_step + r·left_row] · right[q·right_step + 16·v ..]`
+            /// `out[r·out_row + 16·v ..] = Σ_q left[q·left_step + r·left_row] · right[q·right_step + 16·v ..]`
             /// over `groups` words. All loops that touch the sums have constant bounds, else the
             /// compiler keeps them in memory and every product is followed by a store.
             ///
@@ -87,7 +84,8 @@ pub mod avx512 {
                 left_row: usize,
                 right: *const u32,
                 right_step: usize,
-                sums: &mut [[__m512; VECTORS]; ROWS],
+                out: *mut f32,
+                out_row: usize,
             ) {
                 let mut s = [[_mm512_setzero_ps(); VECTORS]; ROWS];
                 for q in 0..groups {
@@ -106,7 +104,12 @@ pub mod avx512 {
                         }
                     }
                 }
-                *sums = s;
+                for r in 0..ROWS {
+                    for v in 0..VECTORS {
+                        // SAFETY: the caller's promise.
+                        unsafe { _mm512_storeu_ps(out.add(r * out_row + v * 16), s[r][v]) };
+                    }
+                }
             }
         };
     }
@@ -129,6 +132,9 @@ pub mod avx512 {
     }
 
     /// `eˣ`; see [`super::exp`].
+    ///
+    /// # Safety
+    /// The processor has AVX-512.
     #[target_feature(enable = "avx512f")]
     #[inline]
     pub fn exp(x: __m512) -> __m512 {
@@ -145,21 +151,6 @@ pub mod avx512 {
             p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(*c));
         }
         _mm512_scalef_ps(p, n)
-    }
-
-    /// tanh-GELU as `x · sigmoid(2u)`: one exponential and one division.
-    #[target_feature(enable = "avx512f")]
-    #[inline]
-    pub fn gelu(x: __m512) -> __m512 {
-        let inner = _mm512_fmadd_ps(
-            _mm512_mul_ps(x, x),
-            _mm512_set1_ps(-2.0 * GELU_SLOPE * GELU_CUBIC),
-            _mm512_set1_ps(-2.0 * GELU_SLOPE),
-        );
-        _mm512_div_ps(
-            x,
-            _mm512_add_ps(_mm512_set1_ps(1.0), exp(_mm512_mul_ps(x, inner))),
-        )
     }
 }
 

@@ -1,14 +1,17 @@
 //! Joint attention with gradients. No matrix of probabilities outlives one head: the backward
 //! pass computes them again.
 
-use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
 use super::super::buffer::{Shared, written};
 use super::super::features::multiversion;
+use super::super::finish::Target;
 use super::super::gemm::{Scratch, serial_product};
+use super::super::inference;
 use super::super::pack::View;
 use super::super::simd::exp;
+use super::super::tokens::Tokens;
 use super::{floats, gradient, lane_sum, output, with_floats};
 use crate::kernels::{Precision, RopeTable};
 
@@ -46,35 +49,6 @@ struct Attention {
     precision: Precision,
 }
 
-/// Sizes of one call.
-#[derive(Clone, Copy)]
-struct Sizes {
-    batch: usize,
-    image: usize,
-    text: usize,
-    heads: usize,
-    head_dim: usize,
-}
-
-impl Sizes {
-    fn tokens(&self) -> usize {
-        self.image + self.text
-    }
-
-    fn width(&self) -> usize {
-        self.heads * self.head_dim
-    }
-
-    /// Where token `token` of batch element `item` lies: in the image's (false) or the text's
-    /// rows, and which row.
-    fn row(&self, item: usize, token: usize) -> (bool, usize) {
-        match token.checked_sub(self.image) {
-            None => (false, item * self.image + token),
-            Some(text) => (true, item * self.text + text),
-        }
-    }
-}
-
 /// Working memory of one head.
 struct Head {
     scratch: Scratch,
@@ -90,11 +64,11 @@ struct Head {
 }
 
 impl Head {
-    fn new(sizes: Sizes, backward: bool) -> Self {
-        let (tokens, head_dim) = (sizes.tokens(), sizes.head_dim);
+    fn new(tokens: &Tokens, backward: bool) -> Self {
+        let (tokens, head_dim) = (tokens.count(), tokens.head_dim);
         let vector = || vec![0f32; tokens * head_dim];
         Self {
-            scratch: Scratch::new(),
+            scratch: Scratch::default(),
             q: vector(),
             k: vector(),
             v: vector(),
@@ -106,117 +80,29 @@ impl Head {
 }
 
 impl Attention {
-    fn sizes(&self, image: &Shape, text: Option<&Shape>) -> Result<Sizes> {
-        let (batch, tokens, triple) = image.dims3()?;
-        let text_tokens = match text {
-            Some(text) => match text.dims3()? {
-                (b, tokens, t) if (b, t) == (batch, triple) => tokens,
-                _ => bail!("attention: image {image:?} and text {text:?} differ"),
-            },
-            None => 0,
-        };
-        let width = triple / 3;
-        if triple % 3 != 0 || self.heads == 0 || width % self.heads != 0 {
-            bail!(
-                "attention: {triple} channels are not q, k, v of {} heads",
-                self.heads
-            );
-        }
-        let sizes = Sizes {
-            batch,
-            image: tokens,
-            text: text_tokens,
-            heads: self.heads,
-            head_dim: width / self.heads,
-        };
-        let angles = sizes.tokens() * (sizes.head_dim / 2);
-        if self
-            .rope
-            .as_ref()
-            .is_some_and(|(cos, sin)| cos.len() != angles || sin.len() != angles)
-        {
-            bail!(
-                "attention: the rotation table is not for {} tokens",
-                sizes.tokens()
-            );
-        }
-        Ok(sizes)
+    fn rope(&self) -> Option<(&[f32], &[f32])> {
+        self.rope.as_ref().map(|(cos, sin)| (&cos[..], &sin[..]))
     }
 
-    /// Rotates one token's channel pairs, backwards when `direction` is −1.
-    fn rotate(&self, token: usize, x: &mut [f32], direction: f32) {
-        if let Some((cos, sin)) = &self.rope {
-            let half = x.len() / 2;
-            let angles = cos[token * half..][..half]
-                .iter()
-                .zip(&sin[token * half..][..half]);
-            for (pair, (cos, sin)) in x.chunks_exact_mut(2).zip(angles) {
-                let (a, b, sin) = (pair[0], pair[1], direction * sin);
-                pair[0] = a * cos - b * sin;
-                pair[1] = a * sin + b * cos;
-            }
-        }
-    }
-
-    /// Reads one head's q (rotated and scaled), k (rotated) and v, and computes the probabilities.
-    fn probabilities(
-        &self,
-        image: &[f32],
-        text: &[f32],
-        sizes: Sizes,
-        item: usize,
-        head: usize,
-        work: &mut Head,
-    ) {
-        let (tokens, head_dim, width) = (sizes.tokens(), sizes.head_dim, sizes.width());
-        let scale = 1.0 / (head_dim as f32).sqrt();
-        for (part, target) in [&mut work.q, &mut work.k, &mut work.v]
-            .into_iter()
-            .enumerate()
-        {
-            for (token, target) in target.chunks_exact_mut(head_dim).enumerate() {
-                let (is_text, row) = sizes.row(item, token);
-                let source = if is_text { text } else { image };
-                target.copy_from_slice(
-                    &source[(row * 3 + part) * width + head * head_dim..][..head_dim],
-                );
-                if part < 2 {
-                    self.rotate(token, target, 1.0);
-                }
-                if part == 0 {
-                    target.iter_mut().for_each(|x| *x *= scale);
-                }
-            }
-        }
-        let keys = View::rows(&work.k, head_dim).transposed();
-        let shape = (tokens, tokens, head_dim);
-        serial_product(
-            self.precision,
-            shape,
-            View::rows(&work.q, head_dim),
-            keys,
-            &mut work.scratch,
-            &mut work.p,
-        );
-        softmax_rows(&mut work.p, tokens);
-    }
-
-    fn forward(&self, image: &[f32], text: &[f32], sizes: Sizes) -> Result<(CpuStorage, Shape)> {
-        let (tokens, head_dim, width) = (sizes.tokens(), sizes.head_dim, sizes.width());
+    fn forward(&self, tokens: &Tokens) -> Result<(CpuStorage, Shape)> {
+        let (count, head_dim, width) = (tokens.count(), tokens.head_dim, tokens.width());
         // SAFETY: every head of every batch element writes its columns of all tokens.
         let out = unsafe {
-            written::<f32>(sizes.batch * tokens * width, |out| {
+            written::<f32>(tokens.batch * count * width, |out| {
                 let out = Shared::new(out.as_mut_ptr().cast::<f32>());
-                (0..sizes.batch * sizes.heads)
+                if inference::attention(tokens, self.precision, Target::F32(out)) {
+                    return;
+                }
+                (0..tokens.batch * tokens.heads)
                     .into_par_iter()
                     .for_each_init(
-                        || Head::new(sizes, false),
+                        || Head::new(tokens, false),
                         |work, index| {
-                            let (item, head) = (index / sizes.heads, index % sizes.heads);
-                            self.probabilities(image, text, sizes, item, head, work);
+                            let (item, head) = (index / tokens.heads, index % tokens.heads);
+                            self.probabilities(tokens, item, head, work);
                             let (p, v) =
-                                (View::rows(&work.p, tokens), View::rows(&work.v, head_dim));
-                            let shape = (tokens, head_dim, tokens);
+                                (View::rows(&work.p, count), View::rows(&work.v, head_dim));
+                            let shape = (count, head_dim, count);
                             serial_product(
                                 self.precision,
                                 shape,
@@ -227,55 +113,68 @@ impl Attention {
                             );
                             for (token, row) in work.product.chunks_exact(head_dim).enumerate() {
                                 let target =
-                                    out.at((item * tokens + token) * width + head * head_dim);
+                                    out.at((item * count + token) * width + head * head_dim);
                                 std::ptr::copy_nonoverlapping(row.as_ptr(), target, head_dim);
                             }
                         },
                     );
             })
         };
-        output(out, (sizes.batch, tokens, width))
+        output(out, (tokens.batch, count, width))
+    }
+
+    /// Reads one head's q (rotated and scaled), k (rotated) and v, and computes the probabilities.
+    fn probabilities(&self, tokens: &Tokens, item: usize, head: usize, work: &mut Head) {
+        let (count, head_dim) = (tokens.count(), tokens.head_dim);
+        let scale = 1.0 / (head_dim as f32).sqrt();
+        tokens.read(0, item, head, 0..count, scale, &mut work.q);
+        tokens.read(1, item, head, 0..count, 1.0, &mut work.k);
+        tokens.read(2, item, head, 0..count, 1.0, &mut work.v);
+        let keys = View::rows(&work.k, head_dim).transposed();
+        let shape = (count, count, head_dim);
+        serial_product(
+            self.precision,
+            shape,
+            View::rows(&work.q, head_dim),
+            keys,
+            &mut work.scratch,
+            &mut work.p,
+        );
+        softmax_rows(&mut work.p, count);
     }
 
     /// Gradients of the image's and the text's projections.
-    fn backward(
-        &self,
-        image: &[f32],
-        text: &[f32],
-        sizes: Sizes,
-        out: &[f32],
-        grad: &[f32],
-    ) -> (Vec<f32>, Vec<f32>) {
-        let (tokens, head_dim, width) = (sizes.tokens(), sizes.head_dim, sizes.width());
+    fn backward(&self, tokens: &Tokens, out: &[f32], grad: &[f32]) -> (Vec<f32>, Vec<f32>) {
+        let (count, head_dim, width) = (tokens.count(), tokens.head_dim, tokens.width());
         let scale = 1.0 / (head_dim as f32).sqrt();
-        let mut d_image = Vec::<f32>::with_capacity(image.len());
-        let mut d_text = Vec::<f32>::with_capacity(text.len());
+        let mut d_image = Vec::<f32>::with_capacity(tokens.image_rows.len());
+        let mut d_text = Vec::<f32>::with_capacity(tokens.text_rows.len());
         let targets = [
             Shared::new(d_image.as_mut_ptr()),
             Shared::new(d_text.as_mut_ptr()),
         ];
-        (0..sizes.batch * sizes.heads)
+        (0..tokens.batch * tokens.heads)
             .into_par_iter()
             .for_each_init(
-                || Head::new(sizes, true),
+                || Head::new(tokens, true),
                 |work, index| {
-                    let (item, head) = (index / sizes.heads, index % sizes.heads);
-                    self.probabilities(image, text, sizes, item, head, work);
-                    let first = item * tokens * width + head * head_dim;
+                    let (item, head) = (index / tokens.heads, index % tokens.heads);
+                    self.probabilities(tokens, item, head, work);
+                    let first = item * count * width + head * head_dim;
                     let (out, grad) = (&out[first..], View::rows(&grad[first..], width));
                     let store = |part: usize, values: &mut [f32]| {
                         for (token, values) in values.chunks_exact_mut(head_dim).enumerate() {
-                            if part < 2 {
-                                self.rotate(token, values, -1.0);
-                            }
-                            if part == 0 {
-                                values.iter_mut().for_each(|x| *x *= scale);
-                            }
-                            let (is_text, row) = sizes.row(item, token);
+                            tokens.end(
+                                part,
+                                token,
+                                if part == 0 { scale } else { 1.0 },
+                                -1.0,
+                                values,
+                            );
+                            let (is_text, at) = tokens.place(part, item, head, token);
                             // SAFETY: this head's columns of part `part` are written by this job alone.
                             unsafe {
-                                let target = targets[usize::from(is_text)]
-                                    .at((row * 3 + part) * width + head * head_dim);
+                                let target = targets[usize::from(is_text)].at(at);
                                 std::ptr::copy_nonoverlapping(values.as_ptr(), target, head_dim);
                             }
                         }
@@ -289,11 +188,11 @@ impl Attention {
                         ds,
                         product,
                     } = work;
-                    let thin = (tokens, head_dim, tokens);
+                    let thin = (count, head_dim, count);
                     serial_product(
                         self.precision,
                         thin,
-                        View::rows(p, tokens).transposed(),
+                        View::rows(p, count).transposed(),
                         grad,
                         scratch,
                         product,
@@ -302,14 +201,14 @@ impl Attention {
                     let values = View::rows(v, head_dim).transposed();
                     serial_product(
                         self.precision,
-                        (tokens, tokens, head_dim),
+                        (count, count, head_dim),
                         grad,
                         values,
                         scratch,
                         ds,
                     );
                     score_gradients(p, out, grad.data, head_dim, width, ds);
-                    let scores = View::rows(ds, tokens);
+                    let scores = View::rows(ds, count);
                     serial_product(
                         self.precision,
                         thin,
@@ -332,8 +231,8 @@ impl Attention {
             );
         // SAFETY: every head of every batch element has written its columns of all three parts.
         unsafe {
-            d_image.set_len(image.len());
-            d_text.set_len(text.len());
+            d_image.set_len(tokens.image_rows.len());
+            d_text.set_len(tokens.text_rows.len());
         }
         (d_image, d_text)
     }
@@ -351,11 +250,8 @@ impl CustomOp2 for Attention {
         t: &CpuStorage,
         lt: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        self.forward(
-            floats(a, la)?,
-            floats(t, lt)?,
-            self.sizes(la.shape(), Some(lt.shape()))?,
-        )
+        let (image, text) = ((floats(a, la)?, la.shape()), (floats(t, lt)?, lt.shape()));
+        self.forward(&Tokens::new(image, Some(text), self.heads, self.rope())?)
     }
 
     fn bwd(
@@ -365,14 +261,12 @@ impl CustomOp2 for Attention {
         out: &Tensor,
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let sizes = self.sizes(a.shape(), Some(t.shape()))?;
         let (da, dt) = with_floats(a, |image| {
             with_floats(t, |text| {
+                let (image, text) = ((image, a.shape()), (text, t.shape()));
+                let tokens = Tokens::new(image, Some(text), self.heads, self.rope())?;
                 with_floats(out, |out| {
-                    with_floats(
-                        grad,
-                        |grad| Ok(self.backward(image, text, sizes, out, grad)),
-                    )
+                    with_floats(grad, |grad| Ok(self.backward(&tokens, out, grad)))
                 })
             })
         })?;
@@ -389,14 +283,19 @@ impl CustomOp1 for Attention {
     }
 
     fn cpu_fwd(&self, a: &CpuStorage, la: &Layout) -> Result<(CpuStorage, Shape)> {
-        self.forward(floats(a, la)?, &[], self.sizes(la.shape(), None)?)
+        self.forward(&Tokens::new(
+            (floats(a, la)?, la.shape()),
+            None,
+            self.heads,
+            self.rope(),
+        )?)
     }
 
     fn bwd(&self, a: &Tensor, out: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
-        let sizes = self.sizes(a.shape(), None)?;
         let (da, _) = with_floats(a, |image| {
+            let tokens = Tokens::new((image, a.shape()), None, self.heads, self.rope())?;
             with_floats(out, |out| {
-                with_floats(grad, |grad| Ok(self.backward(image, &[], sizes, out, grad)))
+                with_floats(grad, |grad| Ok(self.backward(&tokens, out, grad)))
             })
         })?;
         gradient(da, a)

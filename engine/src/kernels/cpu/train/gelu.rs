@@ -5,6 +5,7 @@ use rayon::prelude::*;
 
 use super::super::buffer::written;
 use super::super::features::multiversion;
+use super::super::finish::gelu_tanh;
 use super::super::simd::{GELU_CUBIC, GELU_SLOPE, sigmoid};
 use super::{CHUNK, floats, gradient, output, with_floats};
 use std::mem::MaybeUninit;
@@ -55,7 +56,7 @@ multiversion! {
     /// `½(1 + tanh u) = sigmoid(2u)`.
     fn forward(x: &[f32], y: &mut [MaybeUninit<f32>]) {
         for (y, &x) in y.iter_mut().zip(x) {
-            y.write(x * sigmoid(2.0 * GELU_SLOPE * x * (1.0 + GELU_CUBIC * x * x)));
+            y.write(gelu_tanh(x));
         }
     }
 }

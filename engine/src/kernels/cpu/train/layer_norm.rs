@@ -126,7 +126,7 @@ fn statistics(x: &[f32]) -> (f32, f32) {
 
 multiversion! {
     /// One row.
-    fn forward(x: &[f32], shift: &[f32], scale: &[f32], y: &mut [f32]) {
+    pub(in super::super) fn forward(x: &[f32], shift: &[f32], scale: &[f32], y: &mut [f32]) {
         let (mean, inverse) = statistics(x);
         for (((y, x), shift), scale) in y.iter_mut().zip(x).zip(shift).zip(scale) {
             *y = (x - mean) * inverse * (1.0 + scale) + shift;

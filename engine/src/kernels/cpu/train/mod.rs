@@ -6,7 +6,7 @@
 mod attention;
 mod gate;
 mod gelu;
-mod layer_norm;
+pub(super) mod layer_norm;
 mod linear;
 
 pub use attention::joint_attention;
@@ -29,7 +29,10 @@ pub(super) fn floats<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a
 }
 
 /// Calls `read` with the elements of a tensor on the CPU.
-pub(super) fn with_floats<R>(tensor: &Tensor, read: impl FnOnce(&[f32]) -> Result<R>) -> Result<R> {
+pub(in crate::kernels) fn with_floats<R>(
+    tensor: &Tensor,
+    read: impl FnOnce(&[f32]) -> Result<R>,
+) -> Result<R> {
     let tensor = tensor.contiguous()?;
     let (storage, layout) = tensor.storage_and_layout();
     match &*storage {
@@ -54,7 +57,7 @@ fn output(values: Vec<f32>, shape: impl Into<Shape>) -> Result<(CpuStorage, Shap
 
 /// Sum over `0..len` of `value(i)` in sixteen lanes, which is one vector register.
 #[inline(always)]
-fn lane_sum(len: usize, value: impl Fn(usize) -> f32) -> f32 {
+pub(super) fn lane_sum(len: usize, value: impl Fn(usize) -> f32) -> f32 {
     let mut lanes = [0f32; 16];
     let whole = len / 16 * 16;
     for i in (0..whole).step_by(16) {
@@ -69,7 +72,11 @@ fn lane_sum(len: usize, value: impl Fn(usize) -> f32) -> f32 {
 }
 
 /// Where chunk `index` of width `width` lies in each modulation vector; errors when it does not.
-fn chunk_range(modulation: usize, index: usize, width: usize) -> Result<std::ops::Range<usize>> {
+pub(super) fn chunk_range(
+    modulation: usize,
+    index: usize,
+    width: usize,
+) -> Result<std::ops::Range<usize>> {
     let range = index * width..(index + 1) * width;
     if range.end > modulation {
         bail!("modulation vector of {modulation} values has no chunk {index} of {width}");
