@@ -108,7 +108,7 @@ pub fn linear(
     let (batch, size) = branch.modulation.dims2()?;
     if branch.residual.dims() != dims
         || batch == 0
-        || m % batch != 0
+        || !m.is_multiple_of(batch)
         || dims.first() != Some(&batch)
     {
         bail!(
