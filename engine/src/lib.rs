@@ -14,6 +14,7 @@ pub mod kernels;
 pub mod model;
 pub mod picture;
 pub mod pipeline;
+pub mod provenance;
 pub mod sampling;
 pub mod text;
 pub mod weights;

@@ -1,6 +1,8 @@
 //! Pictures: reading within bounds, resampling as PIL does, tensors, and writing whole files.
 
 pub mod convert;
+#[cfg(test)]
+mod fuzz;
 pub mod read;
 pub mod resize;
 pub mod write;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::device::DeviceChoice;
+use crate::job::Sampler;
 use crate::kernels::{Precision, Storage};
 use crate::picture::RgbImage;
 
@@ -59,6 +60,8 @@ pub struct ModelSummary {
     pub sha256: String,
     /// `flow` or `diffusion`.
     pub objective: String,
+    /// The sampler to take when nobody says otherwise.
+    pub default_sampler: Sampler,
     /// Side in pixels that the model was trained for.
     pub resolution: usize,
     /// Parameters of the transformer.
@@ -67,6 +70,10 @@ pub struct ModelSummary {
     pub device: String,
     /// Why the device is not the one that a person may expect.
     pub note: Option<String>,
+    /// Arithmetic of the products.
+    pub precision: Precision,
+    /// How the weights lie in memory.
+    pub storage: Storage,
     /// Seconds that loading took.
     pub seconds: f64,
 }

@@ -89,7 +89,7 @@ fn mutate(random: &mut Random, bytes: &mut Vec<u8>, words: &[&str]) {
 }
 
 /// Throws mutations of `seeds` at a reader until the time is over.
-fn fuzz(
+pub(crate) fn fuzz(
     name: &str,
     seeds: &[Vec<u8>],
     words: &[&str],

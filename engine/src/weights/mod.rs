@@ -30,6 +30,6 @@ pub use safetensors::write_safetensors;
 pub use verify::{PartState, verify};
 
 #[cfg(test)]
-mod fuzz;
+pub(crate) mod fuzz;
 #[cfg(test)]
 mod tests;

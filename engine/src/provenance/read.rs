@@ -1,0 +1,97 @@
+//! What a picture says about how it was made.
+
+use std::path::Path;
+
+use super::chunks::{SIGNATURE, chunks, texts};
+use super::{Foreign, KEYWORD, RECIPE_VERSION, Recipe, XMP};
+use crate::picture;
+use crate::{Error, Result};
+
+/// The texts of a picture.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Provenance {
+    /// Our recipe, when there is one.
+    pub recipe: Option<Recipe>,
+    /// Why there is a recipe that cannot be used, if so.
+    pub problem: Option<String>,
+    /// Whether XMP says that a trained algorithm made the picture.
+    pub marked_synthetic: bool,
+    /// Whether a C2PA manifest is inside: changing the file breaks its signature.
+    pub signed: bool,
+    /// What another program's texts say, when there is no recipe.
+    pub foreign: Option<Foreign>,
+    /// Every other text by keyword, as other programs wrote it.
+    pub texts: Vec<(String, String)>,
+}
+
+/// Reads a PNG file's texts.
+pub fn read(path: &Path) -> Result<Provenance> {
+    read_bytes(&picture::read::read_bytes(path)?, path)
+}
+
+/// Reads a PNG's texts; `path` is only for messages. The pixels are not looked at: a picture that
+/// is cut off still tells what stands before the cut.
+pub fn read_bytes(bytes: &[u8], path: &Path) -> Result<Provenance> {
+    if !bytes.starts_with(SIGNATURE) {
+        return Err(Error::content(
+            path,
+            "the file is no PNG, so it has no recipe",
+            "choose a PNG that mmface wrote",
+        ));
+    }
+    let chunks = chunks(bytes);
+    if chunks.first().is_none_or(|chunk| &chunk.kind != b"IHDR") {
+        return Err(Error::content(
+            path,
+            "the PNG is damaged or cut off",
+            "save or copy it again",
+        ));
+    }
+    let mut found = Provenance {
+        signed: chunks.iter().any(|chunk| &chunk.kind == b"caBX"),
+        ..Provenance::default()
+    };
+    for (keyword, text) in texts(&chunks) {
+        match keyword.as_str() {
+            KEYWORD => match parse(&text) {
+                Ok(recipe) => found.recipe = Some(recipe),
+                Err(problem) => found.problem = Some(problem),
+            },
+            // "compositeWithTrainedAlgorithmicMedia" is the other mark for synthetic parts.
+            XMP => {
+                found.marked_synthetic |= text.to_lowercase().contains("trainedalgorithmicmedia")
+            }
+            _ => found.texts.push((keyword, text)),
+        }
+    }
+    if found.recipe.is_none() {
+        found.foreign = Foreign::find(&found.texts);
+    }
+    Ok(found)
+}
+
+/// A recipe from its text; the message says why it cannot be used.
+fn parse(text: &str) -> Result<Recipe, String> {
+    // The RON reader stops at 128 levels of nesting, so that a hostile text cannot use up the stack.
+    let recipe: Recipe = ron::from_str(text).map_err(|error| {
+        // The place is of use, the quoted text may be as long as the recipe.
+        let message: String = error
+            .to_string()
+            .replace('\n', " ")
+            .chars()
+            .take(200)
+            .collect();
+        format!("the recipe cannot be read: {message}")
+    })?;
+    if recipe.recipe > RECIPE_VERSION {
+        return Err(format!(
+            "the recipe has version {}, made by a newer program ({}); this one knows version {RECIPE_VERSION}",
+            recipe.recipe, recipe.version
+        ));
+    }
+    recipe
+        .job
+        .validate()
+        .map_err(|error| format!("the recipe makes no sense: {error}"))?;
+    Ok(recipe)
+}
