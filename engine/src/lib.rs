@@ -6,6 +6,7 @@
 //!
 //! ARCHITECTURE.md holds the map.
 
+pub mod bench;
 pub mod condition;
 pub mod device;
 pub mod error;

@@ -1,6 +1,7 @@
 //! One job, from condition and prompt to pictures, with a report a step.
 
 mod load;
+mod memory;
 mod parts;
 mod preview;
 mod run;
@@ -15,10 +16,10 @@ pub use types::{ModelSummary, Picture, PipelineOptions, PreviewPolicy};
 
 use std::time::Instant;
 
+use crate::Result;
 use crate::device;
 use crate::job::Job;
 use crate::worker::{Attempt, Backend, Cancel, ModelRef, Observer};
-use crate::{Error, Result};
 use run::Memory;
 
 /// The real backend of the worker: a loaded model, and what is worth remembering between jobs.
@@ -52,7 +53,7 @@ impl Backend for Pipeline {
     fn load(
         &mut self,
         model: &ModelRef,
-        progress: &mut dyn FnMut(f32, &str),
+        progress: &mut (dyn FnMut(f32, &str) + Send),
         cancel: &Cancel,
     ) -> Result<ModelSummary> {
         let began = Instant::now();
@@ -74,7 +75,7 @@ impl Backend for Pipeline {
         cancel: &Cancel,
     ) -> Result<Vec<Picture>> {
         let Some(parts) = &self.parts else {
-            return Err(Error::NoModel("no model is loaded; load one first".into()));
+            return Err(load::no_model());
         };
         run::run(
             parts,
@@ -85,7 +86,7 @@ impl Backend for Pipeline {
             observer,
             cancel,
         )
-        .map_err(run::classify)
+        .map_err(|error| run::classify(error, parts, job.size))
     }
 
     fn free_caches(&mut self) {

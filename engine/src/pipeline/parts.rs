@@ -2,6 +2,7 @@
 
 use candle_core::{Device, Tensor};
 
+use super::memory;
 use super::sample::check_finite;
 use crate::job::{Condition, Job, Sampler};
 use crate::model::autoencoder_kl::AutoencoderKl;
@@ -28,6 +29,8 @@ pub struct Parts {
     pub tiny: Option<AutoencoderTiny>,
     /// The linear map for previews.
     pub linear: Option<LinearPreview>,
+    /// What the small decoder wants subtracted from latents.
+    pub tiny_shift: f64,
     /// Levels of noise, for the diffusion objective.
     pub schedule: NoiseSchedule,
     /// Where everything lies.
@@ -106,6 +109,13 @@ impl Parts {
     /// # Shapes
     /// - latent: `[1, channels, side, side]`
     pub fn decode(&self, latent: &Tensor, tiled: bool) -> Result<RgbImage> {
+        let config = self.vae.config();
+        let side = latent.dim(3)?;
+        let at_once = if tiled { side.min(TILE) } else { side };
+        memory::check(
+            memory::decode_bytes(config, at_once * config.factor()),
+            &self.device,
+        )?;
         let latent = self.vae.from_model_space(latent)?;
         let decoded = match tiled {
             true => self.vae.decode_tiled(&latent, TILE, OVERLAP)?,
@@ -133,16 +143,12 @@ impl Parts {
             .transpose()
     }
 
-    /// A preview by the tiny decoder, whose latents have the linear map's shift.
+    /// A preview by the tiny decoder.
     pub fn preview_tiny(&self, clean: &Tensor) -> Result<Option<RgbImage>> {
         let Some(tiny) = &self.tiny else {
             return Ok(None);
         };
-        let shift = self
-            .linear
-            .as_ref()
-            .map_or(0.0, |linear| f64::from(linear.shift));
-        let decoded = tiny.decode(&(clean - shift)?)?;
+        let decoded = tiny.decode(&(clean - self.tiny_shift)?)?;
         convert::from_tensor(&decoded).map(Some)
     }
 }

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use candle_core::Tensor;
 
+use super::memory;
 use super::parts::Parts;
 use super::preview::{Costs, Ladder, Rung};
 use super::sample::{Conditioning, Evaluator, sample};
@@ -54,7 +55,7 @@ impl Memory {
 /// Runs a job: pictures one after the other, so that none depends on its neighbours.
 pub fn run(
     parts: &Parts,
-    memory: &mut Memory,
+    kept: &mut Memory,
     previews: PreviewPolicy,
     job: &Job,
     attempt: Attempt,
@@ -73,7 +74,7 @@ pub fn run(
         false => features.clone(),
     };
     cancel.check()?;
-    let condition = memory.condition(parts, &job.condition, job.size)?;
+    let condition = kept.condition(parts, &job.condition, job.size)?;
     let conditioning = Conditioning {
         latent: &condition,
         modality: u32::from(matches!(job.condition, Condition::Sketch(_))),
@@ -86,7 +87,7 @@ pub fn run(
     let mut done = 0;
     let mut pictures = Vec::with_capacity(job.count);
     let mut decode_cost = None;
-    let mut ladder = Ladder::new(previews, parts, &mut memory.costs, job.steps);
+    let mut ladder = Ladder::new(previews, parts, &mut kept.costs, job.steps);
     for number in 0..job.count {
         let seed = job.seed + number as u64;
         let mut walk = walk(parts, job, seed)?;
@@ -110,7 +111,7 @@ pub fn run(
         });
     }
     if let Some((values, seconds)) = decode_cost.filter(|_| !attempt.tiled_decoding) {
-        memory.costs.learn(Rung::Vae, values, seconds);
+        kept.costs.learn(Rung::Vae, values, seconds);
     }
     Ok(pictures)
 }
@@ -134,18 +135,11 @@ fn walk(parts: &Parts, job: &Job, seed: u64) -> Result<Walk> {
 }
 
 /// A device that has no memory left says so in its own words; the worker needs to know.
-pub fn classify(error: Error) -> Error {
+pub fn classify(error: Error, parts: &Parts, size: usize) -> Error {
     match error {
-        Error::Tensor(inner) if is_out_of_memory(&inner.to_string()) => Error::OutOfMemory {
-            needed: 0,
-            available: 0,
-            hint: "choose a smaller --size, --memory low, or --device cpu".into(),
-        },
+        Error::Tensor(inner) if memory::is_exhausted(&inner) => {
+            memory::out_of_memory(memory::decode_bytes(parts.vae.config(), size), 0)
+        }
         other => other,
     }
-}
-
-fn is_out_of_memory(text: &str) -> bool {
-    let text = text.to_ascii_lowercase();
-    text.contains("out_of_memory") || text.contains("out of memory")
 }

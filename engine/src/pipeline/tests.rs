@@ -11,6 +11,7 @@ use candle_nn::VarBuilder;
 
 use super::run::Memory;
 use super::*;
+use crate::Error;
 use crate::condition::{GrayImage, LabelImage, class};
 use crate::job::{Condition, Fork, Sampler};
 use crate::model::LoadOptions;
@@ -88,6 +89,7 @@ fn parts_of(objective: Objective, poison: Option<&str>) -> Parts {
             factors: vec![[0.1, 0.0, -0.1]; 16],
             ..LinearPreview::default()
         }),
+        tiny_shift: 0.0,
         schedule: NoiseSchedule::default(),
         device: Device::Cpu,
     }

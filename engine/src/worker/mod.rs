@@ -63,7 +63,7 @@ pub trait Backend {
     fn load(
         &mut self,
         model: &ModelRef,
-        progress: &mut dyn FnMut(f32, &str),
+        progress: &mut (dyn FnMut(f32, &str) + Send),
         cancel: &Cancel,
     ) -> Result<ModelSummary>;
 

@@ -66,7 +66,7 @@ impl Backend for Fake {
     fn load(
         &mut self,
         model: &ModelRef,
-        progress: &mut dyn FnMut(f32, &str),
+        progress: &mut (dyn FnMut(f32, &str) + Send),
         cancel: &Cancel,
     ) -> Result<ModelSummary> {
         let ModelRef::Named(name) = model else {

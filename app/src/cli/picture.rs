@@ -1,0 +1,32 @@
+//! Pictures with the recipe that made them.
+
+use std::path::Path;
+
+use mmface_engine::job::Job;
+use mmface_engine::picture::write::write_atomic;
+use mmface_engine::pipeline::Picture;
+use mmface_engine::provenance::{Recipe, encode};
+
+use super::failure::Result;
+use super::session::Session;
+
+/// Writes a picture whole, with everything that is needed to draw it again alone. `template` is
+/// the prompt of a sweep that the job's prompt comes from.
+pub fn write(
+    path: &Path,
+    picture: &Picture,
+    job: &Job,
+    template: Option<&str>,
+    session: &Session,
+) -> Result<()> {
+    let alone = Job {
+        seed: picture.seed,
+        count: 1,
+        ..job.clone()
+    };
+    let recipe = Recipe {
+        template: template.map(str::to_string),
+        ..Recipe::new(alone, &session.summary)
+    };
+    Ok(write_atomic(path, &encode(&picture.image, &recipe)?)?)
+}
