@@ -4,14 +4,9 @@
 
 mod common;
 
-use std::path::Path;
 use std::process::Output;
 
 use common::{Home, assert_fails};
-
-fn text(path: &Path) -> String {
-    path.to_string_lossy().into_owned()
-}
 
 /// Runs with `--out o.png` and expects failure.
 fn refused(home: &Home, arguments: &[&str], code: i32, wanted: &str) {

@@ -190,14 +190,24 @@ fn checkpoint(path: &Path) -> Result<Answer> {
         .collect();
     let parameters = file.parameter_count();
     let config = dit_config(&file, Hints::default()).ok();
+    // Shapes tell everything but the number of heads.
+    let assumed = Hints {
+        heads: Some(1),
+        ..Hints::default()
+    };
+    let shapes = dit_config(&file, assumed).ok();
     let object = json!({
         "kind": "checkpoint", "bytes": file.bytes(), "parameters": parameters, "metadata": file.metadata(),
         "dit": config, "tensors": tensors,
     });
-    let what = match &config {
+    let heads = match &config {
+        Some(dit) => format!("{} heads", dit.heads),
+        None => "heads not said".into(),
+    };
+    let what = match &shapes {
         Some(dit) => format!(
-            "an MMFace transformer: {} wide, {} blocks, {} heads",
-            dit.hidden, dit.depth, dit.heads
+            "an MMFace transformer: {} wide, {} blocks, {heads}",
+            dit.hidden, dit.depth
         ),
         None => "no MMFace transformer".into(),
     };

@@ -22,8 +22,12 @@ use std::path::Path;
 use failure::{Failure, Result};
 
 /// Without a command the studio opens, once it exists.
-pub fn no_studio(_project: Option<&Path>) -> Result<()> {
-    Err(Failure::usage(
-        "the studio is not built yet; draw on the command line, for instance with `mmface generate` (see `mmface --help`)",
-    ))
+pub fn no_studio(project: Option<&Path>) -> Result<()> {
+    Err(Failure::usage(match project {
+        Some(project) if !project.exists() => format!(
+            "no command and no project is called `{}`; see `mmface --help`",
+            project.display()
+        ),
+        _ => "the studio is not built yet; draw on the command line, for instance with `mmface generate` (see `mmface --help`)".into(),
+    }))
 }

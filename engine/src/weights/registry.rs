@@ -171,7 +171,7 @@ impl Registry {
         } else {
             format!("there are: {}", names.join(", "))
         };
-        Err(Error::Argument(format!(
+        Err(Error::NoModel(format!(
             "no model is called `{}`; {known}",
             super::layout::shown(name_or_path)
         )))

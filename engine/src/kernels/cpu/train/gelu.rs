@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use super::super::buffer::written;
 use super::super::features::multiversion;
 use super::super::finish::gelu_tanh;
-use super::super::simd::{GELU_CUBIC, GELU_SLOPE, sigmoid};
+use super::super::simd::{GELU_CUBIC, GELU_SLOPE, exp};
 use super::{CHUNK, floats, gradient, output, with_floats};
 use std::mem::MaybeUninit;
 
@@ -62,12 +62,14 @@ multiversion! {
 }
 
 multiversion! {
-    /// With `s = sigmoid(2u)`: `d/dx (x·s) = s + x·s·(1 − s)·2u'`.
+    /// With `s = sigmoid(2u)`: `d/dx (x·s) = s + x·s·(1 − s)·2u'`. The complement is computed from
+    /// the exponential itself: as a difference it would lose all digits where `s` is near 1.
     fn backward(x: &[f32], grad: &[f32], dx: &mut [MaybeUninit<f32>]) {
         for ((dx, &x), &grad) in dx.iter_mut().zip(x).zip(grad) {
-            let s = sigmoid(2.0 * GELU_SLOPE * x * (1.0 + GELU_CUBIC * x * x));
+            let e = exp(-2.0 * GELU_SLOPE * x * (1.0 + GELU_CUBIC * x * x));
+            let s = 1.0 / (1.0 + e);
             let slope = 2.0 * GELU_SLOPE * (1.0 + 3.0 * GELU_CUBIC * x * x);
-            dx.write(grad * (s + x * s * (1.0 - s) * slope));
+            dx.write(grad * (s + x * s * (e * s) * slope));
         }
     }
 }
