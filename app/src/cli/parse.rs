@@ -7,7 +7,7 @@ use clap::Args;
 use mmface_engine::condition::palette;
 use mmface_engine::picture::resize::lanczos_rgb;
 use mmface_engine::picture::write::write_atomic;
-use mmface_engine::picture::{convert, read};
+use mmface_engine::picture::{convert, read, xdog};
 use mmface_engine::weights::registry::{BUNDLED, Registry};
 use serde_json::json;
 
@@ -55,6 +55,9 @@ pub fn run(arguments: Arguments) -> Result<()> {
     let input = convert::to_tensor(&lanczos_rgb(&photo, PARSER_SIDE, PARSER_SIDE), &Device::Cpu)?;
     let mask = parser.parse(&input)?.resized(width, height);
     write_atomic(&target, &mask.to_png()?)?;
+    if let Some(path) = &arguments.sketch {
+        write_atomic(path, &xdog::sketch(&photo).to_png()?)?;
+    }
     let classes: Vec<&str> = mask
         .counts()
         .iter()

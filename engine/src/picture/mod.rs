@@ -6,6 +6,7 @@ mod fuzz;
 pub mod read;
 pub mod resize;
 pub mod write;
+pub mod xdog;
 
 pub use read::{Pixels, Raster};
 
