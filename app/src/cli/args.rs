@@ -87,9 +87,10 @@ pub struct SampleArgs {
     /// How to walk from noise to picture [default: euler for flow, dpmpp-2m for diffusion]
     #[arg(long, value_enum)]
     pub sampler: Option<SamplerArg>,
-    /// How strictly to follow the prompt; 1 = not more than the model does by itself
-    #[arg(long, value_name = "W", value_parser = parse_guidance, default_value_t = 7.5)]
-    pub guidance: f64,
+    /// How strictly to follow the prompt; 1 = not more than the model does by itself [default: the
+    /// model's]
+    #[arg(long, value_name = "W", value_parser = parse_guidance)]
+    pub guidance: Option<f64>,
     /// Part of the sampling in which guidance acts, as two fractions
     #[arg(long, value_name = "FROM:TO", value_parser = parse_interval, default_value = "0:1")]
     pub guidance_interval: (f64, f64),

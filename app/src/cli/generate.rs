@@ -106,7 +106,7 @@ pub fn job(start: Start, sample: &SampleArgs, count: usize, model: &ModelSummary
         size: sample.size.unwrap_or(model.resolution),
         steps: sample.steps,
         sampler: sample.sampler.map_or(model.default_sampler, Into::into),
-        guidance: sample.guidance,
+        guidance: sample.guidance.unwrap_or(model.default_guidance),
         guidance_interval: sample.guidance_interval,
         fork: None,
     }

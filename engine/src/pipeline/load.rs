@@ -89,6 +89,7 @@ fn summarise(package: &Package, device: &OpenDevice, options: &PipelineOptions) 
         objective: objective.into(),
         default_sampler,
         resolution: manifest.resolution,
+        default_guidance: manifest.guidance,
         parameters: manifest.dit.parameter_count() as u64,
         device: device.name.clone(),
         note: device.note.clone(),

@@ -64,6 +64,8 @@ pub struct ModelSummary {
     pub default_sampler: Sampler,
     /// Side in pixels that the model was trained for.
     pub resolution: usize,
+    /// The guidance weight to take when nobody says otherwise.
+    pub default_guidance: f64,
     /// Parameters of the transformer.
     pub parameters: u64,
     /// Where it computes: `cpu`, `cuda:0`.

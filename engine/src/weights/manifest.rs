@@ -293,6 +293,16 @@ fn yes() -> bool {
     true
 }
 
+/// The weight of the paper's figures (reference.md section 4).
+pub fn paper_guidance() -> f64 {
+    7.5
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_paper_guidance(weight: &f64) -> bool {
+    *weight == paper_guidance()
+}
+
 /// Everything that `model.ron` says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -309,6 +319,9 @@ pub struct PackageManifest {
     pub objective: Objective,
     /// Side in pixels that it was trained for.
     pub resolution: usize,
+    /// Guidance weight that suits it when nobody says otherwise; the paper's unless it says.
+    #[serde(default = "paper_guidance", skip_serializing_if = "is_paper_guidance")]
+    pub guidance: f64,
     /// The transformer.
     pub dit: DitConfig,
     /// The latent space.
@@ -373,6 +386,9 @@ impl PackageManifest {
             .map_err(|error| error.to_string())?;
         self.text.tower().check()?;
         let sizes = 64..=1024;
+        if !(0.0..=100.0).contains(&self.guidance) {
+            return Err(format!("guidance is {}, expected 0 to 100", self.guidance));
+        }
         if !sizes.contains(&self.resolution) || !self.resolution.is_multiple_of(16) {
             return Err(format!(
                 "resolution is {}, expected a multiple of 16 from 64 to 1024",
@@ -478,6 +494,7 @@ pub(super) mod tests {
             licence: "non-commercial".into(),
             objective: Objective::Flow,
             resolution: 256,
+            guidance: paper_guidance(),
             dit: DitConfig::demo(),
             latent: LatentConfig::from_autoencoder(&AutoencoderKlConfig::demo()),
             text: TextConfig::from_tower(&text),
@@ -530,6 +547,7 @@ pub(super) mod tests {
         assert!(wrong(|m| m.dit.channels = 8).contains("do not belong together"));
         assert!(wrong(|m| m.text.width = 512).contains("do not belong together"));
         assert!(wrong(|m| m.resolution = 100).contains("resolution"));
+        assert!(wrong(|m| m.guidance = f64::NAN).contains("guidance"));
         assert!(wrong(|m| m.dit.heads = 0).contains("heads"));
         assert!(wrong(|m| m.card = "/etc/passwd".into()).contains("leads out"));
         assert!(wrong(|m| m.latent.scale = 0.0).contains("scale"));
