@@ -25,6 +25,7 @@ fn the_same_seed_gives_the_same_bytes() {
     for (name, options) in [
         ("one-thread.png", ["--threads", "1"]),
         ("two-threads.png", ["--threads", "2"]),
+        ("fast.png", ["--precision", "fast"]),
         ("linear.png", ["--previews", "linear"]),
         ("decoded.png", ["--previews", "vae"]),
     ] {
@@ -34,6 +35,20 @@ fn the_same_seed_gives_the_same_bytes() {
         );
         assert_eq!(home.bytes(name), alone, "{name}");
     }
+    // The other precision keeps the same promise.
+    let exact = ["--precision", "exact", "--seed"];
+    generate(&home, &[&exact[..], &["9", "--out", "exact.png"]].concat());
+    let four = [
+        "7",
+        "--num-samples",
+        "4",
+        "--threads",
+        "2",
+        "--out",
+        "exact4.png",
+    ];
+    generate(&home, &[&exact[..], &four[..]].concat());
+    assert_eq!(home.bytes("exact4-3.png"), home.bytes("exact.png"));
     generate(&home, &["--seed", "10", "--out", "other.png"]);
     assert_ne!(home.pixels("other.png"), home.pixels("alone.png"));
 }

@@ -42,9 +42,10 @@ pub struct ComputeArgs {
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 pub enum PrecisionArg {
     /// f32 products.
-    #[default]
     Exact,
-    /// bf16 products.
+    /// bf16 products: on 50 held-out masks their pictures differ less than a hundredth as much as
+    /// those of two seeds (BENCHMARKS.md).
+    #[default]
     Fast,
 }
 
