@@ -160,7 +160,7 @@ fn from_colours(
         return Err(Error::content(
             path,
             "almost none of its colours are class colours: this looks like a photo or another palette",
-            "make a mask from a photo with `mmface parse`, or recolour it by the table in the manual",
+            "make a mask from a photo with `mmface parse`, or recolour it with the colours of assets/palette.ron",
         ));
     }
     let snapped = colours::snap(&picture, scheme, raster.lossy);
