@@ -1,0 +1,234 @@
+//! Everything of a project except its pictures: `project.ron` in a project file, and a record of
+//! the journal.
+
+use std::path::Path;
+
+use mmface_engine::job::{Job, Sampler};
+use mmface_engine::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+/// Version of the project's text: raised when an older program would misread it.
+pub const FORMAT: u32 = 1;
+
+/// Longest text that is read, in bytes.
+pub const MAX_TEXT: usize = 4 << 20;
+
+/// Sides that a canvas may have, in pixels.
+pub const SIDES: [usize; 2] = [512, 1024];
+
+/// A project without its pictures.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ProjectData {
+    /// [`FORMAT`] of the program that wrote it.
+    pub format: u32,
+    /// What the face should look like.
+    pub prompt: String,
+    /// What guidance moves away from.
+    pub negative: String,
+    /// The seed of the next picture.
+    pub seed: u64,
+    /// The seed stays as it is from one generation to the next.
+    pub seed_locked: bool,
+    /// Number of pictures of a generation.
+    pub count: usize,
+    /// Side of the pictures in pixels.
+    pub size: usize,
+    /// Sampling steps.
+    pub steps: usize,
+    /// The sampler.
+    pub sampler: Sampler,
+    /// Guidance weight.
+    pub guidance: f64,
+    /// Fractions of the sampling in which guidance acts.
+    pub guidance_interval: (f64, f64),
+    /// Side of the canvas in pixels, one of [`SIDES`].
+    pub side: usize,
+    /// The starter template that the drawing began with.
+    pub template: Option<String>,
+    /// The sweep at hand as a person typed it.
+    pub sweep: String,
+    /// There is a picture under the canvas, and it covers this much, 0..=1.
+    pub onion: Option<f32>,
+    /// The pictures that were made from this project, oldest first.
+    pub results: Vec<ResultRef>,
+}
+
+/// A finished picture of a project.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResultRef {
+    /// File name in the library, `/` between folders.
+    pub file: String,
+    /// The recipe's hash of the pixels: finds the picture after a move.
+    pub recipe: String,
+    /// A copy lies in the project file as `results/NAME`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copy: Option<String>,
+}
+
+impl Default for ProjectData {
+    /// An empty project with the settings of an empty job.
+    fn default() -> Self {
+        let job = Job::default();
+        Self {
+            format: FORMAT,
+            prompt: job.prompt,
+            negative: job.negative,
+            seed: job.seed,
+            seed_locked: false,
+            count: job.count,
+            size: job.size,
+            steps: job.steps,
+            sampler: job.sampler,
+            guidance: job.guidance,
+            guidance_interval: job.guidance_interval,
+            side: SIDES[0],
+            template: None,
+            sweep: String::new(),
+            onion: None,
+            results: Vec::new(),
+        }
+    }
+}
+
+impl ProjectData {
+    /// The text of the project, readable for people.
+    ///
+    /// # Errors
+    /// When a value has no text.
+    pub fn to_text(&self) -> Result<String> {
+        let pretty = ron::ser::PrettyConfig::default();
+        ron::ser::to_string_pretty(self, pretty)
+            .map_err(|error| Error::Argument(format!("cannot write the project's text: {error}")))
+    }
+
+    /// Reads the text; `path` is only for messages.
+    ///
+    /// # Errors
+    /// For a newer format, for damaged text, and for values that nobody can have set.
+    pub fn from_text(text: &str, path: &Path) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct Head {
+            format: u32,
+        }
+        let damaged = |why: String| {
+            let why: String = why.replace('\n', " ").chars().take(160).collect();
+            Error::content(
+                path,
+                format!("the project's text is damaged: {why}"),
+                "open an older copy; nothing was changed",
+            )
+        };
+        // The format comes first: a newer program may have fields that this one does not know.
+        let head: Head = ron::from_str(text).map_err(|error| damaged(error.to_string()))?;
+        if head.format > FORMAT {
+            return Err(Error::content(
+                path,
+                format!(
+                    "the project was saved by a newer program (format {}, this one reads up to {FORMAT})",
+                    head.format
+                ),
+                "update MMFace Studio to open it",
+            ));
+        }
+        let data: Self = ron::from_str(text).map_err(|error| damaged(error.to_string()))?;
+        data.check().map_err(damaged)?;
+        Ok(data)
+    }
+
+    /// The settings as a job without a condition.
+    pub fn job(&self) -> Job {
+        Job {
+            prompt: self.prompt.clone(),
+            negative: self.negative.clone(),
+            seed: self.seed,
+            count: self.count,
+            size: self.size,
+            steps: self.steps,
+            sampler: self.sampler,
+            guidance: self.guidance,
+            guidance_interval: self.guidance_interval,
+            ..Job::default()
+        }
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if self.format == 0 {
+            return Err("there is no format 0".into());
+        }
+        if !SIDES.contains(&self.side) {
+            return Err(format!(
+                "a canvas of {} pixels a side; there are {} and {}",
+                self.side, SIDES[0], SIDES[1]
+            ));
+        }
+        if self
+            .onion
+            .is_some_and(|cover| !(0.0..=1.0).contains(&cover))
+        {
+            return Err(
+                "the picture under the canvas covers less than nothing or more than all".into(),
+            );
+        }
+        self.job().validate().map_err(|error| error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<ProjectData, String> {
+        ProjectData::from_text(text, Path::new("a.mmface-project"))
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn text_keeps_everything() {
+        let data = ProjectData {
+            prompt: "a \"quoted\" face\nwith two lines, ünïcode".into(),
+            seed: u64::MAX - 7,
+            seed_locked: true,
+            steps: 33,
+            sampler: Sampler::Heun,
+            guidance: 2.25,
+            side: 1024,
+            template: Some("curly".into()),
+            sweep: "[red|blue] hair".into(),
+            onion: Some(0.25),
+            results: vec![ResultRef {
+                file: "a.png".into(),
+                recipe: "00ff".into(),
+                copy: None,
+            }],
+            ..ProjectData::default()
+        };
+        assert_eq!(read(&data.to_text().expect("text")), Ok(data));
+    }
+
+    #[test]
+    fn newer_formats_and_nonsense_are_named() {
+        let newer = read("(format: 2, prompt: \"x\", aura: (glow: 3))").expect_err("newer");
+        assert!(
+            newer.contains("newer program (format 2") && newer.contains("update"),
+            "{newer}"
+        );
+        for (text, part) in [
+            ("(format: 1, aura: 3)", "aura"),
+            ("(prompt: \"x\")", "format"),
+            ("(format: 1, side: 700)", "700 pixels"),
+            ("(format: 1, steps: 0)", "0 steps"),
+            ("(format: 1, guidance: NaN)", "guidance"),
+            ("(format: 1, onion: Some(7.0))", "covers"),
+            ("(format: 1, prompt: \"cut o", "damaged"),
+            ("", "damaged"),
+        ] {
+            let error = read(text).expect_err(text);
+            assert!(
+                error.contains(part) && !error.contains('\n'),
+                "{text}: {error}"
+            );
+        }
+    }
+}

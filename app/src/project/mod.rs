@@ -1,0 +1,18 @@
+//! What outlives the window: project files, the journal of a session, recent files, the library of
+//! finished pictures and the queue of waiting ones. No window in here, and nothing that computes.
+//!
+//! All of it is slow in the sense of the studio: it touches the disk, so it runs beside the GUI
+//! thread. Files appear whole or not at all; every failure is one line for a person.
+
+pub mod clock;
+pub mod data;
+pub mod file;
+pub mod library;
+pub mod queue;
+pub mod writer;
+
+pub use data::{ProjectData, ResultRef};
+pub use file::Document;
+pub use library::{Library, Listing};
+pub use queue::{Queue, QueueFile, QueueKeeper, Waiting};
+pub use writer::Report;

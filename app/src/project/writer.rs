@@ -1,0 +1,180 @@
+//! A thread that writes the newest of what it is given. The sender never waits; a failure is
+//! reported once and tried again until it works.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use mmface_engine::{Error, Result};
+
+/// How long a failed write rests before it is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// What a writer tells about itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// Writing fails, for this reason; it is tried again.
+    Failed(String),
+    /// Writing works again, and nothing is missing.
+    Recovered,
+}
+
+/// Writes values of one kind; of those that arrive while it writes, only the newest.
+pub struct Writer<T> {
+    shared: Arc<Shared<T>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Shared<T> {
+    state: Mutex<State<T>>,
+    changed: Condvar,
+}
+
+struct State<T> {
+    newest: Option<T>,
+    /// Values given and values that are written or overtaken.
+    given: u64,
+    done: u64,
+    stop: bool,
+}
+
+impl<T> Shared<T> {
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T: Clone + Send + 'static> Writer<T> {
+    /// Starts the thread `name`. `write` is called on it for the newest value, `report` on it too.
+    ///
+    /// # Errors
+    /// When there is no thread to be had.
+    pub fn start(
+        name: &str,
+        report: impl Fn(Report) + Send + 'static,
+        write: impl FnMut(&T) -> Result<()> + Send + 'static,
+    ) -> Result<Self> {
+        let state = State {
+            newest: None,
+            given: 0,
+            done: 0,
+            stop: false,
+        };
+        let shared = Arc::new(Shared {
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+        });
+        let theirs = Arc::clone(&shared);
+        let thread = std::thread::Builder::new()
+            .name(name.into())
+            .spawn(move || run(&theirs, report, write))
+            .map_err(|error| {
+                Error::Argument(format!(
+                    "cannot start keeping the {name}: {error}; close other programs"
+                ))
+            })?;
+        Ok(Self {
+            shared,
+            thread: Some(thread),
+        })
+    }
+}
+
+impl<T> Writer<T> {
+    /// Passes a value on. Never waits for the disk.
+    pub fn put(&self, value: T) {
+        let mut state = self.shared.lock();
+        let overtaken = state.newest.replace(value);
+        state.given += 1;
+        drop(state);
+        self.shared.changed.notify_all();
+        // What it replaces is dropped after the lock is free.
+        drop(overtaken);
+    }
+
+    /// Waits until all that was put is written, at most this long; returns whether it is.
+    pub fn flush(&self, most: Duration) -> bool {
+        let end = Instant::now() + most;
+        let mut state = self.shared.lock();
+        let wanted = state.given;
+        while state.done < wanted {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            state = self
+                .shared
+                .changed
+                .wait_timeout(state, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+        true
+    }
+}
+
+impl<T> Drop for Writer<T> {
+    /// Writes what is left once, then ends the thread.
+    fn drop(&mut self) {
+        self.shared.lock().stop = true;
+        self.shared.changed.notify_all();
+        if let Some(thread) = self.thread.take() {
+            // A thread that panicked has nothing left to write.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn run<T: Clone>(
+    shared: &Shared<T>,
+    report: impl Fn(Report),
+    mut write: impl FnMut(&T) -> Result<()>,
+) {
+    let mut failing = false;
+    loop {
+        let mut state = shared.lock();
+        while state.newest.is_none() && !state.stop {
+            state = shared
+                .changed
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        let Some(value) = state.newest.take() else {
+            return;
+        };
+        let (number, last) = (state.given, state.stop);
+        drop(state);
+        match write(&value) {
+            Ok(()) => {
+                if std::mem::take(&mut failing) {
+                    report(Report::Recovered);
+                }
+                shared.lock().done = number;
+                shared.changed.notify_all();
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut failing, true) {
+                    report(Report::Failed(error.to_string()));
+                }
+                if last {
+                    return;
+                }
+                let mut state = shared.lock();
+                // A newer value takes its place; else the same is tried again.
+                state.newest.get_or_insert(value);
+                let end = Instant::now() + RETRY;
+                while !state.stop {
+                    let left = end.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        break;
+                    }
+                    state = shared
+                        .changed
+                        .wait_timeout(state, left)
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .0;
+                }
+            }
+        }
+    }
+}
