@@ -1,3 +1,9 @@
-//! MMFace Studio: the studio, the command line, and what both stand on. ARCHITECTURE.md holds the map.
+//! MMFace Studio: the studio, the command line, and what both stand on.
+//!
+//! `paint` and `project` know no window; `studio` draws them. ARCHITECTURE.md holds the map.
 
+pub mod assets;
+pub mod cli;
+pub mod paint;
 pub mod project;
+pub mod studio;

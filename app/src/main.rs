@@ -1,12 +1,11 @@
 //! `mmface`: portraits from a face mask or a sketch and a prompt. This file only reads the
-//! arguments; `cli` holds one file a command.
-
-mod cli;
+//! arguments; `cli` holds one file a command, `studio` the program with a window.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use mmface::{cli, studio};
 
 /// Draws portraits from a face mask or a sketch and a prompt, on this machine only.
 #[derive(Debug, Parser)]
@@ -50,7 +49,7 @@ fn main() -> ExitCode {
         Some(Command::Parse(arguments)) => cli::parse::run(arguments),
         Some(Command::Models(arguments)) => cli::models::run(arguments),
         Some(Command::Bench(arguments)) => cli::bench::run(arguments),
-        None => cli::no_studio(arguments.project.as_deref()),
+        None => studio::open(arguments.project),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -17,6 +17,7 @@ pub struct ModelArgs {
     /// Name of a model, or the path of a package [default: the best bundled one]
     #[arg(long, value_name = "NAME|DIR")]
     pub model: Option<String>,
+    /// Device, threads, numbers
     #[command(flatten)]
     pub compute: ComputeArgs,
 }

@@ -1,0 +1,72 @@
+//! The eframe application: takes in events, runs commands, draws.
+
+use egui::{Context, Ui};
+
+use super::state::{Options, Studio};
+use super::{canvas, generate, keeping, layout, settings, theme, trainer};
+
+/// The program with a window.
+pub struct StudioApp {
+    /// All its state.
+    pub studio: Studio,
+}
+
+impl StudioApp {
+    /// Starts the studio in an eframe window, or in a test's harness.
+    pub fn new(cc: &eframe::CreationContext<'_>, options: Options) -> Self {
+        egui_material_icons::initialize(&cc.egui_ctx);
+        let studio = Studio::new(&cc.egui_ctx, options);
+        theme::apply(&studio.theme, &cc.egui_ctx);
+        if let Some(render) = &cc.wgpu_render_state {
+            canvas::start_gpu(render);
+        }
+        Self { studio }
+    }
+}
+
+impl eframe::App for StudioApp {
+    fn logic(&mut self, ctx: &Context, _frame: &mut eframe::Frame) {
+        self.studio.now = ctx.input(|input| input.time);
+        self.studio.take_in();
+        self.studio.run_commands();
+        generate::tick(&mut self.studio);
+        trainer::tick(&mut self.studio);
+        keeping::tick(&mut self.studio);
+    }
+
+    fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
+        let ctx = ui.ctx().clone();
+        take_keys(&mut self.studio, &ctx);
+        // Keys act in the frame in which they were pressed.
+        self.studio.run_commands();
+        layout::show(ui, &mut self.studio);
+        self.studio.toasts.show(&ctx);
+        self.studio.run_commands();
+        settings::tick(&mut self.studio);
+        keeping::show_close_question(&ctx, &mut self.studio);
+    }
+
+    fn on_exit(&mut self) {
+        keeping::on_exit(&mut self.studio);
+        trainer::on_exit(&mut self.studio);
+    }
+
+    fn auto_save_interval(&self) -> std::time::Duration {
+        // Only the window's place is kept here; the work has its own journal.
+        std::time::Duration::from_secs(300)
+    }
+}
+
+/// Turns pressed keys into commands before any widget sees them.
+fn take_keys(studio: &mut Studio, ctx: &Context) {
+    if studio.palette.rebinding.is_some() {
+        return;
+    }
+    let typing = ctx.text_edit_focused();
+    let by_position = studio.settings.keys_by_position;
+    let commands =
+        ctx.input_mut(|input| studio.keymap.take(&mut input.events, typing, by_position));
+    for command in commands {
+        studio.emit(command);
+    }
+}

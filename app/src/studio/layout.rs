@@ -1,0 +1,130 @@
+//! Where the panels are.
+
+use egui::{CentralPanel, Frame, Margin, Panel, ScrollArea, Ui};
+use egui_material_icons::icons;
+
+use super::command::ShellCommand;
+use super::state::{Studio, Workspace};
+use super::widgets::{action_button, icon_toggle};
+use super::{
+    canvas, generate, keeping, models, palette, photo, results, settings, sweep, tools, trainer,
+};
+
+/// Draws the whole window.
+pub fn show(ui: &mut Ui, studio: &mut Studio) {
+    let bar = Frame::side_top_panel(ui.style()).inner_margin(Margin::symmetric(8, 5));
+    Panel::top("bar")
+        .frame(bar)
+        .show(ui, |ui| top_bar(ui, studio));
+    match studio.workspace {
+        Workspace::Studio => show_studio(ui, studio),
+        Workspace::Trainer => {
+            CentralPanel::default_margins().show(ui, |ui| trainer::panel::show(ui, studio));
+        }
+        Workspace::Models => {
+            CentralPanel::default_margins().show(ui, |ui| models::panel::show(ui, studio));
+        }
+    }
+    palette::panel::show(ui, studio);
+    settings::panel::show(ui, studio);
+    photo::panel::show_window(ui, studio);
+    keeping::panel::show_windows(ui, studio);
+}
+
+fn top_bar(ui: &mut Ui, studio: &mut Studio) {
+    ui.horizontal(|ui| {
+        keeping::panel::menu(ui, studio);
+        ui.separator();
+        for (workspace, title) in [
+            (Workspace::Studio, "Studio"),
+            (Workspace::Trainer, "Trainer"),
+            (Workspace::Models, "Models"),
+        ] {
+            if ui
+                .selectable_label(studio.workspace == workspace, title)
+                .clicked()
+            {
+                studio.emit(ShellCommand::Show(workspace));
+            }
+        }
+        ui.separator();
+        action_button(ui, studio, icons::ICON_UNDO, "tools.undo");
+        action_button(ui, studio, icons::ICON_REDO, "tools.redo");
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            action_button(ui, studio, icons::ICON_SETTINGS, "settings.show");
+            action_button(ui, studio, icons::ICON_SEARCH, "palette.show");
+            for (on, icon, name, command) in [
+                (
+                    studio.settings.show_right,
+                    icons::ICON_RIGHT_PANEL_OPEN,
+                    "Prompt and settings",
+                    ShellCommand::ToggleRight,
+                ),
+                (
+                    studio.settings.show_filmstrip,
+                    icons::ICON_BOTTOM_PANEL_OPEN,
+                    "Filmstrip",
+                    ShellCommand::ToggleFilmstrip,
+                ),
+                (
+                    studio.settings.show_left,
+                    icons::ICON_LEFT_PANEL_OPEN,
+                    "Tools and classes",
+                    ShellCommand::ToggleLeft,
+                ),
+            ] {
+                if icon_toggle(ui, on, icon, name).clicked() {
+                    studio.emit(command);
+                }
+            }
+            ui.separator();
+            models::panel::show_status(ui, studio);
+            ui.centered_and_justified(|ui| keeping::panel::title(ui, studio));
+        });
+    });
+}
+
+fn show_studio(ui: &mut Ui, studio: &mut Studio) {
+    if studio.settings.show_left {
+        Panel::left("tools")
+            .exact_size(46.0)
+            .resizable(false)
+            .show(ui, |ui| {
+                ScrollArea::vertical()
+                    .scroll_bar_visibility(egui::scroll_area::ScrollBarVisibility::AlwaysHidden)
+                    .show(ui, |ui| tools::panel::show_strip(ui, studio));
+            });
+        Panel::left("classes")
+            .default_size(178.0)
+            .size_range(150.0..=260.0)
+            .show(ui, |ui| {
+                tools::panel::show_classes(ui, studio);
+            });
+    }
+    if studio.settings.show_right {
+        Panel::right("generate")
+            .default_size(292.0)
+            .size_range(250.0..=440.0)
+            .show(ui, |ui| {
+                // The button stays in sight whatever is unfolded above it.
+                Panel::bottom("generate_button")
+                    .show_separator_line(false)
+                    .show(ui, |ui| generate::panel::show_button(ui, studio));
+                ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+                    generate::panel::show(ui, studio);
+                    sweep::panel::show(ui, studio);
+                    photo::panel::show(ui, studio);
+                    generate::panel::show_queue(ui, studio);
+                });
+            });
+    }
+    if studio.settings.show_filmstrip {
+        Panel::bottom("filmstrip")
+            .default_size(124.0)
+            .size_range(96.0..=260.0)
+            .resizable(true)
+            .show(ui, |ui| results::panel::show(ui, studio));
+    }
+    Panel::top("options").show(ui, |ui| tools::panel::show_options(ui, studio));
+    CentralPanel::no_frame().show(ui, |ui| canvas::panel::show(ui, studio));
+}

@@ -1,0 +1,22 @@
+//! A photo becomes a mask, a sketch, or a layer to draw over.
+
+pub mod panel;
+
+use super::actions::Action;
+use super::state::Studio;
+
+/// The feature's state.
+#[derive(Debug, Default)]
+pub struct State {}
+
+/// The feature's actions.
+#[derive(Clone, Debug, PartialEq)]
+pub enum PhotoCommand {}
+
+/// Named actions.
+pub const ACTIONS: &[Action] = &[];
+
+/// Does what the command says.
+pub fn run(_studio: &mut Studio, command: PhotoCommand) {
+    match command {}
+}

@@ -1,0 +1,25 @@
+//! Finished pictures: the filmstrip, comparing, restoring.
+
+pub mod panel;
+
+use super::actions::Action;
+use super::state::Studio;
+
+/// The feature's state.
+#[derive(Debug, Default)]
+pub struct State {}
+
+/// The feature's actions.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ResultsCommand {}
+
+/// Named actions.
+pub const ACTIONS: &[Action] = &[];
+
+/// Does what the command says.
+pub fn run(_studio: &mut Studio, command: ResultsCommand) {
+    match command {}
+}
+
+/// Reads the results folder.
+pub fn start(_studio: &mut Studio) {}

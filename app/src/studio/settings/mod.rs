@@ -1,0 +1,312 @@
+//! What a person has set once and for all: theme, scale, canvas, engine, keys.
+//!
+//! `settings.ron` and `keymap.ron` in the config folder; written whole, off the GUI thread, a
+//! moment after the last change.
+
+pub mod panel;
+
+use egui::ThemePreference;
+use mmface_engine::device::DeviceChoice;
+use mmface_engine::kernels::{Precision, Storage};
+use mmface_engine::picture::write::write_atomic;
+use mmface_engine::pipeline::{PipelineOptions, PreviewPolicy};
+use serde::{Deserialize, Serialize};
+
+use super::actions::Action;
+use super::folders::Folders;
+use super::keymap::{KeyChanges, KeyMap};
+use super::state::Studio;
+use super::toast::Toast;
+
+/// Sides that a canvas can have, pixels.
+pub const CANVAS_SIDES: [usize; 2] = [512, 1024];
+
+/// Scales on top of the desktop's own.
+pub const SCALES: std::ops::RangeInclusive<f32> = 1.0..=2.0;
+
+/// How dark the studio is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Look {
+    /// As the desktop.
+    #[default]
+    System,
+    /// Dark.
+    Dark,
+    /// Light.
+    Light,
+}
+
+/// Everything that is set once and for all.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// Dark or light.
+    pub look: Look,
+    /// Scale on top of the desktop's own, 1..=2.
+    pub scale: f32,
+    /// Side of new drawings, pixels: one of [`CANVAS_SIDES`].
+    pub canvas_side: usize,
+    /// Class colours for colour-blind eyes, in place of the model's.
+    pub friendly_colours: bool,
+    /// Previews while a picture is made.
+    pub previews: PreviewPolicy,
+    /// Numbers of the engine: `fast` or `exact`.
+    pub precision: Precision,
+    /// The model to load at the start; empty for the bundled one.
+    pub model: String,
+    /// Letters follow their place on the keyboard, not the layout.
+    pub keys_by_position: bool,
+    /// Pen pressure counts.
+    pub pressure: bool,
+    /// Tools and classes are shown.
+    pub show_left: bool,
+    /// Prompt and settings are shown.
+    pub show_right: bool,
+    /// The filmstrip is shown.
+    pub show_filmstrip: bool,
+    /// The notice about real people has been read.
+    pub notice_read: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            look: Look::System,
+            scale: 1.0,
+            canvas_side: CANVAS_SIDES[0],
+            friendly_colours: true,
+            previews: PreviewPolicy::Auto,
+            precision: Precision::default(),
+            model: String::new(),
+            keys_by_position: false,
+            pressure: true,
+            show_left: true,
+            show_right: true,
+            show_filmstrip: true,
+            notice_read: false,
+        }
+    }
+}
+
+impl Settings {
+    /// Options of the engine.
+    pub fn pipeline(&self) -> PipelineOptions {
+        PipelineOptions {
+            device: DeviceChoice::default(),
+            precision: self.precision,
+            storage: Storage::default(),
+            previews: self.previews,
+        }
+    }
+
+    /// Puts foreign values back into their ranges.
+    fn checked(mut self) -> Self {
+        self.scale = if self.scale.is_finite() {
+            self.scale.clamp(*SCALES.start(), *SCALES.end())
+        } else {
+            1.0
+        };
+        if !CANVAS_SIDES.contains(&self.canvas_side) {
+            self.canvas_side = CANVAS_SIDES[0];
+        }
+        self
+    }
+}
+
+/// The settings window.
+#[derive(Debug, Default)]
+pub struct State {
+    /// It is open.
+    pub open: bool,
+    /// What is on disk, or on its way there.
+    saved: Option<Settings>,
+    saved_keys: Option<KeyChanges>,
+    /// The person's own keys.
+    pub keys: KeyChanges,
+    /// When the settings last changed.
+    changed_at: Option<f64>,
+}
+
+/// Actions on settings.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SettingsCommand {
+    /// Opens or closes the settings window.
+    Toggle,
+    /// Takes on a look.
+    Look(Look),
+    /// Makes everything larger or smaller by a factor; 1 resets.
+    Scale(f32),
+    /// Gives an action keys; `None` returns it to its default.
+    Bind(&'static str, Option<Vec<String>>),
+    /// Returns all keys to their defaults.
+    ResetKeys,
+}
+
+/// Named actions.
+pub const ACTIONS: &[Action] = &[
+    Action::new("settings.show", "Settings", &["Ctrl+Comma"], || {
+        SettingsCommand::Toggle.into()
+    })
+    .in_text(),
+    Action::new("settings.dark", "Dark look", &[], || {
+        SettingsCommand::Look(Look::Dark).into()
+    }),
+    Action::new("settings.light", "Light look", &[], || {
+        SettingsCommand::Look(Look::Light).into()
+    }),
+    Action::new("settings.system", "Look of the desktop", &[], || {
+        SettingsCommand::Look(Look::System).into()
+    }),
+    Action::new("settings.reset_keys", "Reset all keys", &[], || {
+        SettingsCommand::ResetKeys.into()
+    }),
+];
+
+/// Reads the settings; what cannot be read comes back as sentences, and defaults take its place.
+pub fn load(folders: &Folders) -> (Settings, Vec<String>) {
+    let mut problems = Vec::new();
+    let settings: Settings = read(folders, "settings.ron", &mut problems);
+    (settings.checked(), problems)
+}
+
+/// Reads the person's own keys.
+pub fn load_keys(folders: &Folders, problems: &mut Vec<String>) -> KeyChanges {
+    read(folders, "keymap.ron", problems)
+}
+
+fn read<T: Default + serde::de::DeserializeOwned>(
+    folders: &Folders,
+    name: &str,
+    problems: &mut Vec<String>,
+) -> T {
+    let path = folders.config.join(name);
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return T::default(),
+        Err(error) => {
+            problems.push(format!(
+                "{}: {error}; the defaults are used",
+                path.display()
+            ));
+            return T::default();
+        }
+    };
+    ron::from_str(&text).unwrap_or_else(|error| {
+        // The broken file is kept: a person may have written it.
+        let kept = path.with_extension("ron.broken");
+        let _ = std::fs::copy(&path, &kept);
+        problems.push(format!(
+            "{}: {error}; the defaults are used, the file is kept as {}",
+            path.display(),
+            kept.display()
+        ));
+        T::default()
+    })
+}
+
+/// Makes look and scale visible.
+pub fn apply(studio: &Studio) {
+    studio.ctx.set_theme(match studio.settings.look {
+        Look::System => ThemePreference::System,
+        Look::Dark => ThemePreference::Dark,
+        Look::Light => ThemePreference::Light,
+    });
+    studio.ctx.set_zoom_factor(studio.settings.scale);
+}
+
+/// Does what the command says.
+pub fn run(studio: &mut Studio, command: SettingsCommand) {
+    match command {
+        SettingsCommand::Toggle => studio.settings_window.open ^= true,
+        SettingsCommand::Look(look) => {
+            studio.settings.look = look;
+            apply(studio);
+        }
+        SettingsCommand::Scale(factor) => {
+            studio.settings.scale = factor.clamp(*SCALES.start(), *SCALES.end());
+            apply(studio);
+        }
+        SettingsCommand::Bind(id, keys) => {
+            match keys {
+                Some(keys) => studio.settings_window.keys.0.insert(id.to_string(), keys),
+                None => studio.settings_window.keys.0.remove(id),
+            };
+            use_keys(studio);
+        }
+        SettingsCommand::ResetKeys => {
+            studio.settings_window.keys = KeyChanges::default();
+            use_keys(studio);
+        }
+    }
+}
+
+fn use_keys(studio: &mut Studio) {
+    let (map, problems) = KeyMap::new(&studio.settings_window.keys);
+    studio.keymap = map;
+    for problem in problems {
+        studio.tell(Toast::Warning(problem));
+    }
+}
+
+/// How long a change rests before it is written, seconds: a dragged slider is one change.
+const REST: f64 = 0.5;
+
+/// Writes changed settings, off the GUI thread.
+pub fn tick(studio: &mut Studio) {
+    let first = studio.settings_window.saved.is_none();
+    if first {
+        studio.settings_window.saved = Some(studio.settings.clone());
+        studio.settings_window.saved_keys = Some(studio.settings_window.keys.clone());
+    }
+    let same = studio.settings_window.saved.as_ref() == Some(&studio.settings)
+        && studio.settings_window.saved_keys.as_ref() == Some(&studio.settings_window.keys);
+    if same {
+        studio.settings_window.changed_at = None;
+        return;
+    }
+    let since = *studio.settings_window.changed_at.get_or_insert(studio.now);
+    if studio.now - since < REST {
+        studio
+            .ctx
+            .request_repaint_after(std::time::Duration::from_secs_f64(REST));
+        return;
+    }
+    save(studio);
+}
+
+/// Writes the settings now.
+pub fn save(studio: &mut Studio) {
+    studio.settings_window.saved = Some(studio.settings.clone());
+    studio.settings_window.saved_keys = Some(studio.settings_window.keys.clone());
+    studio.settings_window.changed_at = None;
+    let pretty = ron::ser::PrettyConfig::default();
+    let texts = [
+        (
+            "settings.ron",
+            ron::ser::to_string_pretty(&studio.settings, pretty.clone()),
+        ),
+        (
+            "keymap.ron",
+            ron::ser::to_string_pretty(&studio.settings_window.keys, pretty),
+        ),
+    ];
+    let folder = studio.services.folders.config.clone();
+    studio.services.tasks.spawn("saving the settings", move || {
+        let result = std::fs::create_dir_all(&folder)
+            .map_err(|error| format!("{}: {error}", folder.display()))
+            .and_then(|()| {
+                texts.into_iter().try_for_each(|(name, text)| {
+                    let text = text.map_err(|error| error.to_string())?;
+                    write_atomic(&folder.join(name), text.as_bytes())
+                        .map_err(|error| error.to_string())
+                })
+            });
+        move |studio: &mut Studio| {
+            if let Err(why) = result {
+                studio.tell(Toast::Warning(format!(
+                    "the settings were not saved: {why}"
+                )));
+            }
+        }
+    });
+}

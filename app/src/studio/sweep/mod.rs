@@ -1,0 +1,22 @@
+//! One or two words of a prompt varied: the grid of what changes.
+
+pub mod panel;
+
+use super::actions::Action;
+use super::state::Studio;
+
+/// The feature's state.
+#[derive(Debug, Default)]
+pub struct State {}
+
+/// The feature's actions.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SweepCommand {}
+
+/// Named actions.
+pub const ACTIONS: &[Action] = &[];
+
+/// Does what the command says.
+pub fn run(_studio: &mut Studio, command: SweepCommand) {
+    match command {}
+}

@@ -1,0 +1,124 @@
+//! Stand-ins for the studio's services: tests of this package drive the real studio with them.
+
+use std::path::Path;
+use std::time::Duration;
+
+use mmface_engine::job::{Condition, Job};
+use mmface_engine::picture::RgbImage;
+use mmface_engine::pipeline::{ModelSummary, Picture};
+use mmface_engine::worker::{Attempt, Backend, Cancel, ModelRef, Observer};
+use mmface_engine::{Error, Result};
+
+use super::dialogs::Prepared;
+use super::engine_link::EngineLink;
+use super::folders::Folders;
+use super::state::Options;
+use super::trainer;
+
+/// An engine that computes nothing: its pictures are painted from mask and seed, so that a test
+/// can tell which job made which.
+#[derive(Clone, Copy, Debug)]
+pub struct FakeBackend {
+    /// How long a step takes.
+    pub step: Duration,
+    /// Loading fails.
+    pub load_fails: bool,
+    /// Jobs whose prompt contains `fail` fail, those with `panic` panic.
+    pub obeys_prompts: bool,
+}
+
+impl Default for FakeBackend {
+    fn default() -> Self {
+        Self {
+            step: Duration::from_millis(1),
+            load_fails: false,
+            obeys_prompts: true,
+        }
+    }
+}
+
+impl Backend for FakeBackend {
+    fn load(
+        &mut self,
+        _model: &ModelRef,
+        progress: &mut (dyn FnMut(f32, &str) + Send),
+        _cancel: &Cancel,
+    ) -> Result<ModelSummary> {
+        progress(0.5, "nothing");
+        if self.load_fails {
+            return Err(Error::Argument(
+                "the model is broken; choose another in Models".into(),
+            ));
+        }
+        Ok(ModelSummary {
+            name: "fake".into(),
+            title: "Fake model".into(),
+            licence: "none".into(),
+            sha256: "0".repeat(64),
+            objective: "flow".into(),
+            resolution: 256,
+            default_guidance: 2.5,
+            parameters: 1,
+            device: "nowhere".into(),
+            ..ModelSummary::default()
+        })
+    }
+
+    fn run(
+        &mut self,
+        job: &Job,
+        _attempt: Attempt,
+        observer: &mut dyn Observer,
+        cancel: &Cancel,
+    ) -> Result<Vec<Picture>> {
+        job.validate()?;
+        if self.obeys_prompts && job.prompt.contains("fail") {
+            return Err(Error::Argument(
+                "the job failed as its prompt says; change the prompt".into(),
+            ));
+        }
+        assert!(
+            !(self.obeys_prompts && job.prompt.contains("panic")),
+            "as the prompt says"
+        );
+        let total = job.total_steps();
+        let image = |seed: u64| {
+            let mut image = RgbImage::filled(job.size, job.size, [(seed % 251) as u8, 90, 140]);
+            if let Condition::Mask(mask) = &job.condition {
+                let mask = mask.resized(job.size, job.size);
+                for (pixel, class) in image.pixels.chunks_exact_mut(3).zip(&mask.labels) {
+                    pixel[1] = class * 13;
+                }
+            }
+            image
+        };
+        for index in 1..=total {
+            if cancel.raised() {
+                return Err(Error::Cancelled);
+            }
+            std::thread::sleep(self.step);
+            observer.step(index, total, self.step.as_secs_f64(), Some(image(job.seed)));
+        }
+        let picture = |i: usize| Picture {
+            seed: job.seed + i as u64,
+            image: image(job.seed + i as u64),
+            latent: vec![0.0; 4],
+        };
+        Ok((0..job.count).map(picture).collect())
+    }
+
+    fn free_caches(&mut self) {}
+}
+
+/// Options with a fake engine, prepared dialogs, and everything kept under `home`.
+pub fn options(home: &Path, backend: FakeBackend) -> Options {
+    Options {
+        project: None,
+        folders: Folders::under(home),
+        dialogs: Box::new(Prepared::default()),
+        engine: Some(Box::new(move |ctx| {
+            EngineLink::start_with(move || backend, ctx)
+        })),
+        launcher: trainer::standard_launcher(),
+    }
+}

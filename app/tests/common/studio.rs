@@ -1,0 +1,55 @@
+//! The real studio in a test harness, with a fake engine behind it.
+
+#![allow(dead_code, reason = "each test uses its part")]
+
+use egui::{Pos2, vec2};
+use egui_kittest::Harness;
+use mmface::studio::testing::{FakeBackend, options};
+use mmface::studio::{Options, StudioApp};
+
+/// A studio of 1280 × 800 points without a GPU, its folders in `home`.
+pub fn studio(home: &std::path::Path) -> Harness<'static, StudioApp> {
+    studio_with(options(home, FakeBackend::default()))
+}
+
+/// A studio with other services.
+pub fn studio_with(options: Options) -> Harness<'static, StudioApp> {
+    let mut harness = Harness::builder()
+        .with_size(vec2(1280.0, 800.0))
+        .with_pixels_per_point(1.0)
+        .with_max_steps(60)
+        .build_eframe(|cc| StudioApp::new(cc, options));
+    harness.step();
+    harness
+}
+
+/// Steps until something holds, or fails after ten seconds.
+pub fn wait_for(
+    harness: &mut Harness<'_, StudioApp>,
+    what: &str,
+    holds: impl Fn(&StudioApp) -> bool,
+) {
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    while !holds(harness.state()) {
+        assert!(std::time::Instant::now() < end, "waited in vain for {what}");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        harness.step();
+    }
+}
+
+/// Drags the primary button along points.
+pub fn drag(harness: &mut Harness<'_, StudioApp>, points: &[Pos2]) {
+    let (Some(first), Some(last)) = (points.first(), points.last()) else {
+        return;
+    };
+    harness.hover_at(*first);
+    harness.step();
+    harness.drag_at(*first);
+    harness.step();
+    for point in points {
+        harness.hover_at(*point);
+        harness.step();
+    }
+    harness.drop_at(*last);
+    harness.step();
+}

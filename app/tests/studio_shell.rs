@@ -1,0 +1,73 @@
+//! The window's frame: keys, palette, panels, settings.
+
+#[path = "common/studio.rs"]
+mod common;
+
+use common::{studio, wait_for};
+use egui::{Key, Modifiers};
+use egui_kittest::kittest::Queryable;
+use mmface::studio::Workspace;
+
+#[test]
+fn palette_finds_an_action_and_runs_it() {
+    let home = tempfile::tempdir().expect("a folder");
+    let mut harness = studio(home.path());
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::K);
+    harness.run();
+    assert!(harness.state().studio.palette.open);
+    harness.get_by_label("Search actions").type_text("trainer");
+    harness.run();
+    harness.get_by_label("Show the trainer").click();
+    harness.run();
+    assert_eq!(harness.state().studio.workspace, Workspace::Trainer);
+    assert!(!harness.state().studio.palette.open);
+}
+
+#[test]
+fn a_key_is_bound_used_and_kept() {
+    let home = tempfile::tempdir().expect("a folder");
+    {
+        let mut harness = studio(home.path());
+        harness.key_press(Key::F1);
+        harness.run();
+        harness
+            .get_by_label("Search actions")
+            .type_text("show the models");
+        harness.run();
+        harness
+            .get_by_label("Change key of Show the models")
+            .click();
+        harness.run();
+        harness.key_press_modifiers(Modifiers::ALT, Key::M);
+        harness.run();
+        harness.key_press(Key::Escape);
+        harness.run();
+        harness.key_press_modifiers(Modifiers::ALT, Key::M);
+        harness.run();
+        assert_eq!(harness.state().studio.workspace, Workspace::Models);
+        let file = home.path().join("config/keymap.ron");
+        wait_for(&mut harness, "the key map to be written", |_| file.exists());
+    }
+    let mut harness = studio(home.path());
+    harness.key_press_modifiers(Modifiers::ALT, Key::M);
+    harness.run();
+    assert_eq!(harness.state().studio.workspace, Workspace::Models);
+}
+
+#[test]
+fn a_broken_settings_file_is_told_and_kept() {
+    let home = tempfile::tempdir().expect("a folder");
+    let config = home.path().join("config");
+    std::fs::create_dir_all(&config).expect("a folder");
+    std::fs::write(config.join("settings.ron"), "(look: Purple").expect("a file");
+    let mut harness = studio(home.path());
+    harness.run_steps(2);
+    let told = &harness.state().studio.toasts.log;
+    assert!(
+        told.iter()
+            .any(|toast| toast.text().contains("settings.ron")),
+        "{told:?}"
+    );
+    let kept = std::fs::read_to_string(config.join("settings.ron.broken")).expect("kept");
+    assert_eq!(kept, "(look: Purple");
+}
