@@ -133,9 +133,14 @@ pub fn load_model(
             let folder = checkpoint::find(from)?;
             let config = checkpoint::read_state(&folder)?.config;
             let weights = checkpoint::read_initial(&folder, &config, &device)?;
+            // Without their variables, or the whole sampling run is kept for a backward pass.
+            let plain = model::tensors(&weights)
+                .into_iter()
+                .map(|(name, tensor)| (name, tensor.detach()))
+                .collect();
             let dit = model::load(
                 &config.model.dit(),
-                &model::tensors(&weights),
+                &plain,
                 Precision::Exact,
                 false,
                 &device,
