@@ -2,6 +2,8 @@
 //!
 //! For now only what the studio's frame needs; the tools come with the next commits.
 
+use mmface_engine::condition::{GrayImage, LabelImage};
+
 /// What is drawn.
 #[derive(Clone, Debug)]
 pub struct Drawing {
@@ -17,6 +19,16 @@ impl Drawing {
     /// Width and height in pixels.
     pub fn side(&self) -> usize {
         self.side
+    }
+
+    /// The mask as the engine takes it.
+    pub fn label_image(&self) -> LabelImage {
+        LabelImage::filled(self.side, self.side, 0)
+    }
+
+    /// The sketch as the engine takes it.
+    pub fn gray_image(&self) -> GrayImage {
+        GrayImage::filled(self.side, self.side, 255)
     }
 }
 
@@ -35,6 +47,11 @@ impl Painter {
     /// What is drawn.
     pub fn drawing(&self) -> &Drawing {
         &self.drawing
+    }
+
+    /// Changes with every visible change.
+    pub fn revision(&self) -> u64 {
+        0
     }
 
     /// Takes back the last gesture; false when there is none.
