@@ -1,66 +1,39 @@
-//! The painting model: the drawing, the tools that change it, and its history. No window, no tensor.
+//! The painting model: a class mask and a sketch, the tools that change them, and undo.
 //!
-//! For now only what the studio's frame needs; the tools come with the next commits.
+//! No window and no tensors here: a [`Painter`] takes pointer samples in canvas pixels and holds a
+//! [`Drawing`], whose tiles a view uploads where their pointers differ from those it has.
 
-use mmface_engine::condition::{GrayImage, LabelImage};
+mod brush;
+mod classes;
+mod contour;
+mod drawing;
+mod figure;
+mod fill;
+mod filling;
+mod gesture;
+mod history;
+mod mirror;
+mod outline;
+mod overlay;
+mod painter;
+mod pencil;
+mod raster;
+mod sample;
+mod settings;
+mod stabiliser;
+mod stamp;
+mod target;
+mod tiles;
+mod transform;
 
-/// What is drawn.
-#[derive(Clone, Debug)]
-pub struct Drawing {
-    side: usize,
-}
-
-impl Drawing {
-    /// An empty drawing of `side` × `side` pixels.
-    pub fn new(side: usize) -> Self {
-        Self { side }
-    }
-
-    /// Width and height in pixels.
-    pub fn side(&self) -> usize {
-        self.side
-    }
-
-    /// The mask as the engine takes it.
-    pub fn label_image(&self) -> LabelImage {
-        LabelImage::filled(self.side, self.side, 0)
-    }
-
-    /// The sketch as the engine takes it.
-    pub fn gray_image(&self) -> GrayImage {
-        GrayImage::filled(self.side, self.side, 255)
-    }
-}
-
-/// The drawing with its history and the gesture at hand.
-#[derive(Debug)]
-pub struct Painter {
-    drawing: Drawing,
-}
-
-impl Painter {
-    /// Starts on a drawing, with no history.
-    pub fn new(drawing: Drawing) -> Self {
-        Self { drawing }
-    }
-
-    /// What is drawn.
-    pub fn drawing(&self) -> &Drawing {
-        &self.drawing
-    }
-
-    /// Changes with every visible change.
-    pub fn revision(&self) -> u64 {
-        0
-    }
-
-    /// Takes back the last gesture; false when there is none.
-    pub fn undo(&mut self) -> bool {
-        false
-    }
-
-    /// Does again what was taken back; false when there is nothing.
-    pub fn redo(&mut self) -> bool {
-        false
-    }
-}
+pub use classes::ClassSet;
+pub use drawing::{Drawing, Layer, MAX_SIDE, PAPER};
+pub use filling::{FillPreview, LARGE_FILL};
+pub use history::{DEFAULT_HISTORY_BYTES, History};
+pub use mirror::{Axis, MAX_TILT, Mirror};
+pub use overlay::{Handle, HandleKind, Overlay, OverlayLine};
+pub use painter::Painter;
+pub use sample::{Button, Sample};
+pub use settings::{Beneath, MAX_FILL_GAP, MAX_FILL_GROW, Radii, Stabiliser, Tool, ToolSettings};
+pub use target::Target;
+pub use tiles::{TILE, Tile, Tiles};

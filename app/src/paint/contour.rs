@@ -1,0 +1,54 @@
+//! What a contour of one class encloses.
+
+use super::fill::{Area, close_gaps, flood};
+use super::settings::{MAX_FILL_GAP, ToolSettings};
+use super::stamp::Paint;
+use super::tiles::Tiles;
+
+/// The mask with the inside of the contour around `x`, `y` filled, for the class at hand; `None`
+/// where no closed contour is around it. The clicks themselves may have painted a dab there: then
+/// the inside is looked for up to `reach` pixels away.
+pub(super) fn enclosed(
+    mask: &Tiles,
+    settings: &ToolSettings,
+    x: usize,
+    y: usize,
+    reach: usize,
+) -> Option<Tiles> {
+    let class = settings.class_at_hand();
+    let pixels = mask.to_pixels();
+    let (width, height) = (mask.width(), mask.height());
+    let (left, top) = (x.saturating_sub(reach), y.saturating_sub(reach));
+    let mut places: Vec<(usize, usize)> = (top..(y + reach + 1).min(height))
+        .flat_map(|y| (left..(x + reach + 1).min(width)).map(move |x| (x, y)))
+        .filter(|&(px, py)| pixels[py * width + px] != class)
+        .collect();
+    places.sort_by_key(|&(px, py)| px.abs_diff(x).pow(2) + py.abs_diff(y).pow(2));
+    if pixels[y * width + x] != class {
+        places.truncate(1);
+    }
+    let mut seen = Area::empty(width, height);
+    for (px, py) in places {
+        if seen.get(px, py) {
+            continue;
+        }
+        let whole = flood(width, height, px, py, |i| pixels[i] != class);
+        let inside = close_gaps(whole, px, py, settings.fill_gap.min(MAX_FILL_GAP));
+        if !touches_edge(&inside) {
+            let axis = settings.mirror.active(width);
+            let paint = Paint::class(class, settings.target, settings.locked, axis);
+            let mut result = mask.clone();
+            return paint.write(&mut result, &inside.spans()).then_some(result);
+        }
+        for (seen, inside) in seen.pixels.iter_mut().zip(&inside.pixels) {
+            *seen |= inside;
+        }
+    }
+    None
+}
+
+fn touches_edge(area: &Area) -> bool {
+    let (right, bottom) = (area.width - 1, area.height - 1);
+    (0..area.width).any(|x| area.get(x, 0) || area.get(x, bottom))
+        || (0..area.height).any(|y| area.get(0, y) || area.get(right, y))
+}
