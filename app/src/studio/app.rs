@@ -3,7 +3,7 @@
 use egui::{Context, Ui};
 
 use super::state::{Options, Studio};
-use super::{canvas, generate, keeping, layout, settings, theme, trainer};
+use super::{canvas, generate, keeping, layout, models, settings, theme, trainer};
 
 /// The program with a window.
 pub struct StudioApp {
@@ -15,10 +15,11 @@ impl StudioApp {
     /// Starts the studio in an eframe window, or in a test's harness.
     pub fn new(cc: &eframe::CreationContext<'_>, options: Options) -> Self {
         egui_material_icons::initialize(&cc.egui_ctx);
-        let studio = Studio::new(&cc.egui_ctx, options);
+        let mut studio = Studio::new(&cc.egui_ctx, options);
         theme::apply(&studio.theme, &cc.egui_ctx);
         if let Some(render) = &cc.wgpu_render_state {
             canvas::start_gpu(render);
+            studio.models.adapter = Some(models::about::Adapter::of(&render.adapter.get_info()));
         }
         Self { studio }
     }

@@ -21,7 +21,7 @@ use super::trainer;
 pub struct FakeBackend {
     /// How long a step takes.
     pub step: Duration,
-    /// Loading fails.
+    /// Loading fails; loading a model called `broken` always does.
     pub load_fails: bool,
     /// Jobs whose prompt contains `fail` fail, those with `panic` panic.
     pub obeys_prompts: bool,
@@ -40,18 +40,22 @@ impl Default for FakeBackend {
 impl Backend for FakeBackend {
     fn load(
         &mut self,
-        _model: &ModelRef,
+        model: &ModelRef,
         progress: &mut (dyn FnMut(f32, &str) + Send),
         _cancel: &Cancel,
     ) -> Result<ModelSummary> {
         progress(0.5, "nothing");
-        if self.load_fails {
+        let name = match model {
+            ModelRef::Bundled => "fake",
+            ModelRef::Named(name) => name,
+        };
+        if self.load_fails || name == "broken" {
             return Err(Error::Argument(
                 "the model is broken; choose another in Models".into(),
             ));
         }
         Ok(ModelSummary {
-            name: "fake".into(),
+            name: name.into(),
             title: "Fake model".into(),
             licence: "none".into(),
             sha256: "0".repeat(64),
@@ -110,8 +114,15 @@ impl Backend for FakeBackend {
     fn free_caches(&mut self) {}
 }
 
-/// Options with a fake engine, prepared dialogs, and everything kept under `home`.
+/// Options with a fake engine, prepared dialogs, and everything kept under `home`. The notice of
+/// the first start counts as read unless `home` has settings of its own.
 pub fn options(home: &Path, backend: FakeBackend) -> Options {
+    let settings = home.join("config/settings.ron");
+    if !settings.exists() {
+        let written = std::fs::create_dir_all(home.join("config"))
+            .and_then(|()| std::fs::write(&settings, "(notice_read: true)"));
+        assert!(written.is_ok(), "a test's home must be writable");
+    }
     Options {
         project: None,
         folders: Folders::under(home),

@@ -27,6 +27,8 @@ pub enum Origin {
     Program,
     /// The source tree that the program was built from.
     Source,
+    /// A folder that the person has added.
+    Chosen,
 }
 
 /// A folder of models.
@@ -107,6 +109,15 @@ impl Registry {
     /// Folders of the caller's choice.
     pub fn of(roots: Vec<Root>) -> Self {
         Self { roots }
+    }
+
+    /// The same, with folders of the person's choice looked into last.
+    pub fn with(mut self, folders: &[PathBuf]) -> Self {
+        self.roots.extend(folders.iter().map(|path| Root {
+            path: path.clone(),
+            origin: Origin::Chosen,
+        }));
+        self
     }
 
     /// The folders, for a report of what was looked at.

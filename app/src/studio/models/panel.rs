@@ -1,11 +1,295 @@
-//! What is drawn of it.
+//! The models' workspace, and the loaded model in the top bar.
 
-use egui::Ui;
+use egui::{Button, Panel, ProgressBar, RichText, ScrollArea, TextEdit, Ui};
+use egui_material_icons::icons;
+use mmface_engine::model::dit::Objective;
+use mmface_engine::weights::registry::Origin;
 
-use crate::studio::state::Studio;
+use super::list::{Entry, Runs, Scanned};
+use super::{ModelsCommand, Status, details};
+use crate::studio::command::ShellCommand;
+use crate::studio::state::{Studio, Workspace};
+use crate::studio::widgets::{empty_state, heading, icon_button};
 
-/// Draws the panel.
-pub fn show(_ui: &mut Ui, _studio: &mut Studio) {}
+/// How often work in progress is drawn.
+pub(super) const GLANCE: std::time::Duration = std::time::Duration::from_millis(100);
 
-/// Draws the panel.
-pub fn show_status(_ui: &mut Ui, _studio: &mut Studio) {}
+/// Draws the workspace.
+pub fn show(ui: &mut Ui, studio: &mut Studio) {
+    Panel::left("model_list")
+        .default_size(330.0)
+        .size_range(260.0..=460.0)
+        .show(ui, |ui| {
+            ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+                list(ui, studio);
+                bring_in(ui, studio);
+                folders(ui, studio);
+            });
+        });
+    egui::CentralPanel::default_margins().show(ui, |ui| {
+        work(ui, studio);
+        details::show(ui, studio);
+    });
+}
+
+fn list(ui: &mut Ui, studio: &mut Studio) {
+    ui.horizontal(|ui| {
+        heading(ui, "Models");
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            if icon_button(ui, icons::ICON_REFRESH, "Search for models again").clicked() {
+                studio.emit(ModelsCommand::Refresh);
+            }
+            if ui.button("About").clicked() {
+                studio.emit(ModelsCommand::About);
+            }
+        });
+    });
+    let Some(listing) = &studio.models.listing else {
+        ui.weak("Reading the folders…");
+        return;
+    };
+    if listing.entries.is_empty() {
+        empty_state(
+            ui,
+            icons::ICON_INBOX,
+            "No model was found in the folders below. Import one, or add a folder.",
+        );
+        return;
+    }
+    let selected = selected(studio).map(Entry::reference);
+    let mut wanted = None;
+    for entry in &listing.entries {
+        let reference = entry.reference();
+        let loaded = studio
+            .models
+            .ready()
+            .is_some_and(|model| model.name == entry.listed.name);
+        let state = match &entry.runs {
+            _ if loaded => "in use",
+            Runs::Yes(_) => "runs here",
+            Runs::Tight(_) => "memory is short",
+            Runs::No(_) => "does not run",
+        };
+        let text = format!(
+            "{}\n{}, {state}",
+            entry.title(),
+            crate::cli::models::size(entry.listed.bytes)
+        );
+        let chosen = selected.as_ref() == Some(&reference);
+        let button =
+            Button::selectable(chosen, text).min_size(egui::vec2(ui.available_width(), 0.0));
+        if ui.add(button).clicked() {
+            wanted = Some(reference);
+        }
+    }
+    if let Some(reference) = wanted {
+        studio.emit(ModelsCommand::Select(reference));
+    }
+}
+
+/// The entry whose details are shown: the chosen one, else the loaded one, else the first.
+pub(super) fn selected(studio: &Studio) -> Option<&Entry> {
+    let entries = &studio.models.listing.as_ref()?.entries;
+    let chosen = studio.models.selected.as_deref();
+    let loaded = studio.models.ready().map(|model| model.name.as_str());
+    entries
+        .iter()
+        .find(|entry| {
+            chosen.is_some_and(|name| entry.reference() == name || entry.listed.name == name)
+        })
+        .or_else(|| {
+            entries
+                .iter()
+                .find(|entry| Some(entry.listed.name.as_str()) == loaded)
+        })
+        .or_else(|| entries.first())
+}
+
+fn bring_in(ui: &mut Ui, studio: &mut Studio) {
+    heading(ui, "Bring in a model");
+    if studio.models.import.is_none() {
+        ui.horizontal_wrapped(|ui| {
+            for (text, tip, command) in [
+                (
+                    "From the authors' files…",
+                    "A folder with the authors' safetensors; the files stay where they are",
+                    ModelsCommand::AskImport,
+                ),
+                (
+                    "From a package…",
+                    "A .mmface file; it is copied and checked",
+                    ModelsCommand::AskPackage,
+                ),
+            ] {
+                if ui.button(text).on_hover_text(tip).clicked() {
+                    studio.emit(command);
+                }
+            }
+        });
+        return;
+    }
+    let busy = studio.models.work.is_some();
+    let Some(form) = &mut studio.models.import else {
+        return;
+    };
+    let mut command = None;
+    for (name, value, hint) in [
+        ("Folder or file", &mut form.source, ""),
+        ("Name", &mut form.name, "as the folder"),
+        ("Autoencoder", &mut form.vae, "VAE in the folder"),
+        ("Text tower", &mut form.text, "text_encoder in the folder"),
+        ("Tokenizer", &mut form.tokenizer, "tokenizer in the folder"),
+    ] {
+        let label = ui.label(name);
+        ui.add(
+            TextEdit::singleline(value)
+                .hint_text(hint)
+                .desired_width(f32::INFINITY),
+        )
+        .labelled_by(label.id);
+    }
+    ui.horizontal_wrapped(|ui| {
+        ui.label("Trained for");
+        for (side, title) in [(0, "512 px, as usual"), (256, "256 px"), (1024, "1024 px")] {
+            ui.selectable_value(&mut form.resolution, side, title);
+        }
+    });
+    ui.horizontal_wrapped(|ui| {
+        ui.label("Predicts");
+        for (objective, title) in [
+            (None, "what the weights say"),
+            (Some(Objective::Flow), "velocity (flow)"),
+            (Some(Objective::Diffusion), "noise (diffusion)"),
+        ] {
+            ui.selectable_value(&mut form.objective, objective, title);
+        }
+    });
+    ui.checkbox(&mut form.copy, "Copy the files")
+        .on_hover_text("Else the package refers to them where they are");
+    ui.checkbox(&mut form.quantise, "Store the transformer in 8 bits")
+        .on_hover_text("A quarter of the size; pictures differ slightly");
+    ui.horizontal(|ui| {
+        let ready = !busy && !form.source.trim().is_empty();
+        if ui.add_enabled(ready, Button::new("Import")).clicked() {
+            command = Some(ModelsCommand::StartImport);
+        }
+        if ui.button("Choose a folder…").clicked() {
+            command = Some(ModelsCommand::AskImport);
+        }
+        if ui.button("Never mind").clicked() {
+            command = Some(ModelsCommand::DropImport);
+        }
+    });
+    if let Some(command) = command {
+        studio.emit(command);
+    }
+}
+
+fn folders(ui: &mut Ui, studio: &mut Studio) {
+    heading(ui, "Searched folders");
+    let mut commands = Vec::new();
+    let scanned = studio
+        .models
+        .listing
+        .iter()
+        .flat_map(|listing| &listing.scanned);
+    for Scanned {
+        root,
+        exists,
+        models,
+        importable,
+    } in scanned
+    {
+        let path = root.path.display().to_string();
+        ui.horizontal(|ui| {
+            if root.origin == Origin::Chosen
+                && icon_button(ui, icons::ICON_CLOSE, &format!("Search {path} no more")).clicked()
+            {
+                commands.push(ModelsCommand::RemoveFolder(root.path.clone()));
+            }
+            ui.add(egui::Label::new(&path).truncate())
+                .on_hover_text(&path);
+        });
+        let found = match (exists, models) {
+            (false, _) => "not there".to_string(),
+            (true, 1) => "1 model".to_string(),
+            (true, count) => format!("{count} models"),
+        };
+        ui.weak(format!("{}: {found}", why(root.origin)));
+        for folder in importable {
+            let name = folder.file_name().unwrap_or_default().to_string_lossy();
+            if ui
+                .button(format!("Import {name}…"))
+                .on_hover_text("Weights in the authors' layout")
+                .clicked()
+            {
+                commands.push(ModelsCommand::PrepareImport(folder.clone()));
+            }
+        }
+    }
+    if ui.button("Add a folder…").clicked() {
+        commands.push(ModelsCommand::AskFolder);
+    }
+    ui.add_space(4.0);
+    ui.weak("Models are never fetched from a network: bring them with the buttons above.");
+    for command in commands {
+        studio.emit(command);
+    }
+}
+
+fn why(origin: Origin) -> &'static str {
+    match origin {
+        Origin::Home => "MMFACE_HOME",
+        Origin::User => "your own models",
+        Origin::Program => "beside the program",
+        Origin::Source => "comes with the source",
+        Origin::Chosen => "added by you",
+    }
+}
+
+fn work(ui: &mut Ui, studio: &mut Studio) {
+    let Some((name, progress)) = &studio.models.work else {
+        return;
+    };
+    let mut stop = false;
+    ui.horizontal(|ui| {
+        ui.label(name);
+        let bar = match progress.fraction() {
+            Some(fraction) => ProgressBar::new(fraction).text(progress.what()),
+            None => ProgressBar::new(0.0).text("looking at the files"),
+        };
+        ui.add(bar.desired_width((ui.available_width() - 80.0).max(80.0)));
+        stop = ui.button("Stop").clicked();
+    });
+    ui.ctx().request_repaint_after(GLANCE);
+    if stop {
+        studio.emit(ModelsCommand::StopWork);
+    }
+}
+
+/// Draws the loaded model, or how far it is, or why there is none.
+pub fn show_status(ui: &mut Ui, studio: &mut Studio) {
+    let error = studio.theme.colours(ui).error;
+    let (text, tip) = match &studio.models.status {
+        Status::Nothing => return,
+        Status::Loading { fraction, what } => {
+            let text = RichText::new(format!("loading {what}")).small();
+            ui.add(ProgressBar::new(*fraction).desired_width(150.0).text(text));
+            return;
+        }
+        Status::Failed(why) => (RichText::new("No model").color(error), why.clone()),
+        Status::Ready(model) => {
+            let note = model.note.as_deref().unwrap_or("Show the models");
+            let tip = format!(
+                "{}\n{note}\nLoaded in {:.1} s",
+                model.licence, model.seconds
+            );
+            let text = format!("{} · {}", model.title, model.device);
+            (RichText::new(text), tip)
+        }
+    };
+    let button = Button::new(text).frame(false).truncate();
+    if ui.add(button).on_hover_text(tip).clicked() {
+        studio.emit(ShellCommand::Show(Workspace::Models));
+    }
+}

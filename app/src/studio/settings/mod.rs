@@ -54,6 +54,8 @@ pub struct Settings {
     pub precision: Precision,
     /// The model to load at the start; empty for the bundled one.
     pub model: String,
+    /// Further folders that are searched for models.
+    pub model_folders: Vec<std::path::PathBuf>,
     /// Letters follow their place on the keyboard, not the layout.
     pub keys_by_position: bool,
     /// Pen pressure counts.
@@ -78,6 +80,7 @@ impl Default for Settings {
             previews: PreviewPolicy::Auto,
             precision: Precision::default(),
             model: String::new(),
+            model_folders: Vec::new(),
             keys_by_position: false,
             pressure: true,
             show_left: true,

@@ -1,0 +1,157 @@
+//! What this program is, what it may be used for, and the notice of the first start.
+
+use egui::{Grid, Id, Label, Modal, RichText, Ui, Window};
+
+use super::ModelsCommand;
+use crate::studio::state::Studio;
+use crate::studio::widgets::heading;
+
+/// What may be done with pictures of faces: notice and About window say the same.
+const RULES: [(&str, &str); 3] = [
+    (
+        "Ask first",
+        "Do not make or share the likeness of a real person without their consent. A mask or a sketch traced from a photo can be a likeness.",
+    ),
+    (
+        "Expect bias",
+        "The models learned from photos of celebrities: mostly young, light-skinned, made-up faces. Other faces come out worse or are pulled towards these.",
+    ),
+    (
+        "Never for identification",
+        "The pictures show nobody. Do not use them to recognise, judge or describe an actual person.",
+    ),
+];
+
+const PRIVACY: &str = "Everything happens on this machine: drawings, prompts and pictures are sent nowhere, and the program opens no network connection.";
+
+const MARKS: &str = "Every picture that is saved says in its file that it was made by a program, and by which model.";
+
+/// What draws the window.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Adapter {
+    /// The card and its driver.
+    pub name: String,
+    /// Vulkan, Metal, Dx12, Gl.
+    pub backend: String,
+    /// The processor draws, for want of a card.
+    pub software: bool,
+}
+
+impl Adapter {
+    /// From what the driver says.
+    pub fn of(info: &wgpu::AdapterInfo) -> Self {
+        let driver = format!("{} {}", info.driver, info.driver_info);
+        Self {
+            name: format!("{} ({})", info.name, driver.trim()),
+            backend: format!("{:?}", info.backend),
+            software: info.device_type == wgpu::DeviceType::Cpu,
+        }
+    }
+}
+
+/// Draws the notice of the first start and the About window, when they are due.
+pub fn show_windows(ui: &mut Ui, studio: &mut Studio) {
+    if !studio.settings.notice_read {
+        notice(ui, studio);
+    }
+    let mut open = studio.models.about_open;
+    if open {
+        Window::new("About MMFace Studio")
+            .open(&mut open)
+            .collapsible(false)
+            .default_width(470.0)
+            .show(ui.ctx(), |ui| about(ui, studio));
+        studio.models.about_open &= open;
+    }
+}
+
+fn notice(ui: &mut Ui, studio: &mut Studio) {
+    let mut read = false;
+    Modal::new(Id::unique("notice")).show(ui.ctx(), |ui| {
+        ui.set_width(460.0);
+        ui.heading("Before you draw a face");
+        ui.add_space(4.0);
+        rules(ui);
+        ui.add(Label::new(PRIVACY).wrap());
+        ui.add_space(8.0);
+        read = ui.button("I have read this").clicked();
+    });
+    if read {
+        studio.emit(ModelsCommand::ReadNotice);
+    }
+}
+
+fn rules(ui: &mut Ui) {
+    for (title, text) in RULES {
+        ui.label(RichText::new(title).strong());
+        ui.add(Label::new(text).wrap());
+        ui.add_space(4.0);
+    }
+}
+
+fn about(ui: &mut Ui, studio: &Studio) {
+    let warning = studio.theme.colours(ui).warning;
+    let mut rows = vec![
+        (
+            "Program",
+            format!("MMFace Studio {}", env!("CARGO_PKG_VERSION")),
+        ),
+        ("Licence", env!("CARGO_PKG_LICENSE").to_string()),
+        (
+            "Method",
+            "MMFace-DiT; the authors' code is under the MIT licence".to_string(),
+        ),
+    ];
+    match studio.models.ready() {
+        Some(model) => {
+            rows.push(("Model", format!("{} ({})", model.title, model.name)));
+            rows.push(("Its licence", model.licence.clone()));
+            rows.push(("Computes on", model.device.clone()));
+        }
+        None => rows.push(("Model", "none is loaded".into())),
+    }
+    rows.push((
+        "Training data",
+        "CelebAMask-HQ allows non-commercial research only, and so do all weights that learned from it, the bundled demo among them"
+            .into(),
+    ));
+    match &studio.models.adapter {
+        Some(adapter) => {
+            rows.push(("Window drawn by", adapter.name.clone()));
+            rows.push(("Graphics", adapter.backend.clone()));
+        }
+        None => rows.push(("Window drawn by", "unknown".into())),
+    }
+    Grid::new("about")
+        .num_columns(2)
+        .spacing([14.0, 4.0])
+        .show(ui, |ui| {
+            for (name, value) in rows {
+                ui.weak(name);
+                ui.scope(|ui| {
+                    ui.set_max_width(330.0);
+                    ui.add(Label::new(value).wrap());
+                });
+                ui.end_row();
+            }
+        });
+    if studio
+        .models
+        .adapter
+        .as_ref()
+        .is_some_and(|adapter| adapter.software)
+    {
+        ui.add(
+            Label::new(
+                RichText::new("The processor draws the window, as no graphics card answered: large canvases will feel slow. Install the card's driver.")
+                    .color(warning),
+            )
+            .wrap(),
+        );
+    }
+    heading(ui, "Privacy");
+    ui.add(Label::new(PRIVACY).wrap());
+    ui.add(Label::new(MARKS).wrap());
+    heading(ui, "Faces");
+    rules(ui);
+}

@@ -1,0 +1,270 @@
+//! What is installed, read beside the GUI thread: models with their parts, what they need, and the
+//! folders that were looked into.
+
+use std::path::{Path, PathBuf};
+
+use mmface_engine::model::dit::Objective;
+use mmface_engine::pipeline::{decode_bytes, free_memory};
+use mmface_engine::weights::manifest::PackageManifest;
+use mmface_engine::weights::registry::{Origin, Root};
+use mmface_engine::weights::upstream::find_dit;
+use mmface_engine::weights::{ListedModel, Package, Part, Registry};
+
+use super::card::{self, Block};
+use crate::cli::models::size;
+
+/// Folders looked at for weights that are no package yet.
+const MOST_FOLDERS: usize = 200;
+
+/// A model and everything that is shown of it.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Name, place, parts.
+    pub listed: ListedModel,
+    /// Rows of facts: what, and how much.
+    pub facts: Vec<(&'static str, String)>,
+    /// The licence in the manifest.
+    pub licence: String,
+    /// Whether it runs here.
+    pub runs: Runs,
+    /// The card.
+    pub card: Vec<Block>,
+}
+
+/// Whether a model runs on this machine, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Runs {
+    /// It does.
+    Yes(String),
+    /// It may, but memory is short.
+    Tight(String),
+    /// It does not.
+    No(String),
+}
+
+impl Entry {
+    /// How it is asked for: by name, or by path where the engine does not look by itself.
+    pub fn reference(&self) -> String {
+        match self.listed.origin {
+            Origin::Chosen => self.listed.path.display().to_string(),
+            _ => self.listed.name.clone(),
+        }
+    }
+
+    /// Title, or the name where there is none.
+    pub fn title(&self) -> &str {
+        if self.listed.title.is_empty() {
+            &self.listed.name
+        } else {
+            &self.listed.title
+        }
+    }
+}
+
+/// A folder that was looked into.
+#[derive(Clone, Debug)]
+pub struct Scanned {
+    /// The folder.
+    pub root: Root,
+    /// Whether it exists.
+    pub exists: bool,
+    /// Models in it.
+    pub models: usize,
+    /// Folders in it that hold weights in the authors' layout, which can be imported.
+    pub importable: Vec<PathBuf>,
+}
+
+/// Everything that was found.
+#[derive(Clone, Debug, Default)]
+pub struct Listing {
+    /// The models, the preferred folder first.
+    pub entries: Vec<Entry>,
+    /// The folders.
+    pub scanned: Vec<Scanned>,
+}
+
+/// Looks into all folders. Reads manifests and headers, not weights.
+pub fn read(registry: &Registry) -> Listing {
+    let entries: Vec<Entry> = registry.list().into_iter().map(entry).collect();
+    let scan = |root: &Root| Scanned {
+        exists: root.path.is_dir(),
+        models: entries
+            .iter()
+            .filter(|entry| entry.listed.path.starts_with(&root.path))
+            .count(),
+        importable: importable(&root.path),
+        root: root.clone(),
+    };
+    Listing {
+        scanned: registry.roots().iter().map(scan).collect(),
+        entries,
+    }
+}
+
+/// Folders in `root`, and `root` itself, that are the authors' layout.
+fn importable(root: &Path) -> Vec<PathBuf> {
+    let folders = std::fs::read_dir(root).into_iter().flatten().flatten();
+    let folders = folders
+        .map(|entry| entry.path())
+        .filter(|path| path.is_dir());
+    let mut found: Vec<PathBuf> = folders
+        .take(MOST_FOLDERS)
+        .chain([root.to_path_buf()])
+        .filter(|path| !path.join("model.ron").exists() && find_dit(path).is_ok())
+        .collect();
+    found.sort();
+    found
+}
+
+fn entry(listed: ListedModel) -> Entry {
+    let unreadable = |listed: ListedModel, why: String| Entry {
+        listed,
+        facts: Vec::new(),
+        licence: "unknown".into(),
+        runs: Runs::No(why),
+        card: Vec::new(),
+    };
+    let package = match Package::open(&listed.path) {
+        Ok(package) => package,
+        Err(error) => return unreadable(listed, error.to_string()),
+    };
+    let manifest = package.manifest();
+    let card = match package.card() {
+        Ok(text) => card::parse(&text),
+        Err(error) => vec![Block::Text(error.to_string())],
+    };
+    let memory = Memory::of(manifest);
+    let runs = match &listed.problem {
+        Some(problem) => Runs::No(problem.clone()),
+        None => memory.runs(free_memory()),
+    };
+    let objective = match manifest.objective {
+        Objective::Flow => "flow",
+        Objective::Diffusion => "diffusion",
+    };
+    let facts = vec![
+        ("Name", manifest.name.clone()),
+        ("Where", listed.path.display().to_string()),
+        ("On disk", size(listed.bytes)),
+        (
+            "Trained for",
+            format!("{0} × {0} pixels, {objective}", manifest.resolution),
+        ),
+        (
+            "Transformer",
+            format!(
+                "{:.1} million parameters",
+                manifest.dit.parameter_count() as f64 / 1e6
+            ),
+        ),
+        ("Memory", memory.words(manifest.resolution)),
+    ];
+    Entry {
+        facts,
+        licence: manifest.licence.clone(),
+        runs,
+        card,
+        listed,
+    }
+}
+
+/// Bytes that a model takes while it works, about.
+struct Memory {
+    transformer: u64,
+    text: u64,
+    autoencoder: u64,
+    decoding: u64,
+}
+
+impl Memory {
+    fn of(manifest: &PackageManifest) -> Self {
+        let file = |part: Part| manifest.files.get(&part).map_or(0, |file| file.bytes);
+        Self {
+            // Weights are widened to f32 when they are loaded.
+            transformer: (manifest.dit.parameter_count() as u64).saturating_mul(4),
+            text: file(Part::Text),
+            autoencoder: file(Part::Vae),
+            decoding: decode_bytes(&manifest.latent.autoencoder(), manifest.resolution),
+        }
+    }
+
+    fn total(&self) -> u64 {
+        [self.transformer, self.text, self.autoencoder, self.decoding]
+            .into_iter()
+            .fold(0, u64::saturating_add)
+    }
+
+    fn words(&self, resolution: usize) -> String {
+        format!(
+            "about {}: transformer {}, text {}, autoencoder {}, decoding at {resolution} px {}",
+            size(self.total()),
+            size(self.transformer),
+            size(self.text),
+            size(self.autoencoder),
+            size(self.decoding)
+        )
+    }
+
+    fn runs(&self, free: Option<u64>) -> Runs {
+        let needed = size(self.total());
+        match free {
+            Some(free) if self.total() > free => Runs::Tight(format!(
+                "memory is short: about {needed} are needed, {} are free; close other programs, or draw smaller pictures",
+                size(free)
+            )),
+            Some(free) => Runs::Yes(format!(
+                "runs on this machine: about {needed} of {} free memory",
+                size(free)
+            )),
+            None => Runs::Yes(format!(
+                "runs on this machine if {needed} of memory are free"
+            )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bundled_model_is_listed_with_facts_and_card() {
+        let listing = read(&Registry::standard());
+        let demo = listing
+            .entries
+            .iter()
+            .find(|entry| entry.listed.name == "demo")
+            .expect("comes with the source");
+        assert!(demo.licence.contains("CelebAMask-HQ"), "{}", demo.licence);
+        assert!(matches!(demo.card.first(), Some(Block::Heading(_))));
+        assert!(demo.facts.iter().any(|(_, value)| value.contains("128")));
+        assert!(!matches!(demo.runs, Runs::No(_)), "{:?}", demo.runs);
+    }
+
+    #[test]
+    fn short_memory_is_said_in_numbers() {
+        let memory = Memory {
+            transformer: 3_000_000_000,
+            text: 0,
+            autoencoder: 0,
+            decoding: 1_000_000_000,
+        };
+        let Runs::Tight(why) = memory.runs(Some(2_000_000_000)) else {
+            panic!("4 GB do not fit into 2")
+        };
+        assert!(why.contains("4.00 GB") && why.contains("2.00 GB"), "{why}");
+        assert!(matches!(memory.runs(Some(5_000_000_000)), Runs::Yes(_)));
+    }
+
+    #[test]
+    fn a_missing_folder_is_reported_as_such() {
+        let home = tempfile::tempdir().expect("a folder");
+        let registry = Registry::of(vec![Root {
+            path: home.path().join("gone"),
+            origin: Origin::Chosen,
+        }]);
+        let listing = read(&registry);
+        assert!(listing.entries.is_empty());
+        assert!(!listing.scanned[0].exists);
+    }
+}

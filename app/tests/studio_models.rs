@@ -1,0 +1,210 @@
+//! The models' workspace: loading, a model that does not load, verifying, importing, the notice.
+
+#[path = "common/studio.rs"]
+mod common;
+
+use std::path::Path;
+
+use common::{studio, wait_for};
+use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable;
+use mmface::studio::models::{ModelsCommand, Status};
+use mmface::studio::{StudioApp, Workspace};
+use mmface_engine::weights::Registry;
+use mmface_engine::weights::registry::{Origin, Root};
+
+fn write_settings(home: &Path, text: &str) {
+    let config = home.join("config");
+    std::fs::create_dir_all(&config).expect("a folder");
+    std::fs::write(config.join("settings.ron"), text).expect("a file");
+}
+
+/// The bundled models, and a folder for imports in `home`.
+fn own_models(home: &Path) -> Registry {
+    let bundled = Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/models");
+    Registry::of(vec![
+        Root {
+            path: home.join("models"),
+            origin: Origin::Home,
+        },
+        Root {
+            path: bundled.canonicalize().expect("in the source"),
+            origin: Origin::Source,
+        },
+    ])
+}
+
+fn show_models(harness: &mut Harness<'_, StudioApp>, home: &Path) {
+    wait_for(harness, "the first listing", |app| {
+        app.studio.models.listing.is_some()
+    });
+    let studio = &mut harness.state_mut().studio;
+    studio.models.registry = own_models(home);
+    studio.models.listing = None;
+    studio.workspace = Workspace::Models;
+    studio.emit(ModelsCommand::Refresh);
+    wait_for(harness, "the listing", |app| {
+        app.studio.models.listing.is_some()
+    });
+    harness.run();
+}
+
+#[test]
+fn the_model_loads_at_the_start_and_its_name_is_in_the_bar() {
+    let home = tempfile::tempdir().expect("a folder");
+    let mut harness = studio(home.path());
+    wait_for(&mut harness, "the model", |app| {
+        app.studio.models.ready().is_some()
+    });
+    harness.run();
+    harness.get_by_label("Fake model · nowhere").click();
+    harness.run();
+    assert_eq!(harness.state().studio.workspace, Workspace::Models);
+}
+
+#[test]
+fn a_model_that_does_not_load_is_told_and_another_is_chosen() {
+    let home = tempfile::tempdir().expect("a folder");
+    write_settings(home.path(), "(notice_read: true, model: \"broken\")");
+    let mut harness = studio(home.path());
+    wait_for(&mut harness, "the failure", |app| {
+        matches!(app.studio.models.status, Status::Failed(_))
+    });
+    harness.run_steps(2);
+    let told = &harness.state().studio.toasts.log;
+    assert!(
+        told.iter().any(|toast| toast
+            .text()
+            .contains("the model is broken; choose another in Models")),
+        "{told:?}"
+    );
+    harness.get_by_label("No model").click();
+    harness.run_steps(2);
+    show_models(&mut harness, home.path());
+    harness.get_by_label("Use demo").click();
+    wait_for(&mut harness, "the other model", |app| {
+        app.studio.models.ready().is_some()
+    });
+    let studio = &harness.state().studio;
+    assert_eq!(studio.settings.model, "demo");
+}
+
+#[test]
+fn verifying_hashes_every_part() {
+    let home = tempfile::tempdir().expect("a folder");
+    let mut harness = studio(home.path());
+    show_models(&mut harness, home.path());
+    assert_eq!(harness.query_all_by_label("not checked yet").count(), 5);
+    harness.get_by_label("Verify demo").click();
+    harness.step();
+    wait_for(&mut harness, "the hashes", |app| {
+        !app.studio.models.verified.is_empty()
+    });
+    harness.run();
+    let checked = harness.query_all_by_label("as in the package").count();
+    assert_eq!(checked, 5, "five parts of the demo model");
+}
+
+#[test]
+fn a_damaged_package_is_refused_and_leaves_nothing() {
+    let home = tempfile::tempdir().expect("a folder");
+    let file = home.path().join("cut.mmface");
+    std::fs::write(&file, b"PK\x03\x04 not much more").expect("a file");
+    let mut harness = studio(home.path());
+    show_models(&mut harness, home.path());
+    harness
+        .state_mut()
+        .studio
+        .emit(ModelsCommand::Install(file));
+    harness.step();
+    wait_for(&mut harness, "the refusal", |app| {
+        let mut log = app.studio.toasts.log.iter();
+        log.any(|toast| toast.text().contains("cut.mmface"))
+    });
+    assert!(!home.path().join("models").exists(), "nothing was made");
+    assert!(harness.state().studio.models.work.is_none());
+}
+
+#[test]
+fn a_package_in_one_file_is_installed_and_selected() {
+    let home = tempfile::tempdir().expect("a folder");
+    let file = home.path().join("copied.mmface");
+    pack_demo(&file, "second");
+    let mut harness = studio(home.path());
+    show_models(&mut harness, home.path());
+    harness
+        .state_mut()
+        .studio
+        .emit(ModelsCommand::Install(file));
+    harness.step();
+    wait_for(&mut harness, "the model in the list", |app| {
+        let listing = app.studio.models.listing.as_ref();
+        listing.is_some_and(|listing| {
+            listing
+                .entries
+                .iter()
+                .any(|entry| entry.listed.name == "second")
+        })
+    });
+    harness.run_steps(3);
+    harness.get_by_label("Use second");
+    assert!(home.path().join("models/second.mmface").is_file());
+}
+
+/// The demo model as one file, under another name.
+fn pack_demo(target: &Path, name: &str) {
+    let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/models/demo");
+    let mut archive = zip::ZipWriter::new(std::fs::File::create(target).expect("a file"));
+    let stored =
+        zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+    for entry in std::fs::read_dir(demo).expect("the demo") {
+        let path = entry.expect("an entry").path();
+        let file = path.file_name().expect("a name").to_string_lossy();
+        let mut bytes = std::fs::read(&path).expect("a part");
+        if file == "model.ron" {
+            let text = String::from_utf8(bytes).expect("text");
+            bytes = text
+                .replace("name: \"demo\"", &format!("name: \"{name}\""))
+                .into_bytes();
+        }
+        archive.start_file(file, stored).expect("an entry");
+        std::io::Write::write_all(&mut archive, &bytes).expect("bytes");
+    }
+    archive.finish().expect("an archive");
+}
+
+#[test]
+fn the_notice_is_shown_once() {
+    let home = tempfile::tempdir().expect("a folder");
+    write_settings(home.path(), "()");
+    let mut harness = studio(home.path());
+    harness.run();
+    harness.get_by_label("Never for identification");
+    harness.get_by_label("I have read this").click();
+    harness.run();
+    assert!(harness.query_by_label("I have read this").is_none());
+    assert!(harness.state().studio.settings.notice_read);
+    let file = home.path().join("config/settings.ron");
+    wait_for(&mut harness, "the settings to be kept", |_| {
+        std::fs::read_to_string(&file).is_ok_and(|text| text.contains("notice_read: true"))
+    });
+}
+
+#[test]
+fn about_names_both_licences_and_the_privacy() {
+    let home = tempfile::tempdir().expect("a folder");
+    let mut harness = studio(home.path());
+    wait_for(&mut harness, "the model", |app| {
+        app.studio.models.ready().is_some()
+    });
+    harness.state_mut().studio.emit_action("models.about");
+    harness.run();
+    assert!(
+        harness
+            .query_all_by_label_contains("CelebAMask-HQ")
+            .next()
+            .is_some()
+    );
+    harness.get_by_label_contains("MIT licence");
+    harness.get_by_label_contains("opens no network connection");
+}
