@@ -36,6 +36,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    studio::start_trace::begin();
     mmface_engine::kernels::setup();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,

@@ -2,6 +2,7 @@
 
 use egui::{Context, Ui};
 
+use super::start_trace::StartTrace;
 use super::state::{Options, Studio};
 use super::{canvas, generate, keeping, layout, models, settings, theme, trainer};
 
@@ -9,6 +10,7 @@ use super::{canvas, generate, keeping, layout, models, settings, theme, trainer}
 pub struct StudioApp {
     /// All its state.
     pub studio: Studio,
+    trace: StartTrace,
 }
 
 impl StudioApp {
@@ -21,7 +23,7 @@ impl StudioApp {
             canvas::start_gpu(render);
             studio.models.adapter = Some(models::about::Adapter::of(&render.adapter.get_info()));
         }
-        Self { studio }
+        Self { studio, trace: StartTrace::default() }
     }
 }
 
@@ -37,6 +39,7 @@ impl eframe::App for StudioApp {
 
     fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
         let ctx = ui.ctx().clone();
+        self.trace.frame(&ctx);
         take_keys(&mut self.studio, &ctx);
         // Keys act in the frame in which they were pressed.
         self.studio.run_commands();

@@ -18,6 +18,7 @@ pub mod keymap;
 mod layout;
 pub mod models;
 mod open;
+pub mod start_trace;
 pub mod palette;
 pub mod photo;
 pub mod results;

@@ -1,0 +1,224 @@
+//! The real program in a real window: a virtual X display, and a hand that moves its mouse.
+//!
+//! Needs Xvfb, xdotool and a Vulkan or OpenGL driver (lavapipe will do). Where they are missing
+//! the tests say so and pass, unless `MMFACE_REQUIRE_DISPLAY` is set, as `.ci/run` does.
+
+#![allow(dead_code, reason = "every test file uses another part of it")]
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// A virtual display; ends with the value.
+pub struct Display {
+    server: Child,
+    name: String,
+    runtime: tempfile::TempDir,
+}
+
+impl Display {
+    /// Starts a display; `None` where the tools are missing.
+    pub fn start(width: u32, height: u32) -> Option<Self> {
+        let missing: Vec<&str> = ["Xvfb", "xdotool"]
+            .into_iter()
+            .filter(|tool| !on_path(tool))
+            .collect();
+        if !missing.is_empty() {
+            assert!(
+                std::env::var_os("MMFACE_REQUIRE_DISPLAY").is_none(),
+                "missing: {missing:?}"
+            );
+            eprintln!("skipped: {} not installed", missing.join(" and "));
+            return None;
+        }
+        let mut server = Command::new("Xvfb")
+            .args(["-displayfd", "1", "-nolisten", "tcp", "-screen", "0"])
+            .arg(format!("{width}x{height}x24"))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(server.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        Some(Self {
+            server,
+            name: format!(":{}", line.trim()),
+            runtime: tempfile::tempdir().unwrap(),
+        })
+    }
+
+    fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command
+            .env("DISPLAY", &self.name)
+            .env("XDG_RUNTIME_DIR", self.runtime.path())
+            .env_remove("WAYLAND_DISPLAY")
+            .env_remove("WAYLAND_SOCKET");
+        command
+    }
+}
+
+impl Drop for Display {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+fn on_path(tool: &str) -> bool {
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&folders).any(|folder| folder.join(tool).is_file())
+}
+
+/// The studio in a window; killed with the value.
+pub struct Window<'a> {
+    /// The program.
+    pub program: Child,
+    display: &'a Display,
+    id: String,
+    /// From starting the process until its window could be seen.
+    pub opened_in: Duration,
+}
+
+impl<'a> Window<'a> {
+    /// Starts the studio with everything kept under `home`, and waits for its window.
+    pub fn open(display: &'a Display, home: &Path, arguments: &[&str]) -> Self {
+        let began = Instant::now();
+        let program = display
+            .command(env!("CARGO_BIN_EXE_mmface"))
+            .args(arguments)
+            .env("MMFACE_HOME", home)
+            .env("MMFACE_TRACE_START", "1")
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let found = display
+            .command("xdotool")
+            .args(["search", "--sync", "--onlyvisible", "--name", "MMFace Studio"])
+            .output()
+            .unwrap();
+        let id = String::from_utf8(found.stdout).unwrap();
+        let id = id.lines().next().unwrap_or_default().to_string();
+        assert!(!id.is_empty(), "no window appeared");
+        let window = Self {
+            program,
+            display,
+            id,
+            opened_in: began.elapsed(),
+        };
+        window.hand(&["windowmove", &window.id, "0", "0"]);
+        window.hand(&["windowfocus", "--sync", &window.id]);
+        window
+    }
+
+    /// Moves mouse and keys as xdotool says.
+    pub fn hand(&self, arguments: &[&str]) {
+        let status = self
+            .display
+            .command("xdotool")
+            .args(arguments)
+            .stdout(Stdio::null())
+            .status()
+            .unwrap();
+        assert!(status.success(), "xdotool {arguments:?}");
+    }
+
+    /// Presses a key, as X11 names it: `ctrl+Return`.
+    pub fn key(&self, key: &str) {
+        self.hand(&["key", "--clearmodifiers", key]);
+    }
+
+    /// Types a text.
+    pub fn text(&self, text: &str) {
+        self.hand(&["type", "--delay", "15", text]);
+    }
+
+    /// Clicks at a place of the window.
+    pub fn click(&self, x: i32, y: i32) {
+        let (x, y) = (x.to_string(), y.to_string());
+        self.hand(&["mousemove", "--window", &self.id, &x, &y, "sleep", "0.1", "click", "1"]);
+    }
+
+    /// One stroke through points of the window, `pause` seconds apart.
+    pub fn stroke(&self, points: &[(i32, i32)], pause: f64) {
+        let pause = pause.to_string();
+        let text: Vec<[String; 2]> = points
+            .iter()
+            .map(|(x, y)| [x.to_string(), y.to_string()])
+            .collect();
+        let mut arguments = Vec::new();
+        for (index, [x, y]) in text.iter().enumerate() {
+            arguments.extend(["mousemove", "--window", &self.id, x, y, "sleep", &pause]);
+            if index == 0 {
+                arguments.extend(["mousedown", "1", "sleep", &pause]);
+            }
+        }
+        arguments.extend(["mouseup", "1"]);
+        self.hand(&arguments);
+    }
+
+    /// Writes what is on screen, where ImageMagick is at hand: for people, never for a verdict.
+    pub fn picture(&self, path: &Path) {
+        if on_path("import") {
+            let _ = self
+                .display
+                .command("import")
+                .args(["-window", &self.id])
+                .arg(path)
+                .status();
+        }
+    }
+
+    /// Asks the program to end as a person would, and waits; gives what it said on stderr.
+    pub fn close(mut self) -> String {
+        self.key("ctrl+q");
+        let end = Instant::now() + Duration::from_secs(20);
+        while self.program.try_wait().unwrap().is_none() {
+            assert!(Instant::now() < end, "the program does not end");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let mut said = String::new();
+        let mut stderr = self.program.stderr.take().unwrap();
+        stderr.read_to_string(&mut said).unwrap();
+        said
+    }
+
+    /// The power goes out.
+    pub fn kill(mut self) {
+        self.program.kill().unwrap();
+        self.program.wait().unwrap();
+    }
+}
+
+impl Drop for Window<'_> {
+    fn drop(&mut self) {
+        let _ = self.program.kill();
+        let _ = self.program.wait();
+    }
+}
+
+/// Waits until a folder holds a file with an ending, and gives it.
+pub fn wait_for_file(folder: &Path, ending: &str, longest: Duration) -> PathBuf {
+    let end = Instant::now() + longest;
+    loop {
+        let found = std::fs::read_dir(folder)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.path())
+            .find(|path| path.extension().is_some_and(|this| this == ending));
+        if let Some(path) = found {
+            return path;
+        }
+        assert!(
+            Instant::now() < end,
+            "no .{ending} appeared in {}",
+            folder.display()
+        );
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
