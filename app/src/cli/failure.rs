@@ -44,20 +44,25 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match &error {
             Error::Argument(_) => Self::usage(error.to_string()),
-            Error::File {
-                action,
-                path,
-                source,
-            } => {
-                let reason = reason(source);
-                Self::work(format!(
-                    "cannot {action} ({}): {reason}; {}",
-                    path.display(),
-                    advice(source.kind())
-                ))
-            }
-            _ => Self::work(error.to_string()),
+            _ => Self::work(sentence(&error)),
         }
+    }
+}
+
+/// What an engine error says to a person: what happened, where, and what to do.
+pub fn sentence(error: &Error) -> String {
+    match error {
+        Error::File {
+            action,
+            path,
+            source,
+        } => format!(
+            "cannot {action} ({}): {}; {}",
+            path.display(),
+            reason(source),
+            advice(source.kind())
+        ),
+        _ => one_line(&error.to_string()),
     }
 }
 

@@ -3,9 +3,13 @@
 
 use std::path::Path;
 
+use mmface_engine::condition::CLASS_COUNT;
 use mmface_engine::job::{Job, Sampler};
 use mmface_engine::{Error, Result};
 use serde::{Deserialize, Serialize};
+
+use super::library::ConditionKind;
+use crate::paint::{Target, ToolSettings};
 
 /// Version of the project's text: raised when an older program would misread it.
 pub const FORMAT: u32 = 1;
@@ -15,6 +19,9 @@ pub const MAX_TEXT: usize = 4 << 20;
 
 /// Sides that a canvas may have, in pixels.
 pub const SIDES: [usize; 2] = [512, 1024];
+
+/// Most pictures that a project remembers; older ones stay in the library.
+pub const MAX_RESULTS: usize = 2000;
 
 /// A project without its pictures.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,8 +49,12 @@ pub struct ProjectData {
     pub guidance: f64,
     /// Fractions of the sampling in which guidance acts.
     pub guidance_interval: (f64, f64),
+    /// What the face follows.
+    pub follow: ConditionKind,
     /// Side of the canvas in pixels, one of [`SIDES`].
     pub side: usize,
+    /// The tools' settings, mirror and paint target among them.
+    pub tools: ToolSettings,
     /// The starter template that the drawing began with.
     pub template: Option<String>,
     /// The sweep at hand as a person typed it.
@@ -52,6 +63,8 @@ pub struct ProjectData {
     pub onion: Option<f32>,
     /// The pictures that were made from this project, oldest first.
     pub results: Vec<ResultRef>,
+    /// Copies of the results travel in the project file.
+    pub copies: bool,
 }
 
 /// A finished picture of a project.
@@ -83,11 +96,14 @@ impl Default for ProjectData {
             sampler: job.sampler,
             guidance: job.guidance,
             guidance_interval: job.guidance_interval,
+            follow: ConditionKind::Mask,
             side: SIDES[0],
+            tools: ToolSettings::default(),
             template: None,
             sweep: String::new(),
             onion: None,
             results: Vec::new(),
+            copies: false,
         }
     }
 }
@@ -132,8 +148,12 @@ impl ProjectData {
                 "update MMFace Studio to open it",
             ));
         }
-        let data: Self = ron::from_str(text).map_err(|error| damaged(error.to_string()))?;
+        let mut data: Self = ron::from_str(text).map_err(|error| damaged(error.to_string()))?;
         data.check().map_err(damaged)?;
+        data.tools.class = known(data.tools.class);
+        if let Target::Class(class) = &mut data.tools.target {
+            *class = known(*class);
+        }
         Ok(data)
     }
 
@@ -153,7 +173,11 @@ impl ProjectData {
         }
     }
 
-    fn check(&self) -> Result<(), String> {
+    /// Whether this could be read back.
+    ///
+    /// # Errors
+    /// What is out of its range.
+    pub(super) fn check(&self) -> Result<(), String> {
         if self.format == 0 {
             return Err("there is no format 0".into());
         }
@@ -172,6 +196,15 @@ impl ProjectData {
             );
         }
         self.job().validate().map_err(|error| error.to_string())
+    }
+}
+
+/// A class that there is.
+fn known(class: u8) -> u8 {
+    if usize::from(class) < CLASS_COUNT {
+        class
+    } else {
+        ToolSettings::default().class
     }
 }
 
@@ -205,6 +238,16 @@ mod tests {
             ..ProjectData::default()
         };
         assert_eq!(read(&data.to_text().expect("text")), Ok(data));
+    }
+
+    #[test]
+    fn classes_that_do_not_exist_are_not_painted_with() {
+        let data = read("(format: 1, tools: (class: 77, target: Class(200)))").expect("reads");
+        let class = ToolSettings::default().class;
+        assert_eq!(
+            (data.tools.class, data.tools.target),
+            (class, Target::Class(class))
+        );
     }
 
     #[test]

@@ -81,6 +81,8 @@ pub fn encode(document: &Document, copies: &[(String, PathBuf)]) -> Result<Vec<u
             )));
         }
     }
+    data.check()
+        .map_err(|why| Error::Argument(format!("cannot save the project: {why}")))?;
     data.onion = onion.as_ref().map(|_| data.onion.unwrap_or(0.5));
     let mut bundled = Vec::new();
     for result in &mut data.results {

@@ -7,12 +7,18 @@
 pub mod clock;
 pub mod data;
 pub mod file;
+pub mod journal;
 pub mod library;
 pub mod queue;
+pub mod recent;
+pub mod session;
 pub mod writer;
 
 pub use data::{ProjectData, ResultRef};
 pub use file::Document;
+pub use journal::{Frame, Journal, Recovered};
 pub use library::{Library, Listing};
 pub use queue::{Queue, QueueFile, QueueKeeper, Waiting};
+pub use recent::Recent;
+pub use session::{Claim, Left, Session};
 pub use writer::Report;

@@ -35,6 +35,8 @@ struct State<T> {
     /// Values given and values that are written or overtaken.
     given: u64,
     done: u64,
+    /// Somebody waits in [`Writer::flush`].
+    hurry: bool,
     stop: bool,
 }
 
@@ -54,10 +56,24 @@ impl<T: Clone + Send + 'static> Writer<T> {
         report: impl Fn(Report) + Send + 'static,
         write: impl FnMut(&T) -> Result<()> + Send + 'static,
     ) -> Result<Self> {
+        Self::start_paced(name, Duration::ZERO, report, write)
+    }
+
+    /// The same, writing at most once in `pace`: for values that come with every frame.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_paced(
+        name: &str,
+        pace: Duration,
+        report: impl Fn(Report) + Send + 'static,
+        write: impl FnMut(&T) -> Result<()> + Send + 'static,
+    ) -> Result<Self> {
         let state = State {
             newest: None,
             given: 0,
             done: 0,
+            hurry: false,
             stop: false,
         };
         let shared = Arc::new(Shared {
@@ -67,7 +83,7 @@ impl<T: Clone + Send + 'static> Writer<T> {
         let theirs = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
             .name(name.into())
-            .spawn(move || run(&theirs, report, write))
+            .spawn(move || run(&theirs, pace, report, write))
             .map_err(|error| {
                 Error::Argument(format!(
                     "cannot start keeping the {name}: {error}; close other programs"
@@ -97,6 +113,8 @@ impl<T> Writer<T> {
         let end = Instant::now() + most;
         let mut state = self.shared.lock();
         let wanted = state.given;
+        state.hurry = state.done < wanted;
+        self.shared.changed.notify_all();
         while state.done < wanted {
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -127,6 +145,7 @@ impl<T> Drop for Writer<T> {
 
 fn run<T: Clone>(
     shared: &Shared<T>,
+    pace: Duration,
     report: impl Fn(Report),
     mut write: impl FnMut(&T) -> Result<()>,
 ) {
@@ -144,13 +163,15 @@ fn run<T: Clone>(
         };
         let (number, last) = (state.given, state.stop);
         drop(state);
-        match write(&value) {
+        let rest = match write(&value) {
             Ok(()) => {
                 if std::mem::take(&mut failing) {
                     report(Report::Recovered);
                 }
-                shared.lock().done = number;
-                shared.changed.notify_all();
+                let mut state = shared.lock();
+                state.done = number;
+                state.hurry = false;
+                pace
             }
             Err(error) => {
                 if !std::mem::replace(&mut failing, true) {
@@ -159,22 +180,22 @@ fn run<T: Clone>(
                 if last {
                     return;
                 }
-                let mut state = shared.lock();
                 // A newer value takes its place; else the same is tried again.
-                state.newest.get_or_insert(value);
-                let end = Instant::now() + RETRY;
-                while !state.stop {
-                    let left = end.saturating_duration_since(Instant::now());
-                    if left.is_zero() {
-                        break;
-                    }
-                    state = shared
-                        .changed
-                        .wait_timeout(state, left)
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .0;
-                }
+                shared.lock().newest.get_or_insert(value);
+                RETRY
             }
+        };
+        shared.changed.notify_all();
+        let end = Instant::now() + rest;
+        let mut state = shared.lock();
+        // A failed write rests even when somebody waits for it: the disk does not heal at once.
+        while !state.stop && !(state.hurry && !failing) {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            let woken = shared.changed.wait_timeout(state, left);
+            state = woken.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 }
