@@ -18,6 +18,7 @@ pub mod pipeline;
 pub mod provenance;
 pub mod sampling;
 pub mod text;
+pub mod train_event;
 pub mod weights;
 pub mod worker;
 

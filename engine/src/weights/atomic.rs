@@ -70,7 +70,7 @@ pub fn check_space(folder: &Path, needed: u64) -> Result<()> {
 
 /// What the system says that a folder's disk has left for us; `None` when it does not say.
 #[cfg(unix)]
-fn free_bytes(folder: &Path) -> Option<u64> {
+pub fn free_bytes(folder: &Path) -> Option<u64> {
     use std::os::unix::ffi::OsStrExt;
     let folder = std::ffi::CString::new(folder.as_os_str().as_bytes()).ok()?;
     let mut answer = std::mem::MaybeUninit::<libc::statvfs>::uninit();
@@ -90,8 +90,9 @@ fn free_bytes(folder: &Path) -> Option<u64> {
     Some((answer.f_bavail as u64).saturating_mul(answer.f_frsize as u64))
 }
 
+/// The system does not say.
 #[cfg(not(unix))]
-fn free_bytes(_: &Path) -> Option<u64> {
+pub fn free_bytes(_: &Path) -> Option<u64> {
     None
 }
 
