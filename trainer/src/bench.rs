@@ -108,7 +108,7 @@ pub fn bench_train_step(case: &Case) -> Result<Timing> {
     };
     let parameters = model::initialise(&dit, 1, &Device::Cpu)?;
     let mut training = Training::new(settings, parameters, &Device::Cpu)?;
-    let batch = random_batch(&dit, tokens, case)?;
+    let batch = random_batch(&dit, tokens, case.batch, case.size)?;
     let mut times = Vec::new();
     for run in 0..=case.runs {
         let start = Instant::now();
@@ -133,14 +133,18 @@ pub fn bench_train_step(case: &Case) -> Result<Timing> {
         runs: case.runs,
         median_s: times[times.len() / 2],
         min_s: times[0],
-        peak_rss_mb: peak_memory_mb(),
+        peak_rss_mb: crate::memory::peak() as f64 / f64::from(1 << 20),
         params: dit.parameter_count(),
         checkpointing: case.checkpointing,
     })
 }
 
-fn random_batch(dit: &DitConfig, tokens: usize, case: &Case) -> Result<Batch> {
-    let (count, side) = (case.batch, case.size / 8);
+/// A batch of random numbers of the right shapes.
+///
+/// # Errors
+/// When memory does not suffice.
+pub fn random_batch(dit: &DitConfig, tokens: usize, count: usize, size: usize) -> Result<Batch> {
+    let side = size / 8;
     let mut index = 0;
     let mut normal = |shape: &[usize]| -> Result<Tensor> {
         index += 1;
@@ -163,20 +167,6 @@ fn random_batch(dit: &DitConfig, tokens: usize, case: &Case) -> Result<Batch> {
         modality: Tensor::from_vec(modality, count, &Device::Cpu)?,
         drop_pooled: Tensor::from_vec(vec![0f32; count], count, &Device::Cpu)?,
     })
-}
-
-/// Peak resident memory; 0 where the system does not tell.
-fn peak_memory_mb() -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kilobytes = line.and_then(|line| {
-        line.trim()
-            .trim_end_matches("kB")
-            .trim()
-            .parse::<f64>()
-            .ok()
-    });
-    kilobytes.unwrap_or(0.0) / 1024.0
 }
 
 #[cfg(test)]

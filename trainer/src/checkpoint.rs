@@ -16,9 +16,9 @@ use mmface_engine::weights::{ElementType, TensorFile};
 use mmface_engine::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Config, parse_ron};
+use crate::config::{Config, Moments, parse_ron};
 use crate::optim::adamw::{AdamW, Moment, Slot};
-use crate::optim::adamw8bit::Quantised;
+use crate::optim::adamw8bit::{BLOCK, Quantised, SMALLEST};
 use crate::optim::{Ema, Parameters};
 use crate::step::Training;
 use crate::tensors::{self, Blob, U8, bytes, f32_values};
@@ -93,28 +93,56 @@ pub fn save(out: &Path, training: &Training, state: &State) -> Result<PathBuf> {
     write_atomic(&part.join(MARKER), b"")?;
     flush_folder(&part)?;
 
-    remove_folder(&target)?;
+    // An older checkpoint of the same update stays within reach until the new one is in place.
+    let old = out.join(format!(".checkpoint-{}.old", state.step));
+    remove_folder(&old)?;
+    if target.exists() {
+        fs::rename(&target, &old).map_err(Error::file("put the old checkpoint aside", &target))?;
+    }
     fs::rename(&part, &target).map_err(Error::file("finish the checkpoint", &target))?;
     flush_folder(out)?;
     write_atomic(
         &out.join(LATEST),
         format!("checkpoint-{}\n", state.step).as_bytes(),
     )?;
+    remove_folder(&old)?;
     Ok(target)
 }
 
-/// Deletes all but the newest `keep` checkpoints and the best one, and what a crash left half
-/// written.
-pub fn prune(out: &Path, keep: usize, best: Option<u64>) -> Result<()> {
+/// Puts right what a crash left: half written checkpoints go, and one that was put aside for a
+/// newer one of the same update comes back if the newer one did not get there.
+pub fn recover(out: &Path) -> Result<()> {
     for entry in fs::read_dir(out).map_err(Error::file("list the run folder", out))? {
         let entry = entry.map_err(Error::file("list the run folder", out))?;
         let name = entry.file_name();
-        let name = name.to_str().unwrap_or_default();
-        if name.starts_with(".checkpoint-") && name.ends_with(".partial") {
+        let Some(name) = name
+            .to_str()
+            .and_then(|name| name.strip_prefix(".checkpoint-"))
+        else {
+            continue;
+        };
+        if name.ends_with(".partial") {
             remove_folder(&entry.path())?;
+        } else if let Some(step) = name.strip_suffix(".old").and_then(|step| step.parse().ok()) {
+            let target = folder(out, step);
+            if target.join(MARKER).exists() {
+                remove_folder(&entry.path())?;
+            } else {
+                remove_folder(&target)?;
+                fs::rename(entry.path(), &target)
+                    .map_err(Error::file("bring the checkpoint back", &target))?;
+            }
         }
     }
+    Ok(())
+}
+
+/// Deletes all but the newest `keep` checkpoints and the one with the lowest held-out loss, and what
+/// a crash left half written.
+pub fn prune(out: &Path, keep: usize) -> Result<()> {
+    recover(out)?;
     let mut steps = complete(out)?;
+    let best = best(out, &steps);
     let kept = steps.split_off(steps.len().saturating_sub(keep.max(1)));
     for step in steps {
         if Some(step) != best && !kept.contains(&step) {
@@ -122,6 +150,42 @@ pub fn prune(out: &Path, keep: usize, best: Option<u64>) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The step whose checkpoint has the lowest held-out loss; the older of equals.
+fn best(out: &Path, steps: &[u64]) -> Option<u64> {
+    steps
+        .iter()
+        .filter_map(|&step| {
+            let loss = read_state(&folder(out, step)).ok()?.heldout?.loss;
+            loss.is_finite().then_some((loss, step))
+        })
+        .min_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, step)| step)
+}
+
+/// Bytes that a checkpoint of this configuration takes, without its small files.
+pub fn expected_bytes(config: &Config) -> u64 {
+    let mut bytes = 0;
+    for (_, shape) in config.model.dit().tensors() {
+        let count: usize = shape.iter().product();
+        let moments = match config.optimizer.moments {
+            Moments::Bits8 if count >= SMALLEST => 2 * count + 8 * count.div_ceil(BLOCK),
+            _ => 8 * count,
+        };
+        // Raw and averaged weights are f32.
+        bytes += (8 * count + moments) as u64;
+    }
+    bytes
+}
+
+/// Bytes of a checkpoint on disk.
+pub fn size(checkpoint: &Path) -> u64 {
+    let entries = fs::read_dir(checkpoint).into_iter().flatten().flatten();
+    entries
+        .filter_map(|entry| entry.metadata().ok())
+        .map(|data| data.len())
+        .sum()
 }
 
 /// Folder of a checkpoint.

@@ -151,6 +151,9 @@ pub struct Every {
     pub checkpoint: u64,
     /// Checkpoints kept, besides the best one.
     pub keep: usize,
+    /// Sheets of samples, if any are wanted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sample: Option<u64>,
 }
 
 impl Default for Every {
@@ -160,6 +163,7 @@ impl Default for Every {
             heldout: 500,
             checkpoint: 500,
             keep: 2,
+            sample: None,
         }
     }
 }
@@ -185,8 +189,12 @@ pub struct Config {
     /// Parts that a batch is computed in, one after the other.
     #[serde(default = "one")]
     pub accumulation: usize,
-    /// Updates in the run.
+    /// Updates in the run; with `epochs`, what follows from the number of samples.
+    #[serde(default)]
     pub steps: u64,
+    /// Passes over the training set, in place of a number of updates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epochs: Option<u64>,
     /// AdamW.
     #[serde(default)]
     pub optimizer: OptimizerConfig,
@@ -274,8 +282,8 @@ impl Config {
                 self.variants
             ));
         }
-        if self.steps == 0 {
-            return fail("steps must be at least 1".into());
+        if self.steps == 0 && self.epochs.is_none_or(|epochs| epochs == 0) {
+            return fail("steps (or epochs) must be at least 1".into());
         }
         for (name, value) in [
             ("condition", self.dropout.condition),
@@ -299,10 +307,23 @@ impl Config {
             || self.every.heldout == 0
             || self.every.checkpoint == 0
             || self.every.keep == 0
+            || self.every.sample == Some(0)
         {
             return fail("every.* must be at least 1".into());
         }
         Ok(())
+    }
+
+    /// Updates in which every one of `samples` is seen once.
+    pub fn steps_per_epoch(&self, samples: usize) -> u64 {
+        samples.div_ceil(self.batch.max(1)) as u64
+    }
+
+    /// Turns `epochs`, if given, into updates.
+    pub fn count_steps(&mut self, samples: usize) {
+        if let Some(epochs) = self.epochs {
+            self.steps = epochs.saturating_mul(self.steps_per_epoch(samples));
+        }
     }
 
     /// The configuration as RON text.
@@ -371,6 +392,23 @@ mod tests {
             change(&mut bad);
             assert!(bad.check().is_err());
         }
+    }
+
+    #[test]
+    fn new_fields_leave_the_text_of_old_configurations_as_it_was() {
+        let text = parse_ron::<Config>(SMALL).unwrap().to_ron().unwrap();
+        assert!(
+            !text.contains("epochs") && !text.contains("sample"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn epochs_become_updates() {
+        let mut config: Config = parse_ron(&SMALL.replace("steps: 10", "epochs: 3")).unwrap();
+        config.check().unwrap();
+        config.count_steps(9);
+        assert_eq!(config.steps, 9);
     }
 
     #[test]

@@ -5,18 +5,25 @@
 pub mod bench;
 pub mod checkpoint;
 pub mod config;
+pub mod control;
 pub mod data;
+pub mod disk;
 pub mod evaluate;
 pub mod export;
 pub mod heldout;
+pub mod memory;
 pub mod model;
 pub mod objective;
 pub mod optim;
+pub mod plan;
 pub mod prepare;
+pub mod presets;
+pub mod ranks;
 pub mod report;
 pub mod rng;
 pub mod run;
 pub mod signals;
+pub mod start;
 pub mod step;
 pub mod tensors;
 

@@ -1,30 +1,40 @@
 //! The training loop: from a configuration or a checkpoint to the last update.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use candle_core::Device;
+use mmface_engine::model::dit::{Dit, Objective};
 use mmface_engine::{Error, Result};
 
 use crate::checkpoint::{self, State};
 use crate::config::Config;
+use crate::control::Control;
 use crate::data::batches::{Batches, HeldOut};
+use crate::data::loader::{Loader, Share};
 use crate::data::store::LatentStore;
 use crate::data::text::TextStore;
+use crate::optim::Gradients;
 use crate::optim::lr_schedule::cooldown_multiplier;
-use crate::optim::{Gradients, Parameters};
+use crate::plan::memory_estimate;
+use crate::ranks::Team;
 use crate::report::jsonl::JsonLines;
-use crate::report::{HeldOutReport, Sink, TrainEvent};
+use crate::report::progress::Progress;
+use crate::report::tensorboard::TensorBoard;
+use crate::report::{HeldOutReport, Sink, Started, TrainCommand, TrainEvent, Weights};
+pub use crate::start::{Changes, Start};
+use crate::start::{begin, check_data, lock};
 use crate::step::{Outcome, Training};
-use crate::{heldout, model};
+use crate::{disk, heldout};
 
 /// Parts of the path in the held-out loss.
 const BUCKETS: usize = 5;
 /// Updates in a row that may fail before the run stops.
 const FAILURES: u32 = 5;
-/// Share of the old value in the smoothed loss.
-const SMOOTHING: f64 = 0.99;
+/// How often a pause looks for wishes.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// How often a pause for want of disk space tries again, in looks.
+const RETRY: u32 = 50;
 
 /// The prepared data of a run.
 #[derive(Debug)]
@@ -37,230 +47,270 @@ pub struct Data {
     pub text: TextStore,
 }
 
-/// Where a run starts.
-#[derive(Debug)]
-pub enum Start {
-    /// From fresh weights.
-    Fresh(Config),
-    /// From the weights of another run, with a fresh optimizer (the second stage).
-    Weights(Config, PathBuf),
-    /// Where a checkpoint stopped.
-    Checkpoint(PathBuf),
+/// Draws a fixed set of samples.
+pub trait Sheets {
+    /// Draws them with this transformer and writes a PNG; returns its path.
+    ///
+    /// # Errors
+    /// When sampling fails or the picture cannot be written.
+    fn draw(&mut self, dit: &Dit, step: u64, weights: Weights, out: &Path) -> Result<PathBuf>;
 }
 
-/// Changes to a resumed run's plan.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Changes {
-    /// New number of updates.
-    pub steps: Option<u64>,
-    /// Ends the run within so many updates, the rate falling linearly to zero.
-    pub cooldown: Option<u64>,
+/// What surrounds a run.
+pub struct Place<'a> {
+    /// Prepared data.
+    pub data: &'a Data,
+    /// Folder of the run.
+    pub out: &'a Path,
+    /// Who hears the events.
+    pub sink: &'a mut dyn Sink,
+    /// Who may ask for something.
+    pub control: &'a mut dyn Control,
+    /// Draws samples, where it can be done.
+    pub sheets: Option<&'a mut dyn Sheets>,
+    /// The processes that train together.
+    pub team: Team,
+    /// Threads that make batches ahead.
+    pub loaders: usize,
+    /// Asks for the free bytes below a folder.
+    pub free: &'a dyn Fn(&Path) -> Option<u64>,
+}
+
+impl<'a> Place<'a> {
+    /// A run of one process without samples.
+    pub fn new(
+        data: &'a Data,
+        out: &'a Path,
+        sink: &'a mut dyn Sink,
+        control: &'a mut dyn Control,
+    ) -> Self {
+        Self {
+            data,
+            out,
+            sink,
+            control,
+            sheets: None,
+            team: Team::alone(),
+            loaders: 1,
+            free: &disk::free,
+        }
+    }
 }
 
 /// One run in memory.
-struct Run<'a> {
+struct Run<'p, 'a> {
+    place: &'p mut Place<'a>,
     training: Training,
     state: State,
-    out: &'a Path,
-    sink: &'a mut dyn Sink,
-    metrics: JsonLines,
+    /// Views in the run's folder; only the first process has them.
+    files: Vec<Box<dyn Sink>>,
     started: Instant,
     seconds_before: f64,
+    last_saved: Option<(u64, PathBuf)>,
 }
 
-/// Trains until the plan ends, a signal comes, or too much fails; returns the last checkpoint.
-pub fn run(
+/// Trains until the plan ends, a wish to stop comes, or too much fails; returns the last
+/// checkpoint. An error is told as the last event, too.
+///
+/// # Errors
+/// With one line that says what to do.
+pub fn run(start: Start, changes: Changes, place: Place<'_>) -> Result<PathBuf> {
+    let mut place = place;
+    let mut step = 0;
+    let result = guarded(start, changes, &mut place, &mut step).map_err(name_the_setting);
+    if let Err(error) = &result {
+        place.sink.hear(&TrainEvent::Failed {
+            step,
+            error: error.to_string(),
+        })?;
+    }
+    result
+}
+
+fn guarded(
     start: Start,
     changes: Changes,
-    data: &Data,
-    out: &Path,
-    sink: &mut dyn Sink,
-    stop: &dyn Fn() -> bool,
+    place: &mut Place<'_>,
+    step: &mut u64,
 ) -> Result<PathBuf> {
     let device = Device::Cpu;
+    let out = place.out;
+    let first = place.team.rank() == 0;
     std::fs::create_dir_all(out).map_err(Error::file("create the run folder", out))?;
-    let _lock = lock(out)?;
-    let (training, state) = begin(start, changes, out, &device)?;
+    let _lock = first.then(|| lock(out)).transpose()?;
+    if first {
+        checkpoint::recover(out)?;
+    }
+    let (training, state) = begin(start, changes, place.data.train.len(), out, &device)?;
+    *step = state.step;
     let config = state.config.clone();
-    check_data(&config, data)?;
-    let metrics = JsonLines::open(&out.join("metrics.jsonl"), state.step)?;
-    let seconds_before = state.seconds;
-    let mut run = Run {
-        training,
-        state,
-        out,
-        sink,
-        metrics,
-        started: Instant::now(),
-        seconds_before,
-    };
-    run.tell(&TrainEvent::Started {
-        name: config.name.clone(),
-        step: run.state.step,
-        steps: config.steps,
-        parameters: config.model.dit().parameter_count(),
-        samples: data.train.len(),
-    })?;
-    run.train(&config, data, stop)
-}
-
-/// A file that only one process can hold; it is free again when the process ends, however it ends.
-fn lock(out: &Path) -> Result<File> {
-    let path = out.join("run.lock");
-    let file = File::create(&path).map_err(Error::file("create the lock", &path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(_) => Err(Error::Argument(format!(
-            "another process trains in {}; stop it or name another --out",
-            out.display()
-        ))),
-    }
-}
-
-fn begin(start: Start, changes: Changes, out: &Path, device: &Device) -> Result<(Training, State)> {
-    match start {
-        Start::Fresh(config) => {
-            let parameters = model::initialise(&config.model.dit(), config.seed, device)?;
-            fresh(
-                config,
-                parameters,
-                "random weights".into(),
-                (0, 0),
-                out,
-                device,
-            )
-        }
-        Start::Weights(config, from) => {
-            let earlier = checkpoint::read_state(&from)
-                .map(|state| {
-                    (
-                        state.earlier.0 + state.step,
-                        state.earlier.1 + state.samples,
-                    )
-                })
-                .unwrap_or_default();
-            let parameters = checkpoint::read_initial(&from, &config, device)?;
-            let name = from
-                .file_name()
-                .map(|name| name.to_string_lossy().into_owned())
-                .unwrap_or_default();
-            fresh(
-                config,
-                parameters,
-                format!("weights of {name} after {} updates", earlier.0),
-                earlier,
-                out,
-                device,
-            )
-        }
-        Start::Checkpoint(folder) => {
-            let mut state = checkpoint::read_state(&folder)?;
-            let training = checkpoint::load(&folder, &state, device)?;
-            if let Some(steps) = changes.steps {
-                state.config.steps = steps;
-            }
-            if let Some(updates) = changes.cooldown {
-                state.config.rate.cooldown = Some((state.step, updates));
-                state.config.steps = state.step + updates;
-            }
-            state.config.check()?;
-            state.config_hash = state.config.hash()?;
-            Ok((training, state))
-        }
-    }
-}
-
-fn fresh(
-    config: Config,
-    parameters: Parameters,
-    origin: String,
-    earlier: (u64, u64),
-    out: &Path,
-    device: &Device,
-) -> Result<(Training, State)> {
-    if !checkpoint::complete(out)?.is_empty() {
+    check_data(&config, place.data)?;
+    let ranks = place.team.ranks();
+    if !config.batch.is_multiple_of(ranks * config.accumulation) {
         return Err(Error::Argument(format!(
-            "{} already holds checkpoints; use `resume`, or name another --out",
-            out.display()
+            "the global batch {} is no multiple of {ranks} processes × accumulation {}",
+            config.batch, config.accumulation
         )));
     }
-    let training = Training::new((&config).into(), parameters, device)?;
-    let state = State {
-        format: 1,
-        step: 0,
-        samples: 0,
-        ema_calls: 0,
-        updates: Default::default(),
-        best: None,
-        heldout: None,
-        skipped: 0,
-        seconds: 0.0,
-        origin,
-        earlier,
-        config_hash: config.hash()?,
-        config,
+    let mut files: Vec<Box<dyn Sink>> = Vec::new();
+    if first {
+        let bytes = checkpoint::expected_bytes(&config);
+        disk::check_run(out, bytes, (place.free)(out))?;
+        files.push(Box::new(JsonLines::open(
+            &out.join("metrics.jsonl"),
+            state.step,
+        )?));
+        files.push(Box::new(TensorBoard::open(
+            &out.join("tensorboard"),
+            state.step,
+        )?));
+    }
+    let seconds_before = state.seconds;
+    let mut run = Run {
+        place,
+        training,
+        state,
+        files,
+        started: Instant::now(),
+        seconds_before,
+        last_saved: None,
     };
-    Ok((training, state))
-}
-
-/// Compares the prepared data with what the configuration asks for.
-fn check_data(config: &Config, data: &Data) -> Result<()> {
-    let dit = config.model.dit();
-    let fail = |what: String| {
-        Err(Error::Argument(format!(
-            "the prepared data does not fit `{}`: {what}; run `mmface-trainer latents` with this configuration",
-            config.name
-        )))
-    };
-    for (name, store) in [("training", &data.train), ("held-out", &data.heldout)] {
-        if store.channels * 2 != dit.channels {
-            return fail(format!(
-                "{name} latents have {} channels, the transformer takes {}",
-                store.channels,
-                dit.channels / 2
-            ));
-        }
-        if store.side * 8 != config.resolution {
-            return fail(format!(
-                "{name} latents are {} wide, a picture of {} needs {}",
-                store.side,
-                config.resolution,
-                config.resolution / 8
-            ));
+    run.announce(&config)?;
+    let result = run.train(&config);
+    *step = run.state.step;
+    if let Err(error) = &result {
+        let event = TrainEvent::Failed {
+            step: run.state.step,
+            error: error.to_string(),
+        };
+        for file in &mut run.files {
+            file.hear(&event)?;
         }
     }
-    if data.text.width != dit.text_dim {
-        return fail(format!(
-            "text features are {} wide, the transformer takes {}",
-            data.text.width, dit.text_dim
+    result
+}
+
+/// Says which setting helps when a device has too little memory.
+fn name_the_setting(error: Error) -> Error {
+    let text = error.to_string().to_lowercase();
+    if text.contains("out of memory") || text.contains("out_of_memory") {
+        return Error::Argument(format!(
+            "the device ran out of memory ({error}); {MEMORY_SETTINGS}"
         ));
     }
-    Ok(())
+    error
 }
 
-impl Run<'_> {
+/// What to change when memory does not suffice, the cheapest first.
+pub const MEMORY_SETTINGS: &str = "raise `accumulation` (same batch in more parts), set `block_checkpointing: true`, \
+     set `optimizer.moments: Bits8`, or lower `resolution`";
+
+impl Run<'_, '_> {
     fn tell(&mut self, event: &TrainEvent) -> Result<()> {
-        self.sink.hear(event)?;
-        self.metrics.hear(event)
+        self.place.sink.hear(event)?;
+        for file in &mut self.files {
+            file.hear(event)?;
+        }
+        Ok(())
     }
 
-    fn train(&mut self, config: &Config, data: &Data, stop: &dyn Fn() -> bool) -> Result<PathBuf> {
+    /// Tells the plan, and warns of what the machine may not have.
+    fn announce(&mut self, config: &Config) -> Result<()> {
+        let samples = self.place.data.train.len() as u64;
+        let dit = config.model.dit();
+        let estimate =
+            memory_estimate(config, self.place.team.ranks(), self.place.data.text.tokens);
+        let started = Started {
+            name: config.name.clone(),
+            step: self.state.step,
+            steps: config.steps,
+            objective: match dit.objective {
+                Objective::Flow => "flow".into(),
+                Objective::Diffusion => "diffusion".into(),
+            },
+            resolution: config.resolution as u64,
+            batch: config.batch as u64,
+            accumulation: config.accumulation as u64,
+            ranks: self.place.team.ranks() as u64,
+            steps_per_epoch: samples.div_ceil(config.batch as u64),
+            parameters: dit.parameter_count() as u64,
+            samples,
+            heldout_samples: self.place.data.heldout.len() as u64,
+            memory: estimate.total(),
+            checkpoint_bytes: checkpoint::expected_bytes(config),
+            out: self.place.out.display().to_string(),
+        };
+        self.tell(&TrainEvent::Started(started))?;
+        let available = crate::memory::available();
+        let more = estimate.total().saturating_sub(crate::memory::resident());
+        if available > 0 && more > available {
+            self.warn(format!(
+                "about {} more memory will be needed and {} are available; if it does not suffice, {MEMORY_SETTINGS}",
+                crate::report::plain::bytes(more),
+                crate::report::plain::bytes(available)
+            ))?;
+        }
+        if config.every.sample.is_some() && self.place.sheets.is_none() && self.is_first() {
+            self.warn(
+                "no samples are drawn: name the autoencoder and text tower with --weights".into(),
+            )?;
+        }
+        Ok(())
+    }
+
+    fn is_first(&self) -> bool {
+        self.place.team.rank() == 0
+    }
+
+    fn warn(&mut self, message: String) -> Result<()> {
+        let step = self.state.step;
+        self.tell(&TrainEvent::Warning { step, message })
+    }
+
+    fn train(&mut self, config: &Config) -> Result<PathBuf> {
         let device = self.training.device().clone();
+        let data = self.place.data;
         let mut batches = Batches::new(config, &data.train, &data.text);
         let heldout = HeldOut::new(config, &data.heldout, &data.text, BUCKETS);
         if self.state.step == 0 {
             // The first update moves the head off zero; before it, blocks get zero gradients but all get one.
             self.training.probe(&batches.get(0, 1, &device)?)?;
         }
-        let mut window = Window::new();
+        let share = Share {
+            rank: self.place.team.rank(),
+            ranks: self.place.team.ranks(),
+        };
+        std::thread::scope(|scope| {
+            let loader = Loader::new(
+                scope,
+                self.place.loaders,
+                config,
+                &data.train,
+                &data.text,
+                share,
+                self.state.samples,
+                &device,
+            );
+            self.updates(config, loader, &mut batches, &heldout, &device)
+        })
+    }
+
+    fn updates(
+        &mut self,
+        config: &Config,
+        mut loader: Loader,
+        batches: &mut Batches<'_>,
+        heldout: &HeldOut<'_>,
+        device: &Device,
+    ) -> Result<PathBuf> {
+        let mut progress = Progress::new(self.place.data.train.len() as u64);
         let mut failures = 0;
-        let mut last_saved = None;
         while self.state.step < config.steps {
             let rate = rate(config, self.state.step);
-            let outcome = self.update(config, &mut batches, rate, &device)?;
+            let outcome = self.update(config, &mut loader, rate)?;
             if outcome.applied {
                 failures = 0;
-                window.add(&outcome, config.batch);
+                progress.add(&outcome);
             } else {
                 failures += 1;
                 self.state.skipped += 1;
@@ -268,78 +318,139 @@ impl Run<'_> {
                     step: self.state.step,
                     position: self.state.samples,
                     loss: outcome.loss.to_string(),
+                    samples: batches.keys(self.state.samples, config.batch),
                 })?;
             }
             self.state.step += 1;
             self.state.samples += config.batch as u64;
             let step = self.state.step;
-            let (last, leaving) = (step == config.steps, stop());
-            if (step.is_multiple_of(config.every.log) || last || leaving)
-                && let Some(event) = window.event(step, config, rate)
+            let last = step == config.steps;
+            let wish = if self.is_first() {
+                self.place.control.next()
+            } else {
+                None
+            };
+            if (step.is_multiple_of(config.every.log) || last || wish.is_some())
+                && let Some(event) = progress.event(step, self.state.samples, config, rate)
             {
                 self.tell(&event)?;
             }
             if failures >= FAILURES {
-                let reason = format!(
-                    "{FAILURES} updates in a row were not finite; the last good checkpoint is kept"
-                );
-                self.tell(&TrainEvent::Finished {
-                    step,
-                    reason: reason.clone(),
-                })?;
-                return Err(Error::NotFinite(reason));
+                return Err(Error::NotFinite(format!(
+                    "{FAILURES} updates in a row: loss or gradients (the last good checkpoint is kept); the value"
+                )));
             }
-            if step.is_multiple_of(config.every.heldout) || last {
-                window.pause();
-                let report = heldout::measure(
-                    &self.training.averaged()?,
-                    config.model.dit().objective,
-                    &heldout,
-                    20,
-                    step,
-                    &device,
-                )?;
-                self.note_heldout(report)?;
+            progress.pause();
+            if self.is_first() {
+                if step.is_multiple_of(config.every.heldout) || last {
+                    let report = heldout::measure(
+                        &self.training.averaged()?,
+                        config.model.dit().objective,
+                        heldout,
+                        20,
+                        step,
+                        device,
+                    )?;
+                    self.note_heldout(report)?;
+                }
+                if config
+                    .every
+                    .sample
+                    .is_some_and(|every| step.is_multiple_of(every) || last)
+                {
+                    self.draw()?;
+                }
+                if step.is_multiple_of(config.every.checkpoint) || last {
+                    self.save(config)?;
+                }
             }
-            if step.is_multiple_of(config.every.checkpoint) || last || leaving {
-                window.pause();
-                last_saved = Some(self.save(config)?);
-            }
-            window.go_on();
-            if leaving && !last {
-                self.tell(&TrainEvent::Finished {
+            let leave = self.obey(config, wish)?;
+            // The other processes wait here while the first measures, saves or pauses.
+            let leave = self.place.team.follow(u8::from(leave))? != 0;
+            progress.go_on();
+            if leave && !last {
+                self.tell(&TrainEvent::Stopped {
                     step,
                     reason: "asked to stop; `resume` goes on from here".into(),
                 })?;
-                break;
+                return Ok(self.newest());
             }
         }
-        if self.state.step >= config.steps {
-            self.tell(&TrainEvent::Finished {
-                step: self.state.step,
-                reason: "all updates are done".into(),
-            })?;
+        self.tell(&TrainEvent::Finished {
+            step: self.state.step,
+            reason: "all updates are done".into(),
+        })?;
+        Ok(self.newest())
+    }
+
+    fn newest(&self) -> PathBuf {
+        match &self.last_saved {
+            Some((_, folder)) => folder.clone(),
+            None => checkpoint::folder(self.place.out, self.state.step),
         }
-        Ok(last_saved.unwrap_or_else(|| checkpoint::folder(self.out, self.state.step)))
     }
 
     /// One update, in as many parts as the configuration says.
-    fn update(
-        &mut self,
-        config: &Config,
-        batches: &mut Batches<'_>,
-        rate: f64,
-        device: &Device,
-    ) -> Result<Outcome> {
-        let part = config.batch / config.accumulation;
-        let share = 1.0 / config.accumulation as f64;
+    fn update(&mut self, config: &Config, loader: &mut Loader, rate: f64) -> Result<Outcome> {
+        let share = 1.0 / (config.accumulation * self.place.team.ranks()) as f64;
         let mut gradients = Gradients::new();
         let mut loss = 0.0;
-        for index in 0..config.accumulation {
-            let batch = batches.get(self.state.samples + (index * part) as u64, part, device)?;
+        for _ in 0..config.accumulation {
+            let batch = loader.next()?;
             loss += self.training.accumulate(&batch, share, &mut gradients)? * share as f32;
         }
+        self.place.team.sum(&mut loss, &mut gradients)?;
         self.training.apply(loss, &gradients, rate)
+    }
+
+    /// Does what was asked for, and what is asked for during a pause; says whether to leave.
+    fn obey(&mut self, config: &Config, wish: Option<TrainCommand>) -> Result<bool> {
+        let mut wish = wish;
+        while let Some(command) = wish {
+            match command {
+                TrainCommand::Stop => {
+                    self.save(config)?;
+                    return Ok(true);
+                }
+                TrainCommand::Pause => {
+                    self.save(config)?;
+                    if self.wait("asked to pause; a checkpoint is written", config)? {
+                        return Ok(true);
+                    }
+                }
+                TrainCommand::Checkpoint => {
+                    self.save(config)?;
+                }
+                TrainCommand::Sample => self.draw()?,
+                TrainCommand::Resume => {}
+            }
+            wish = self.place.control.next();
+        }
+        Ok(false)
+    }
+
+    /// Waits until somebody says to go on, or to stop; then returns true.
+    fn wait(&mut self, reason: &str, config: &Config) -> Result<bool> {
+        let step = self.state.step;
+        self.tell(&TrainEvent::Paused {
+            step,
+            reason: reason.into(),
+        })?;
+        loop {
+            match self.place.control.next() {
+                Some(TrainCommand::Stop) => return Ok(true),
+                Some(TrainCommand::Resume) => break,
+                Some(TrainCommand::Sample) => self.draw()?,
+                Some(TrainCommand::Checkpoint) => {
+                    self.save(config)?;
+                }
+                Some(TrainCommand::Pause) => {}
+                None if self.place.control.is_gone() => return Ok(true),
+                None => std::thread::sleep(PATIENCE),
+            }
+        }
+        self.tell(&TrainEvent::Resumed { step })?;
+        Ok(false)
     }
 
     fn note_heldout(&mut self, report: HeldOutReport) -> Result<()> {
@@ -350,7 +461,35 @@ impl Run<'_> {
         self.tell(&TrainEvent::HeldOut(report))
     }
 
+    /// Draws samples of the raw and of the averaged weights. A failure costs the picture, not the
+    /// run.
+    fn draw(&mut self) -> Result<()> {
+        for weights in [Weights::Raw, Weights::Averaged] {
+            let Some(sheets) = self.place.sheets.as_deref_mut() else {
+                return Ok(());
+            };
+            let step = self.state.step;
+            let dit = self.training.frozen(weights)?;
+            match sheets.draw(&dit, step, weights, self.place.out) {
+                Ok(path) => self.tell(&TrainEvent::Sample {
+                    step,
+                    path: path.display().to_string(),
+                    weights,
+                })?,
+                Err(error) => self.warn(format!("no samples: {error}"))?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes a checkpoint, unless there is one of this very update. A full disk pauses the run
+    /// until there is space again.
     fn save(&mut self, config: &Config) -> Result<PathBuf> {
+        if let Some((step, folder)) = &self.last_saved
+            && *step == self.state.step
+        {
+            return Ok(folder.clone());
+        }
         self.state.ema_calls = self.training.ema.calls;
         self.state.updates = self
             .training
@@ -360,14 +499,61 @@ impl Run<'_> {
             .map(|(name, slot)| (name.clone(), slot.updates))
             .collect();
         self.state.seconds = self.seconds_before + self.started.elapsed().as_secs_f64();
-        let folder = checkpoint::save(self.out, &self.training, &self.state)?;
-        let best = self.state.best.map(|(_, step)| step);
-        checkpoint::prune(self.out, config.every.keep, best)?;
+        let needed = checkpoint::expected_bytes(config);
+        let mut paused = false;
+        let folder = loop {
+            let free = (self.place.free)(self.place.out);
+            let full = match disk::shortage(self.place.out, needed, free) {
+                Some(what) => what,
+                None => match checkpoint::save(self.place.out, &self.training, &self.state) {
+                    Ok(folder) => break folder,
+                    Err(error) if disk::is_full_error(&error) => {
+                        checkpoint::recover(self.place.out)?;
+                        error.to_string()
+                    }
+                    Err(error) => return Err(error),
+                },
+            };
+            if !paused {
+                paused = true;
+                let step = self.state.step;
+                let reason = format!(
+                    "no space for a checkpoint ({full}); free some, and the run goes on by itself"
+                );
+                self.tell(&TrainEvent::Paused { step, reason })?;
+            }
+            self.wait_for_space()?;
+        };
+        if paused {
+            let step = self.state.step;
+            self.tell(&TrainEvent::Resumed { step })?;
+        }
+        self.last_saved = Some((self.state.step, folder.clone()));
+        checkpoint::prune(self.place.out, config.every.keep)?;
         self.tell(&TrainEvent::Checkpoint {
             step: self.state.step,
-            folder: folder.display().to_string(),
+            path: folder.display().to_string(),
+            heldout: self.state.heldout.as_ref().map(|report| report.loss),
+            bytes: checkpoint::size(&folder),
         })?;
         Ok(folder)
+    }
+
+    /// Some seconds of patience; a wish to go on ends them early, a wish to stop ends the run.
+    fn wait_for_space(&mut self) -> Result<()> {
+        for _ in 0..RETRY {
+            match self.place.control.next() {
+                Some(TrainCommand::Resume) => break,
+                Some(TrainCommand::Stop) => {
+                    return Err(Error::Argument(format!(
+                        "stopped while the disk was full: what came after the last checkpoint in {} is lost; free some space and use `resume`",
+                        self.place.out.display()
+                    )));
+                }
+                _ => std::thread::sleep(PATIENCE),
+            }
+        }
+        Ok(())
     }
 }
 
@@ -378,79 +564,4 @@ pub fn rate(config: &Config, update: u64) -> f64 {
         cooldown_multiplier(update, start, updates)
     });
     rate.base * rate.schedule.multiplier(update, rate.warmup, config.steps) * cooldown
-}
-
-/// Figures since the last line of the log.
-struct Window {
-    loss: f64,
-    norm: f64,
-    updates: f64,
-    samples: f64,
-    seconds: f64,
-    since: Option<Instant>,
-    smooth: Option<f64>,
-}
-
-impl Window {
-    fn new() -> Self {
-        Self {
-            loss: 0.0,
-            norm: 0.0,
-            updates: 0.0,
-            samples: 0.0,
-            seconds: 0.0,
-            since: Some(Instant::now()),
-            smooth: None,
-        }
-    }
-
-    fn add(&mut self, outcome: &Outcome, samples: usize) {
-        let loss = f64::from(outcome.loss);
-        self.loss += loss;
-        self.norm += outcome.grad_norm;
-        self.updates += 1.0;
-        self.samples += samples as f64;
-        self.smooth = Some(
-            self.smooth
-                .map_or(loss, |old| SMOOTHING * old + (1.0 - SMOOTHING) * loss),
-        );
-        self.pause();
-        self.go_on();
-    }
-
-    /// Stops the clock until the next update: saving and measuring are not training.
-    fn pause(&mut self) {
-        if let Some(since) = self.since.take() {
-            self.seconds += since.elapsed().as_secs_f64();
-        }
-    }
-
-    /// Starts the clock again.
-    fn go_on(&mut self) {
-        self.since = Some(Instant::now());
-    }
-
-    fn event(&mut self, step: u64, config: &Config, rate: f64) -> Option<TrainEvent> {
-        let smooth = self.smooth?;
-        if self.updates == 0.0 {
-            return None;
-        }
-        let speed = self.samples / self.seconds.max(1e-9);
-        let event = TrainEvent::Progress {
-            step,
-            loss: self.loss / self.updates,
-            smooth,
-            rate,
-            grad_norm: self.norm / self.updates,
-            samples_per_second: speed,
-            eta_seconds: config.steps.saturating_sub(step) as f64 * config.batch as f64
-                / speed.max(1e-9),
-        };
-        *self = Self {
-            smooth: self.smooth,
-            since: self.since,
-            ..Self::new()
-        };
-        Some(event)
-    }
 }

@@ -4,14 +4,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 static ASKED: AtomicBool = AtomicBool::new(false);
 
-extern "C" fn note(_signal: libc::c_int) {
+extern "C" fn note(signal: libc::c_int) {
     ASKED.store(true, Ordering::Relaxed);
+    // Who asks twice means it: the second signal ends the process as usual.
+    // SAFETY: `signal` may be called in a signal handler.
+    unsafe {
+        libc::signal(signal, libc::SIG_DFL);
+    }
 }
 
 /// Starts listening.
 pub fn listen() {
     let handler: extern "C" fn(libc::c_int) = note;
-    // SAFETY: the handler only stores to an atomic, which is allowed in a signal handler.
+    // SAFETY: the handler only stores to an atomic and calls `signal`; both are allowed in a signal handler.
     unsafe {
         libc::signal(libc::SIGINT, handler as libc::sighandler_t);
         libc::signal(libc::SIGTERM, handler as libc::sighandler_t);

@@ -3,6 +3,7 @@
 use candle_core::Device;
 use mmface_engine::kernels::Precision;
 use mmface_engine::model::dit::{Dit, DitConfig};
+use mmface_engine::train_event::Weights;
 use mmface_engine::{Error, Result};
 
 use crate::config::{Config, OptimizerConfig};
@@ -97,9 +98,22 @@ impl Training {
 
     /// The transformer on the averaged weights, for evaluation.
     pub fn averaged(&self) -> Result<Dit> {
+        self.frozen(Weights::Averaged)
+    }
+
+    /// The transformer without gradients, on the raw or on the averaged weights.
+    pub fn frozen(&self, weights: Weights) -> Result<Dit> {
+        let tensors = match weights {
+            Weights::Averaged => self.ema.tensors(),
+            Weights::Raw => self
+                .parameters
+                .iter()
+                .map(|(name, var)| (name.clone(), var.as_detached_tensor()))
+                .collect(),
+        };
         model::load(
             &self.settings.dit,
-            &self.ema.tensors(),
+            &tensors,
             self.settings.precision,
             false,
             &self.device,

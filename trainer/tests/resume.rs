@@ -17,7 +17,7 @@ use mmface_trainer::data::store::LatentStore;
 use mmface_trainer::data::text::TextStore;
 use mmface_trainer::report::{Sink, TrainEvent};
 use mmface_trainer::rng::{Purpose, fill_normal, stream};
-use mmface_trainer::run::{self, Changes, Data, Start};
+use mmface_trainer::run::{self, Changes, Data, Place, Start};
 use mmface_trainer::tensors::{self, Blob};
 use sha2::{Digest, Sha256};
 
@@ -124,6 +124,7 @@ fn config(moments: Moments) -> Config {
         heldout: 4,
         checkpoint: 100,
         keep: 2,
+        sample: None,
     };
     config
 }
@@ -146,12 +147,13 @@ fn train(
     updates: Option<u64>,
 ) -> (PathBuf, Vec<TrainEvent>) {
     let done = Cell::new(0);
-    let stop = || {
+    let mut stop = || {
         done.set(done.get() + 1);
         updates.is_some_and(|updates| done.get() >= updates)
     };
     let mut heard = Heard::default();
-    let folder = run::run(start, Changes::default(), data, out, &mut heard, &stop).unwrap();
+    let place = Place::new(data, out, &mut heard, &mut stop);
+    let folder = run::run(start, Changes::default(), place).unwrap();
     (folder, heard.0)
 }
 
@@ -311,10 +313,7 @@ fn half_written_checkpoints_are_passed_over() {
     let again = run::run(
         Start::Fresh(config),
         Changes::default(),
-        &data,
-        &out,
-        &mut heard,
-        &|| false,
+        Place::new(&data, &out, &mut heard, &mut || false),
     );
     assert!(again.unwrap_err().to_string().contains("resume"));
 }

@@ -100,6 +100,16 @@ impl<'a> Batches<'a> {
         builder.finish(self.latents, self.text, device)
     }
 
+    /// Keys of the samples at `position..position + count`, to find them again.
+    pub fn keys(&mut self, position: u64, count: usize) -> Vec<String> {
+        (position..position + count as u64)
+            .map(|position| {
+                let sample = self.order.sample(position);
+                self.latents.entry(sample).key.clone()
+            })
+            .collect()
+    }
+
     fn push(&mut self, position: u64, builder: &mut Builder) -> Result<()> {
         let (config, latents) = (self.config, self.latents);
         let sample = self.order.sample(position);

@@ -4,6 +4,7 @@ pub mod augment;
 pub mod batches;
 pub mod captions;
 pub mod latents;
+pub mod loader;
 pub mod order;
 pub mod store;
 pub mod text;

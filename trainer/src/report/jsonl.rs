@@ -9,11 +9,16 @@ use mmface_engine::{Error, Result};
 
 use super::{Sink, TrainEvent};
 
-/// Appends to `metrics.jsonl`.
+/// Most lines that wait for a disk that is full; the oldest go first.
+const WAITING: usize = 10_000;
+
+/// Appends to `metrics.jsonl`. A disk that is full does not end the run: the lines wait.
 #[derive(Debug)]
 pub struct JsonLines {
     path: PathBuf,
     file: File,
+    length: u64,
+    waiting: Vec<String>,
 }
 
 impl JsonLines {
@@ -24,31 +29,59 @@ impl JsonLines {
                 std::fs::read_to_string(path).map_err(Error::file("read the metrics", path))?;
             let kept: String = text
                 .lines()
-                .filter(|line| {
-                    serde_json::from_str::<TrainEvent>(line).is_ok_and(|event| event.step() <= step)
-                })
+                .filter(|line| is_before(line, step))
                 .flat_map(|line| [line, "\n"])
                 .collect();
             if kept != text {
                 write_atomic(path, kept.as_bytes())?;
             }
         }
-        let file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(path)
-            .map_err(Error::file("open the metrics", path))?;
+        let open = || -> std::io::Result<(File, u64)> {
+            let file = OpenOptions::new().create(true).append(true).open(path)?;
+            let length = file.metadata()?.len();
+            Ok((file, length))
+        };
+        let (file, length) = open().map_err(Error::file("open the metrics", path))?;
         Ok(Self {
             path: path.to_path_buf(),
             file,
+            length,
+            waiting: Vec::new(),
         })
+    }
+}
+
+/// Whether a line is whole and tells nothing that lies after the step.
+fn is_before(line: &str, step: u64) -> bool {
+    match serde_json::from_str::<serde_json::Value>(line) {
+        Ok(serde_json::Value::Object(fields)) => fields
+            .get("step")
+            .and_then(serde_json::Value::as_u64)
+            .is_none_or(|of_line| of_line <= step),
+        _ => false,
     }
 }
 
 impl Sink for JsonLines {
     fn hear(&mut self, event: &TrainEvent) -> Result<()> {
-        writeln!(self.file, "{}", to_json(event)?)
-            .map_err(Error::file("write the metrics", &self.path))
+        self.waiting.push(to_json(event)? + "\n");
+        if self.waiting.len() > WAITING {
+            self.waiting.remove(0);
+        }
+        let text = self.waiting.concat();
+        match self.file.write_all(text.as_bytes()) {
+            Ok(()) => {
+                self.length += text.len() as u64;
+                self.waiting.clear();
+                Ok(())
+            }
+            Err(error) if crate::disk::is_full(&error) => {
+                // What was written of the lines would stand there twice.
+                let _ = self.file.set_len(self.length);
+                Ok(())
+            }
+            Err(error) => Err(Error::file("write the metrics", &self.path)(error)),
+        }
     }
 }
 
@@ -59,13 +92,16 @@ pub struct Printed;
 impl Sink for Printed {
     fn hear(&mut self, event: &TrainEvent) -> Result<()> {
         // A reader that went away must not end a run.
-        let _ = writeln!(std::io::stdout(), "{}", to_json(event)?);
+        let mut output = std::io::stdout().lock();
+        let _ = writeln!(output, "{}", to_json(event)?);
+        let _ = output.flush();
         Ok(())
     }
 }
 
 fn to_json(event: &TrainEvent) -> Result<String> {
-    serde_json::to_string(event)
+    event
+        .to_line()
         .map_err(|error| Error::Argument(format!("cannot describe the event: {error}")))
 }
 
@@ -78,11 +114,19 @@ mod tests {
     fn resuming_rewinds_the_metrics() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("metrics.jsonl");
+        // A line as the first trainer wrote it.
+        std::fs::write(
+            &path,
+            "{\"event\":\"progress\",\"step\":5,\"loss\":1.0,\"smooth\":1.0,\"rate\":0.1,\"grad_norm\":1.0,\"samples_per_second\":1.0,\"eta_seconds\":1.0}\n",
+        )
+        .unwrap();
         let event = |step| TrainEvent::Checkpoint {
             step,
-            folder: "x".into(),
+            path: "x".into(),
+            heldout: None,
+            bytes: 0,
         };
-        let mut lines = JsonLines::open(&path, 0).unwrap();
+        let mut lines = JsonLines::open(&path, 10).unwrap();
         for step in [10, 20, 30] {
             lines.hear(&event(step)).unwrap();
         }
@@ -95,11 +139,11 @@ mod tests {
             .unwrap()
             .hear(&event(25))
             .unwrap();
-        let steps: Vec<u64> = std::fs::read_to_string(&path)
+        let steps: Vec<Option<u64>> = std::fs::read_to_string(&path)
             .unwrap()
             .lines()
-            .map(|line| serde_json::from_str::<TrainEvent>(line).unwrap().step())
+            .map(|line| TrainEvent::from_line(line).unwrap().step())
             .collect();
-        assert_eq!(steps, [10, 20, 25]);
+        assert_eq!(steps, [Some(5), Some(10), Some(20), Some(25)]);
     }
 }

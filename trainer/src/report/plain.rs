@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::{Sink, TrainEvent};
+use super::{Sink, TrainEvent, Weights};
 
 /// Writes lines to standard error.
 #[derive(Debug, Default)]
@@ -16,32 +16,58 @@ impl Sink for Plain {
     }
 }
 
-/// An event in one line.
+/// An event in a few words; the table of the data has several lines.
 pub fn line(event: &TrainEvent) -> String {
     match event {
-        TrainEvent::Started {
-            name,
-            step,
-            steps,
-            parameters,
-            samples,
-        } => {
-            format!(
-                "{name}: update {step} of {steps}, {:.1} M parameters, {samples} photos",
-                *parameters as f64 / 1e6
-            )
+        TrainEvent::Preparing(part) => {
+            let rate = if part.per_second > 0.0 {
+                format!(", {:.1} a second", part.per_second)
+            } else {
+                String::new()
+            };
+            format!("{}: {} of {}{rate}", part.what, part.done, part.of)
         }
-        TrainEvent::Progress {
-            step,
-            loss,
-            smooth,
-            rate,
-            grad_norm,
-            samples_per_second,
-            eta_seconds,
-        } => format!(
-            "step {step}  loss {loss:.4}  smooth {smooth:.4}  lr {rate:.2e}  grad {grad_norm:.3}  {samples_per_second:.1} samples/s  eta {}",
-            duration(*eta_seconds)
+        TrainEvent::Data(table) => {
+            let mut text = format!(
+                "{}: {} samples; without photo {}, mask {}, sketch {}, captions {}; empty captions {}; left out {}",
+                table.split,
+                table.samples,
+                table.without_photo,
+                table.without_mask,
+                table.without_sketch,
+                table.without_captions,
+                table.empty_captions,
+                table.left_out.len()
+            );
+            for entry in &table.left_out {
+                text += &format!("\n  left out {entry}");
+            }
+            text
+        }
+        TrainEvent::Started(plan) => format!(
+            "{}: update {} of {}, {:.1} M parameters, {} photos, batch {}{}",
+            plan.name,
+            plan.step,
+            plan.steps,
+            plan.parameters as f64 / 1e6,
+            plan.samples,
+            plan.batch,
+            if plan.ranks > 1 {
+                format!(" over {} processes", plan.ranks)
+            } else {
+                String::new()
+            }
+        ),
+        TrainEvent::Step(step) => format!(
+            "step {}  loss {:.4}  smooth {:.4}  lr {:.2e}  grad {:.3}  {:.1} samples/s  {}  eta {}",
+            step.step,
+            step.loss,
+            step.smooth,
+            step.rate,
+            step.grad_norm,
+            step.samples_per_second,
+            bytes(step.memory),
+            duration(step.eta_seconds)
         ),
         TrainEvent::HeldOut(report) => {
             let list = |values: &[f64]| {
@@ -59,25 +85,58 @@ pub fn line(event: &TrainEvent) -> String {
                 list(&report.sketch)
             )
         }
-        TrainEvent::Checkpoint { step, folder } => format!("step {step}  saved {folder}"),
+        TrainEvent::Sample {
+            step,
+            path,
+            weights,
+        } => {
+            let which = match weights {
+                Weights::Raw => "raw",
+                Weights::Averaged => "averaged",
+            };
+            format!("step {step}  samples of the {which} weights: {path}")
+        }
+        TrainEvent::Checkpoint { step, path, .. } => format!("step {step}  saved {path}"),
         TrainEvent::Skipped {
             step,
             position,
             loss,
+            samples,
         } => format!(
-            "step {step}  SKIPPED: loss {loss} or its gradient is not finite (samples from {position})"
+            "step {step}  SKIPPED: loss {loss} or its gradient is not finite (samples from {position}: {})",
+            samples.join(" ")
         ),
+        TrainEvent::Warning { step, message } => format!("step {step}  warning: {message}"),
+        TrainEvent::Paused { step, reason } => format!("step {step}  paused: {reason}"),
+        TrainEvent::Resumed { step } => format!("step {step}  goes on"),
+        TrainEvent::Stopped { step, reason } => format!("step {step}  stopped: {reason}"),
         TrainEvent::Finished { step, reason } => format!("step {step}  finished: {reason}"),
+        TrainEvent::Failed { step, error } => format!("step {step}  failed: {error}"),
+        TrainEvent::Unknown => "an event of another version".into(),
     }
 }
 
-fn duration(seconds: f64) -> String {
+/// A span of time in words.
+pub fn duration(seconds: f64) -> String {
     let minutes = (seconds.clamp(0.0, 1e9) / 60.0).round() as u64;
-    if minutes >= 60 {
+    if minutes >= 48 * 60 {
+        format!("{}d{:02}h", minutes / 1440, minutes % 1440 / 60)
+    } else if minutes >= 60 {
         format!("{}h{:02}m", minutes / 60, minutes % 60)
     } else {
         format!("{minutes}m")
     }
+}
+
+/// An amount of memory in words.
+pub fn bytes(count: u64) -> String {
+    let count = count as f64;
+    for (unit, size) in [("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)] {
+        if count >= size {
+            return format!("{:.1} {unit}", count / size);
+        }
+    }
+    format!("{count} B")
 }
 
 #[cfg(test)]
@@ -85,9 +144,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_read_well() {
+    fn times_and_amounts_read_well() {
         assert_eq!(duration(30.0), "1m");
         assert_eq!(duration(3720.0), "1h02m");
+        assert_eq!(duration(3.0 * 86_400.0 + 3600.0), "3d01h");
         assert_eq!(duration(f64::INFINITY), duration(1e9));
+        assert_eq!(bytes(0), "0 B");
+        assert_eq!(bytes(5_381_194_496), "5.4 GB");
     }
 }

@@ -1,0 +1,83 @@
+//! `plan`: what a run will take.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use mmface_trainer::plan::{Plan, probe};
+use mmface_trainer::{prepare, presets};
+
+use super::Source;
+
+/// Arguments of `plan`.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    #[command(flatten)]
+    source: Source,
+    /// Training samples; left out: those of --work, of the preset, or 1000
+    #[arg(long)]
+    samples: Option<usize>,
+    /// Processes that share the work; left out: the preset's
+    #[arg(long)]
+    ranks: Option<usize>,
+    /// Count samples in this folder of prepared data
+    #[arg(long)]
+    work: Option<PathBuf>,
+    /// Time a few small steps on this CPU
+    #[arg(long)]
+    probe: bool,
+    /// Number of threads of the probe; left out: all cores
+    #[arg(long)]
+    threads: Option<usize>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Prints the plan.
+pub fn execute(args: &PlanArgs) -> anyhow::Result<()> {
+    let config = args.source.read()?;
+    let preset = args
+        .source
+        .preset
+        .as_deref()
+        .map(presets::find)
+        .transpose()?;
+    let prepared = args
+        .work
+        .as_deref()
+        .map(|work| prepare::open(&config, work))
+        .transpose()?;
+    let samples = args
+        .samples
+        .or(prepared.as_ref().map(|data| data.train.len()))
+        .or(preset.map(|preset| preset.samples))
+        .unwrap_or(1000);
+    let tokens = prepared
+        .as_ref()
+        .map(|data| data.text.tokens)
+        .or(preset.map(|preset| preset.tokens))
+        .unwrap_or(77);
+    let ranks = args
+        .ranks
+        .or(preset.map(|preset| preset.ranks))
+        .unwrap_or(1)
+        .max(1);
+    if !config.batch.is_multiple_of(ranks * config.accumulation) {
+        anyhow::bail!(
+            "the global batch {} is no multiple of {ranks} processes × accumulation {}",
+            config.batch,
+            config.accumulation
+        );
+    }
+    let mut plan = Plan::new(&config, samples, ranks, tokens);
+    if args.probe {
+        super::train::use_threads(args.threads)?;
+        plan = plan.with_probe(&config, probe(&config, ranks, tokens)?);
+    }
+    if args.json {
+        println!("{}", serde_json::to_string(&plan)?);
+    } else {
+        print!("{}", plan.table());
+    }
+    Ok(())
+}

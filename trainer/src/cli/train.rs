@@ -1,0 +1,326 @@
+//! `train` and `resume`: one process, or the first of several that it starts.
+
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use anyhow::Context;
+use clap::{Args, ValueEnum};
+use mmface_engine::train_event::TrainEvent;
+use mmface_trainer::checkpoint;
+use mmface_trainer::config::Config;
+use mmface_trainer::control::{Console, Control};
+use mmface_trainer::prepare::{self, Places};
+use mmface_trainer::ranks::Team;
+use mmface_trainer::report::jsonl::Printed;
+use mmface_trainer::report::plain::Plain;
+#[cfg(feature = "tui")]
+use mmface_trainer::report::screen::Screen;
+use mmface_trainer::report::{Silent, Sink};
+use mmface_trainer::run::{self, Changes, Place, Start};
+
+use super::{Inputs, Source};
+
+/// How a run is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Ui {
+    /// Curves and figures on the terminal
+    Tui,
+    /// Lines for people on standard error
+    Plain,
+    /// One JSON object a line on standard output
+    Json,
+}
+
+/// Where commands come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ControlFrom {
+    /// JSON lines on standard input: {"command":"pause"}, resume, stop, checkpoint, sample
+    Stdin,
+}
+
+/// How a run is shown and steered, and how many processes share it.
+#[derive(Clone, Debug, Args)]
+pub struct Conduct {
+    /// View of the run; left out: plain
+    #[arg(long)]
+    ui: Option<Ui>,
+    /// The same as --ui json
+    #[arg(long, conflicts_with = "ui")]
+    json: bool,
+    /// Obey commands from there
+    #[arg(long)]
+    control: Option<ControlFrom>,
+    /// Threads that make batches ahead
+    #[arg(long, default_value_t = 1)]
+    loaders: usize,
+    /// Processes that train together; the configuration's batch is that of all together
+    #[arg(long, default_value_t = 1)]
+    ranks: usize,
+    /// Position of this process among them; left out: this one starts the others
+    #[arg(long, requires = "meet")]
+    rank: Option<usize>,
+    /// Address at which the first process waits for the others, HOST:PORT
+    #[arg(long)]
+    meet: Option<String>,
+}
+
+impl Conduct {
+    fn ui(&self) -> Ui {
+        match (self.json, self.ui) {
+            (true, _) => Ui::Json,
+            (false, Some(ui)) => ui,
+            (false, None) => Ui::Plain,
+        }
+    }
+
+    /// Whether this process shows and saves.
+    fn is_first(&self) -> bool {
+        self.rank.is_none_or(|rank| rank == 0)
+    }
+}
+
+/// Arguments of `train`.
+#[derive(Clone, Debug, Args)]
+pub struct TrainArgs {
+    #[command(flatten)]
+    source: Source,
+    #[command(flatten)]
+    inputs: Inputs,
+    /// Folder of the run: checkpoints and metrics
+    #[arg(long)]
+    out: PathBuf,
+    /// Start from the weights of this run, checkpoint or safetensors file: the average, else the raw weights
+    #[arg(long)]
+    init_from: Option<PathBuf>,
+    #[command(flatten)]
+    conduct: Conduct,
+}
+
+/// Arguments of `resume`.
+#[derive(Clone, Debug, Args)]
+pub struct ResumeArgs {
+    #[command(flatten)]
+    inputs: Inputs,
+    /// Folder of the run, or one of its checkpoints
+    #[arg(long)]
+    out: PathBuf,
+    /// New total number of updates
+    #[arg(long)]
+    steps: Option<u64>,
+    /// End within so many updates, the learning rate falling to zero
+    #[arg(long, conflicts_with = "steps")]
+    cooldown: Option<u64>,
+    #[command(flatten)]
+    conduct: Conduct,
+}
+
+/// Everything that a run is started with.
+struct Plan {
+    start: Start,
+    config: Config,
+    changes: Changes,
+    out: PathBuf,
+}
+
+/// Starts a run.
+pub fn train(args: &TrainArgs) -> anyhow::Result<()> {
+    conduct(&args.conduct, &args.inputs, || {
+        let config = args.source.read()?;
+        let start = match &args.init_from {
+            Some(from) => Start::Weights(
+                config.clone(),
+                if from.is_dir() {
+                    checkpoint::find(from).or_else(|error| {
+                        // The authors' folders hold weights without our state.
+                        let known = [checkpoint::EMA_FILE, checkpoint::RAW_FILE];
+                        if known.iter().any(|name| from.join(name).exists()) {
+                            Ok(from.clone())
+                        } else {
+                            Err(error)
+                        }
+                    })?
+                } else {
+                    from.clone()
+                },
+            ),
+            None => Start::Fresh(config.clone()),
+        };
+        Ok(Plan {
+            start,
+            config,
+            changes: Changes::default(),
+            out: args.out.clone(),
+        })
+    })
+}
+
+/// Goes on with a run.
+pub fn resume(args: &ResumeArgs) -> anyhow::Result<()> {
+    conduct(&args.conduct, &args.inputs, || {
+        let folder = checkpoint::find(&args.out)?;
+        let config = checkpoint::read_state(&folder)?.config;
+        let out = if folder == args.out {
+            folder
+                .parent()
+                .context("a checkpoint lies in its run's folder")?
+                .to_path_buf()
+        } else {
+            args.out.clone()
+        };
+        if args.conduct.is_first() && args.conduct.ui() == Ui::Plain {
+            eprintln!("resuming {}", folder.display());
+        }
+        Ok(Plan {
+            start: Start::Checkpoint(folder),
+            config,
+            changes: Changes {
+                steps: args.steps,
+                cooldown: args.cooldown,
+            },
+            out,
+        })
+    })
+}
+
+/// Opens the view, and runs; an error before the run is told in the view, too.
+fn conduct(
+    conduct: &Conduct,
+    inputs: &Inputs,
+    plan: impl FnOnce() -> anyhow::Result<Plan>,
+) -> anyhow::Result<()> {
+    let ranks = conduct.ranks.max(1);
+    let threads = inputs.threads.or_else(|| {
+        (ranks > 1)
+            .then(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get) / ranks)
+    });
+    use_threads(threads)?;
+    let mut console = match conduct.control {
+        Some(ControlFrom::Stdin) => Console::stdin(),
+        None => Console::signals(),
+    };
+    if !conduct.is_first() {
+        return execute(conduct, inputs, plan, &mut Silent, &mut console);
+    }
+    match conduct.ui() {
+        Ui::Json => execute(conduct, inputs, plan, &mut Printed, &mut console),
+        Ui::Plain => execute(conduct, inputs, plan, &mut Plain, &mut console),
+        #[cfg(not(feature = "tui"))]
+        Ui::Tui => anyhow::bail!(
+            "--ui tui is not in this build: build mmface-trainer with `--features tui`, or use --ui plain or json"
+        ),
+        #[cfg(feature = "tui")]
+        Ui::Tui => {
+            let mut screen = Screen::open()?;
+            let mut keys = screen.clone();
+            execute(conduct, inputs, plan, &mut screen, &mut keys)
+        }
+    }
+}
+
+fn execute(
+    conduct: &Conduct,
+    inputs: &Inputs,
+    plan: impl FnOnce() -> anyhow::Result<Plan>,
+    sink: &mut dyn Sink,
+    control: &mut dyn Control,
+) -> anyhow::Result<()> {
+    let ready = || -> anyhow::Result<(Plan, run::Data)> {
+        let plan = plan()?;
+        if conduct.is_first() && inputs.data.is_some() {
+            prepare_if_given(&plan.config, inputs)?;
+        }
+        let data = prepare::open(&plan.config, &inputs.work)?;
+        Ok((plan, data))
+    };
+    let (plan, data, team, children) = match ready().and_then(|(plan, data)| {
+        let (team, children) = assemble(conduct, &plan.config)?;
+        Ok((plan, data, team, children))
+    }) {
+        Ok(ready) => ready,
+        Err(error) => {
+            sink.hear(&TrainEvent::Failed {
+                step: 0,
+                error: format!("{error:#}"),
+            })?;
+            return Err(error);
+        }
+    };
+    let place = Place {
+        team,
+        loaders: conduct.loaders,
+        ..Place::new(&data, &plan.out, sink, control)
+    };
+    let result = run::run(plan.start, plan.changes, place);
+    // The others end by themselves when the first process has left the meeting.
+    for mut child in children {
+        child
+            .wait()
+            .context("cannot wait for a process of the run")?;
+    }
+    result?;
+    Ok(())
+}
+
+/// Joins the processes of the run; the first starts the others unless they are started by hand.
+fn assemble(conduct: &Conduct, config: &Config) -> anyhow::Result<(Team, Vec<Child>)> {
+    let ranks = conduct.ranks.max(1);
+    if ranks == 1 {
+        return Ok((Team::alone(), Vec::new()));
+    }
+    let run = format!("{} {ranks}", config.hash()?);
+    match (conduct.rank, &conduct.meet) {
+        (Some(0), Some(address)) => {
+            let listener = TcpListener::bind(address)
+                .with_context(|| format!("cannot wait for the other processes at {address}"))?;
+            Ok((Team::host(ranks, &listener, &run)?, Vec::new()))
+        }
+        (Some(rank), Some(address)) => Ok((Team::join(rank, ranks, address, &run)?, Vec::new())),
+        _ => {
+            let listener = TcpListener::bind("127.0.0.1:0")
+                .context("cannot wait for the other processes on this machine")?;
+            let address = listener.local_addr()?.to_string();
+            let program = std::env::current_exe().context("cannot find the program itself")?;
+            let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+            let children = (1..ranks)
+                .map(|rank| {
+                    Command::new(&program)
+                        .args(&arguments)
+                        .args(["--rank", &rank.to_string(), "--meet", &address])
+                        .stdin(Stdio::null())
+                        .stdout(Stdio::null())
+                        .spawn()
+                        .with_context(|| format!("cannot start process {rank} of the run"))
+                })
+                .collect::<anyhow::Result<Vec<Child>>>()?;
+            Ok((Team::host(ranks, &listener, &run)?, children))
+        }
+    }
+}
+
+/// Encodes what is not encoded yet.
+pub fn prepare_if_given(config: &Config, inputs: &Inputs) -> anyhow::Result<()> {
+    let places = Places {
+        data: inputs
+            .data
+            .clone()
+            .context("name the folder of the tars with --data")?,
+        weights: inputs
+            .weights
+            .clone()
+            .context("name the folder of the autoencoder and text tower with --weights")?,
+        work: inputs.work.clone(),
+    };
+    Ok(prepare::prepare(config, &places)?)
+}
+
+/// Sets the size of the thread pool before anything runs in it.
+pub fn use_threads(threads: Option<usize>) -> anyhow::Result<()> {
+    if let Some(threads) = threads {
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(threads.max(1))
+            .build_global()
+            .context("cannot set the number of threads")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,89 @@
+//! What people ask of a run: signals, commands on standard input, a closure in tests.
+
+use std::io::BufRead;
+use std::sync::mpsc::{Receiver, TryRecvError, channel};
+
+use mmface_engine::train_event::TrainCommand;
+
+use crate::signals;
+
+/// Asked between two updates, and again and again during a pause.
+pub trait Control {
+    /// The next wish, if there is one.
+    fn next(&mut self) -> Option<TrainCommand>;
+
+    /// Whether no further wish can come, so that nobody could end a pause.
+    fn is_gone(&self) -> bool {
+        false
+    }
+}
+
+/// A closure that says when to stop.
+impl<F: FnMut() -> bool> Control for F {
+    fn next(&mut self) -> Option<TrainCommand> {
+        self().then_some(TrainCommand::Stop)
+    }
+}
+
+/// SIGINT, SIGTERM, and commands on standard input.
+#[derive(Debug)]
+pub struct Console {
+    commands: Option<Receiver<TrainCommand>>,
+    gone: bool,
+}
+
+impl Console {
+    /// Listens to signals only.
+    pub fn signals() -> Self {
+        Self {
+            commands: None,
+            gone: false,
+        }
+    }
+
+    /// Listens to signals and to JSON lines on standard input. When standard input ends, the run
+    /// goes on; a signal still reaches it.
+    pub fn stdin() -> Self {
+        let (sender, receiver) = channel();
+        std::thread::spawn(move || {
+            for line in std::io::stdin().lock().lines() {
+                let Ok(line) = line else { break };
+                if line.trim().is_empty() {
+                    continue;
+                }
+                match TrainCommand::from_line(&line) {
+                    Ok(command) => {
+                        if sender.send(command).is_err() {
+                            break;
+                        }
+                    }
+                    Err(error) => eprintln!("warning: not a command: {} ({error})", line.trim()),
+                }
+            }
+        });
+        Self {
+            commands: Some(receiver),
+            gone: false,
+        }
+    }
+}
+
+impl Control for Console {
+    fn next(&mut self) -> Option<TrainCommand> {
+        if signals::asked_to_stop() {
+            return Some(TrainCommand::Stop);
+        }
+        match self.commands.as_ref()?.try_recv() {
+            Ok(command) => Some(command),
+            Err(TryRecvError::Empty) => None,
+            Err(TryRecvError::Disconnected) => {
+                self.gone = true;
+                None
+            }
+        }
+    }
+
+    fn is_gone(&self) -> bool {
+        self.gone
+    }
+}
