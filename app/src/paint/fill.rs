@@ -76,20 +76,24 @@ impl Area {
         let (width, height) = (self.width, self.height);
         // Distance to the nearest outside pixel of the same column, up to `far`.
         let mut column = vec![far as u8; width * height];
-        for x in 0..width {
-            for down in [true, false] {
-                let mut distance = if edge { 0 } else { far };
-                for step in 0..height {
-                    let i = if down { step } else { height - 1 - step } * width + x;
-                    distance = if self.pixels[i] {
-                        (distance + 1).min(far)
+        let beyond = if edge { 0 } else { far as u8 };
+        let mut pass = |rows: &mut dyn Iterator<Item = usize>| {
+            let mut last = vec![beyond; width];
+            for y in rows {
+                let row = y * width..(y + 1) * width;
+                let distances = column[row.clone()].iter_mut().zip(&self.pixels[row]);
+                for ((distance, &inside), last) in distances.zip(&mut last) {
+                    *last = if inside {
+                        (*last + 1).min(far as u8)
                     } else {
                         0
                     };
-                    column[i] = column[i].min(distance as u8);
+                    *distance = (*distance).min(*last);
                 }
             }
-        }
+        };
+        pass(&mut (0..height));
+        pass(&mut (0..height).rev());
         // For each step to the side, the column distance that is too near.
         let limits: Vec<u8> = (0..=reach)
             .map(|dx| (radius * radius - (dx * dx) as f32).max(0.0).sqrt().floor() as u8)
@@ -215,13 +219,15 @@ pub(super) fn close_gaps(whole: Area, x: usize, y: usize, gap: u8) -> Area {
 struct Parts {
     width: usize,
     height: usize,
-    /// Number of the part, 0 for none.
+    /// Number of the part, 0 for none, or [`NOBODY`].
     owner: Vec<u32>,
 }
 
 /// Costs of a straight and of a diagonal step while growing.
 const STRAIGHT: usize = 5;
 const DIAGONAL: usize = 7;
+/// Owner of pixels where two parts meet.
+const NOBODY: u32 = u32::MAX;
 
 impl Parts {
     fn of(whole: &Area, core: Area, radius: f32) -> Self {
@@ -250,37 +256,41 @@ impl Parts {
             }
         }
         for cost in 0..=limit {
-            for (i, part) in std::mem::take(&mut rounds[cost]) {
+            let mut reached = std::mem::take(&mut rounds[cost]);
+            reached.sort_unstable();
+            reached.dedup();
+            for (at, &(i, part)) in reached.iter().enumerate() {
                 if cost > 0 {
                     if owner[i] != 0 {
                         continue;
                     }
-                    owner[i] = part;
+                    // Two parts at once: the pixel is the border between them and nobody's, so
+                    // that the result does not hang on the order of the pixels.
+                    let contested = reached.get(at + 1).is_some_and(|next| next.0 == i);
+                    owner[i] = if contested { NOBODY } else { part };
+                    if contested {
+                        continue;
+                    }
                 }
+                let mut reach = |j: usize, step: usize| {
+                    if owner[j] == 0 {
+                        rounds[cost + step].push((j, part));
+                    }
+                };
                 let (x, y) = ((i % width) as isize, (i / width) as isize);
                 let inside =
                     |x: isize, y: isize| x >= 0 && y >= 0 && whole.get(x as usize, y as usize);
-                for (dx, dy) in [
-                    (1, 0),
-                    (-1, 0),
-                    (0, 1),
-                    (0, -1),
-                    (1, 1),
-                    (1, -1),
-                    (-1, 1),
-                    (-1, -1),
-                ] {
-                    if !inside(x + dx, y + dy) {
-                        continue;
+                let index = |x: isize, y: isize| y as usize * width + x as usize;
+                for (dx, dy) in [(1, 0), (-1, 0), (0, 1), (0, -1)] {
+                    if inside(x + dx, y + dy) {
+                        reach(index(x + dx, y + dy), STRAIGHT);
                     }
-                    let diagonal = dx != 0 && dy != 0;
+                }
+                for (dx, dy) in [(1, 1), (1, -1), (-1, 1), (-1, -1)] {
                     // Not through a diagonal line.
-                    if diagonal && !inside(x + dx, y) && !inside(x, y + dy) {
-                        continue;
-                    }
-                    let j = (y + dy) as usize * width + (x + dx) as usize;
-                    if owner[j] == 0 {
-                        rounds[cost + if diagonal { DIAGONAL } else { STRAIGHT }].push((j, part));
+                    let open = inside(x + dx, y) || inside(x, y + dy);
+                    if open && inside(x + dx, y + dy) {
+                        reach(index(x + dx, y + dy), DIAGONAL);
                     }
                 }
             }
@@ -295,7 +305,7 @@ impl Parts {
     fn containing(&self, x: usize, y: usize) -> Option<Area> {
         let part = self.owner[y * self.width + x];
         let pixels = self.owner.iter().map(|&owner| owner == part).collect();
-        (part != 0).then_some(Area {
+        (part != 0 && part != NOBODY).then_some(Area {
             width: self.width,
             height: self.height,
             pixels,

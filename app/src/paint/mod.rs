@@ -6,12 +6,14 @@
 mod brush;
 mod classes;
 mod contour;
+pub mod doctor;
 mod drawing;
 mod figure;
 mod fill;
 mod filling;
 mod gesture;
 mod history;
+mod islands;
 mod mirror;
 mod outline;
 mod overlay;
@@ -37,3 +39,6 @@ pub use sample::{Button, Sample};
 pub use settings::{Beneath, MAX_FILL_GAP, MAX_FILL_GROW, Radii, Stabiliser, Tool, ToolSettings};
 pub use target::Target;
 pub use tiles::{TILE, Tile, Tiles};
+
+#[cfg(test)]
+mod tests;

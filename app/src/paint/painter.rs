@@ -382,6 +382,11 @@ impl Painter {
         self.history.redo_name()
     }
 
+    /// Steps that can be undone and redone.
+    pub fn steps(&self) -> (usize, usize) {
+        self.history.steps()
+    }
+
     /// Bytes that undo and redo hold.
     pub fn history_bytes(&self) -> usize {
         self.history.bytes()
