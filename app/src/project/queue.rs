@@ -84,6 +84,12 @@ impl Queue {
         Some(self.jobs.remove(index))
     }
 
+    /// Gives a job another content: some of its pictures are done. Returns whether there is one.
+    pub fn replace(&mut self, id: u64, job: Arc<Job>) -> bool {
+        let found = self.jobs.iter_mut().find(|waiting| waiting.id == id);
+        found.map(|waiting| waiting.job = job).is_some()
+    }
+
     /// Moves a waiting job to a place in the order, from 0; never before one that runs. Returns
     /// whether anything changed.
     pub fn move_to(&mut self, id: u64, place: usize) -> bool {
@@ -389,6 +395,8 @@ mod tests {
             Some(4),
             "names are not used twice"
         );
+        assert!(queue.replace(1, job("shorter")) && !queue.replace(9, job("x")));
+        assert_eq!(queue.get(1).unwrap().job, job("shorter"));
         assert!(queue.remove(1).is_some() && queue.remove(1).is_none());
     }
 

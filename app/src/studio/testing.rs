@@ -23,7 +23,8 @@ pub struct FakeBackend {
     pub step: Duration,
     /// Loading fails; loading a model called `broken` always does.
     pub load_fails: bool,
-    /// Jobs whose prompt contains `fail` fail, those with `panic` panic.
+    /// Jobs whose prompt contains `fail` fail, those with `panic` panic, those with `memory` have
+    /// none above 128 pixels a side.
     pub obeys_prompts: bool,
 }
 
@@ -80,6 +81,13 @@ impl Backend for FakeBackend {
             return Err(Error::Argument(
                 "the job failed as its prompt says; change the prompt".into(),
             ));
+        }
+        if self.obeys_prompts && job.prompt.contains("memory") && job.size > 128 {
+            return Err(Error::OutOfMemory {
+                needed: 2000,
+                available: 1000,
+                hint: "use a smaller size".into(),
+            });
         }
         assert!(
             !(self.obeys_prompts && job.prompt.contains("panic")),

@@ -1,31 +1,406 @@
 //! Prompt, settings, queue, live mode: from a drawing to a job, from its events to a result.
+//!
+//! [`request`] is what a person has set, [`works`] what waits and fails, [`flow`] brings one to the
+//! other through the engine and saves every picture before it is shown. Other features hand in
+//! [`Work`] through [`submit`] and hear of its end as an [`Outcome`].
 
+pub mod flow;
+pub mod history;
+pub mod keep;
+pub mod live;
 pub mod panel;
+pub mod request;
+mod start;
+pub mod tokens;
+pub mod works;
+
+use std::sync::Arc;
+
+use mmface_engine::picture::RgbImage;
+use mmface_engine::provenance::Recipe;
+use mmface_engine::worker::Event;
+
+pub use flow::{Finished, Outcome, submit};
+pub use request::{Follow, Request};
+pub use works::{Owner, Work, WorkId};
 
 use super::actions::Action;
-use super::state::Studio;
+use super::state::{Studio, Workspace};
 
 /// The feature's state.
-#[derive(Debug, Default)]
-pub struct State {}
+#[derive(Default)]
+pub struct State {
+    /// What a person has set for the next pictures.
+    pub request: Request,
+    /// Work that waits, runs or failed.
+    pub works: works::Works,
+    /// The picture that the engine draws.
+    pub running: Option<flow::Running>,
+    /// Pictures on their way to the disk.
+    pub saver: flow::Saver,
+    /// The live preview.
+    pub live: live::Live,
+    /// The newest picture that is worth looking at: a preview, or one that is finished and saved.
+    pub preview: Option<Arc<RgbImage>>,
+    /// Changes with every new `preview`.
+    pub preview_number: u64,
+    /// Average time of a step, seconds.
+    pub step_seconds: Option<f64>,
+    /// Prompts that were used.
+    pub history: history::History,
+    /// Counts the prompt's tokens.
+    pub counter: tokens::Counter,
+    /// The seed of the last generation.
+    pub last_seed: Option<u64>,
+    keeper: keep::Keeper,
+    live_recipe: Option<Recipe>,
+    live_picture: Option<(Arc<RgbImage>, Arc<Recipe>, Arc<Vec<f32>>)>,
+    /// The model whose suggestions were taken on, and these.
+    model: Option<(String, request::Suggested)>,
+    view: panel::View,
+}
+
+impl State {
+    /// Takes on values from a file or a result: none of them is replaced by a model's suggestion.
+    pub fn set_request(&mut self, request: Request) {
+        self.request = request;
+        self.request.tidy();
+        let odd = request::Suggested {
+            size: 0,
+            guidance: f64::NAN,
+            ..request::Suggested::default()
+        };
+        match &mut self.model {
+            Some((_, suggested)) => *suggested = odd,
+            None => self.model = Some((String::new(), odd)),
+        }
+    }
+
+    /// Whether a picture is drawn, or will be as soon as possible.
+    pub fn is_busy(&self) -> bool {
+        self.running.is_some() || self.saver.unsaved() > 0 || self.works.next().is_some()
+    }
+}
 
 /// The feature's actions.
 #[derive(Clone, Debug, PartialEq)]
-pub enum GenerateCommand {}
+pub enum GenerateCommand {
+    /// Draws what is set.
+    Start,
+    /// Cancels the work that runs.
+    Cancel,
+    /// Finishes the picture at hand, drops the others of its work and holds what waits.
+    StopAfter,
+    /// Cancels a work, or takes it off the list.
+    Remove(WorkId),
+    /// Pauses the queue, or lets it go on.
+    Pause,
+    /// Moves a waiting work by places, up for negative numbers.
+    Shift(WorkId, isize),
+    /// Moves a waiting work to a place, from 0.
+    Place(WorkId, usize),
+    /// Drops everything that waits.
+    Clear,
+    /// Tries failed work again.
+    Retry(WorkId),
+    /// Tries failed work again with smaller pictures.
+    RetrySmaller(WorkId),
+    /// Goes on with what the last session left.
+    Continue,
+    /// Drops what the last session left.
+    Discard,
+    /// Tries again to save pictures.
+    SaveAgain,
+    /// Moves the cursor into the prompt.
+    FocusPrompt,
+    /// Shows or hides the prompt history.
+    ToggleHistory,
+    /// Puts the prompt before this one into the field.
+    OlderPrompt,
+    /// Puts the prompt after this one into the field.
+    NewerPrompt,
+    /// Puts a prompt into the field.
+    UsePrompt(String),
+    /// Pins or unpins a prompt of the history.
+    PinPrompt(String),
+    /// Forgets a prompt of the history.
+    ForgetPrompt(String),
+    /// Rolls the seed.
+    Dice,
+    /// Locks the seed, or lets it roll.
+    LockSeed,
+    /// Takes the seed of the last generation and locks it.
+    LastSeed,
+    /// Chooses what the face follows.
+    Follow(Follow),
+    /// Turns live mode on or off.
+    Live,
+    /// Keeps the live picture in the library.
+    KeepLive,
+}
+
+use GenerateCommand as Do;
 
 /// Named actions.
-pub const ACTIONS: &[Action] = &[];
+pub const ACTIONS: &[Action] = &[
+    Action::new("generate.start", "Generate", &["Ctrl+Enter"], || {
+        Do::Start.into()
+    })
+    .in_text(),
+    Action::new(
+        "generate.cancel",
+        "Cancel the picture at hand",
+        &["Ctrl+Shift+Enter"],
+        || Do::Cancel.into(),
+    )
+    .in_text(),
+    Action::new(
+        "generate.stop_after",
+        "Stop after this picture",
+        &[],
+        || Do::StopAfter.into(),
+    ),
+    Action::new(
+        "generate.pause",
+        "Pause or resume the queue",
+        &["Ctrl+Alt+P"],
+        || Do::Pause.into(),
+    )
+    .in_text(),
+    Action::new("generate.clear", "Clear the queue", &[], || {
+        Do::Clear.into()
+    }),
+    Action::new(
+        "generate.focus_prompt",
+        "Go to the prompt",
+        &["Ctrl+P"],
+        || Do::FocusPrompt.into(),
+    )
+    .in_text(),
+    Action::new("generate.history", "Prompt history", &["Ctrl+H"], || {
+        Do::ToggleHistory.into()
+    })
+    .in_text(),
+    Action::new("generate.history_up", "Older prompt", &["Alt+Up"], || {
+        Do::OlderPrompt.into()
+    })
+    .in_text(),
+    Action::new(
+        "generate.history_down",
+        "Newer prompt",
+        &["Alt+Down"],
+        || Do::NewerPrompt.into(),
+    )
+    .in_text(),
+    Action::new("generate.dice", "Roll the seed", &["Ctrl+R"], || {
+        Do::Dice.into()
+    })
+    .in_text(),
+    Action::new(
+        "generate.lock_seed",
+        "Lock the seed",
+        &["Ctrl+Shift+L"],
+        || Do::LockSeed.into(),
+    )
+    .in_text(),
+    Action::new("generate.last_seed", "Use the last seed again", &[], || {
+        Do::LastSeed.into()
+    }),
+    Action::new("generate.mask", "Follow the mask", &[], || {
+        Do::Follow(Follow::Mask).into()
+    }),
+    Action::new("generate.sketch", "Follow the sketch", &[], || {
+        Do::Follow(Follow::Sketch).into()
+    }),
+    Action::new(
+        "generate.prompt_only",
+        "Follow the prompt alone",
+        &[],
+        || Do::Follow(Follow::None).into(),
+    ),
+    Action::new("generate.live", "Live preview", &["Ctrl+L"], || {
+        Do::Live.into()
+    })
+    .in_text(),
+    Action::new("generate.keep_live", "Keep the live picture", &[], || {
+        Do::KeepLive.into()
+    }),
+];
 
 /// Does what the command says.
-pub fn run(_studio: &mut Studio, command: GenerateCommand) {
-    match command {}
+pub fn run(studio: &mut Studio, command: GenerateCommand) {
+    match command {
+        Do::Start => start::generate(studio),
+        Do::Cancel => match studio.generate.running.as_ref().map(|running| running.work) {
+            Some(work) => flow::cancel(studio, work),
+            None if studio.generate.live.on => flow::stop_live(studio),
+            None => {}
+        },
+        Do::StopAfter => {
+            if let Some(running) = &mut studio.generate.running {
+                running.last = true;
+                let works = &mut studio.generate.works;
+                works.queue.paused |= works.next().is_some();
+                keep::keep_queue(studio);
+            }
+        }
+        Do::Remove(work) => flow::cancel(studio, work),
+        Do::Pause => {
+            studio.generate.works.queue.paused ^= true;
+            changed(studio);
+        }
+        Do::Shift(work, by) => {
+            studio.generate.works.shift(work, by);
+            changed(studio);
+        }
+        Do::Place(work, place) => {
+            studio.generate.works.queue.move_to(work.0, place);
+            changed(studio);
+        }
+        Do::Clear => {
+            let waiting = studio.generate.works.queue.jobs().iter();
+            let waiting: Vec<WorkId> = waiting
+                .filter(|job| !job.running)
+                .map(|job| WorkId(job.id))
+                .collect();
+            for work in waiting {
+                flow::cancel(studio, work);
+            }
+            studio.generate.works.failures.clear();
+        }
+        Do::Retry(work) => retry(studio, work, false),
+        Do::RetrySmaller(work) => retry(studio, work, true),
+        Do::Continue => {
+            studio.generate.works.release();
+            studio.generate.works.queue.paused = false;
+            changed(studio);
+        }
+        Do::Discard => {
+            studio.generate.works.discard_held();
+            changed(studio);
+        }
+        Do::SaveAgain => flow::save_again(studio),
+        Do::FocusPrompt => {
+            studio.workspace = Workspace::Studio;
+            studio.settings.show_right = true;
+            studio.generate.view.focus_prompt = true;
+        }
+        Do::ToggleHistory => studio.generate.view.history_open ^= true,
+        Do::OlderPrompt => {
+            let state = &mut studio.generate;
+            if let Some(prompt) = state.history.older(&state.request.prompt) {
+                state.request.prompt = prompt;
+            }
+        }
+        Do::NewerPrompt => {
+            let state = &mut studio.generate;
+            if let Some(prompt) = state.history.newer(&state.request.prompt) {
+                state.request.prompt = prompt;
+            }
+        }
+        Do::UsePrompt(prompt) => {
+            studio.generate.request.prompt = prompt;
+            studio.generate.view.history_open = false;
+        }
+        Do::PinPrompt(prompt) => {
+            studio.generate.history.pin(&prompt);
+            keep::keep_history(studio);
+        }
+        Do::ForgetPrompt(prompt) => {
+            studio.generate.history.forget(&prompt);
+            keep::keep_history(studio);
+        }
+        Do::Dice => studio.generate.request.seed = request::random_seed(),
+        Do::LockSeed => studio.generate.request.seed_locked ^= true,
+        Do::LastSeed => {
+            if let Some(seed) = studio.generate.last_seed {
+                studio.generate.request.seed = seed;
+                studio.generate.request.seed_locked = true;
+            }
+        }
+        Do::Follow(follow) => studio.generate.request.follow = follow,
+        Do::Live => match studio.generate.live.on {
+            true => flow::stop_live(studio),
+            false => studio.generate.live.on = true,
+        },
+        Do::KeepLive => flow::keep_live(studio),
+    }
+}
+
+fn changed(studio: &mut Studio) {
+    keep::keep_queue(studio);
+    flow::start_next(studio);
+}
+
+fn retry(studio: &mut Studio, work: WorkId, smaller: bool) {
+    let Some(failure) = studio.generate.works.take_failure(work) else {
+        return;
+    };
+    let mut job = (*failure.job).clone();
+    if let Some(size) = failure.smaller.filter(|_| smaller) {
+        // A fork's latent has the old size; from noise it begins again.
+        job.size = size;
+        job.fork = None;
+        studio.generate.request.size = size;
+    }
+    let work = Work {
+        job,
+        owner: failure.owner,
+        template: failure.template,
+    };
+    submit(studio, work);
 }
 
 /// Reads the prompt history and the queue that the last session left.
-pub fn start(_studio: &mut Studio) {}
+pub fn start(studio: &mut Studio) {
+    studio.generate.request.next_seed();
+    keep::start(studio);
+}
 
 /// Takes in an event of a job.
-pub fn on_event(_studio: &mut Studio, _event: mmface_engine::worker::Event) {}
+pub fn on_event(studio: &mut Studio, event: Event) {
+    flow::on_event(studio, event);
+}
 
 /// Starts what is due: the next job of the queue, a live job.
-pub fn tick(_studio: &mut Studio) {}
+pub fn tick(studio: &mut Studio) {
+    follow_model(studio);
+    keep::tick(studio);
+    flow::tick_live(studio);
+}
+
+/// Takes on what a newly loaded model suggests, fetches its tokenizer, starts what waited for it.
+fn follow_model(studio: &mut Studio) {
+    let Some(model) = studio.models.ready() else {
+        return;
+    };
+    let state = &mut studio.generate;
+    let key = format!("{} {}", model.name, model.sha256);
+    let before = match &state.model {
+        Some((known, _)) if *known == key => return,
+        Some((_, suggested)) => *suggested,
+        None => request::Suggested::default(),
+    };
+    let suggested = request::Suggested::of(model);
+    suggested.follow(before, &model.objective, &mut state.request);
+    state.model = Some((key.clone(), suggested));
+    state.counter.set(None);
+    let name = model.name.clone();
+    studio
+        .services
+        .tasks
+        .spawn("reading the tokenizer", move || {
+            let tokenizer = tokens::load(&name);
+            move |studio: &mut Studio| {
+                let current = studio
+                    .generate
+                    .model
+                    .as_ref()
+                    .is_some_and(|(at, _)| *at == key);
+                if current {
+                    studio.generate.counter.set(tokenizer);
+                }
+            }
+        });
+    flow::start_next(studio);
+}

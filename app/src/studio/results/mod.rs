@@ -23,3 +23,6 @@ pub fn run(_studio: &mut Studio, command: ResultsCommand) {
 
 /// Reads the results folder.
 pub fn start(_studio: &mut Studio) {}
+
+/// Takes in a picture that was just saved.
+pub fn add(_studio: &mut Studio, _finished: super::generate::Finished) {}

@@ -20,3 +20,12 @@ pub const ACTIONS: &[Action] = &[];
 pub fn run(_studio: &mut Studio, command: SweepCommand) {
     match command {}
 }
+
+/// Hears how a picture or a whole work of a sweep ended; asked for with `Owner::Sweep`.
+pub fn on_outcome(
+    _studio: &mut Studio,
+    _owner: super::generate::Owner,
+    _work: super::generate::WorkId,
+    _outcome: &super::generate::Outcome,
+) {
+}

@@ -1,0 +1,500 @@
+//! From work to pictures on disk: one picture at a time is given to the engine, so that waiting work
+//! can be reordered, paused and stopped; each is saved before anybody sees it.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use mmface_engine::Error;
+use mmface_engine::job::{Condition, Job};
+use mmface_engine::picture::RgbImage;
+use mmface_engine::pipeline::Picture;
+use mmface_engine::provenance::Recipe;
+use mmface_engine::worker::{Event, JobId, Lane};
+
+use super::request::{Follow, smaller_size};
+use super::works::{Owner, Work, WorkId};
+use super::{keep, live};
+use crate::project::Library;
+use crate::project::library::Entry;
+use crate::studio::state::Studio;
+use crate::studio::toast::Toast;
+use crate::studio::{results, sweep};
+
+/// How much a new step counts in the average time of a step.
+const NEWEST: f64 = 0.3;
+
+/// A picture that is on disk.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    /// Its place in the library.
+    pub entry: Entry,
+    /// The picture.
+    pub picture: Arc<RgbImage>,
+    /// What is written in it; draws it again.
+    pub recipe: Arc<Recipe>,
+    /// The latent that was decoded, `[channels, size / 8, size / 8]` row-major.
+    pub latent: Arc<Vec<f32>>,
+    /// Who asked for it.
+    pub owner: Owner,
+    /// The work that it is part of.
+    pub work: WorkId,
+}
+
+/// How a picture or a work ended, for whoever asked for it.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// A picture is on disk.
+    Saved(Finished),
+    /// The work failed; the reason in one line.
+    Failed(String),
+    /// A person took it back.
+    Cancelled,
+}
+
+/// The picture that the engine draws.
+#[derive(Clone, Debug)]
+pub struct Running {
+    /// The work that it is part of.
+    pub work: WorkId,
+    /// The engine's name for it.
+    pub job: JobId,
+    /// Its recipe but for the pixels.
+    recipe: Recipe,
+    /// Place of the picture among those of the work, from 0, and their number.
+    pub picture: (usize, usize),
+    /// Steps done and all steps of this picture.
+    pub step: (usize, usize),
+    /// The person wants it gone.
+    pub cancelling: bool,
+    /// The person wants no other of its work after it.
+    pub last: bool,
+}
+
+/// A picture on its way to the disk.
+#[derive(Clone)]
+struct Unsaved {
+    work: WorkId,
+    owner: Owner,
+    recipe: Arc<Recipe>,
+    picture: Arc<RgbImage>,
+    latent: Arc<Vec<f32>>,
+}
+
+/// Saves pictures one after the other, in the order in which they were drawn.
+#[derive(Default)]
+pub struct Saver {
+    waiting: VecDeque<Unsaved>,
+    busy: bool,
+    /// Why the picture at hand could not be saved; nothing new is drawn meanwhile.
+    pub problem: Option<String>,
+}
+
+impl Saver {
+    /// Pictures that are not on disk yet.
+    pub fn unsaved(&self) -> usize {
+        self.waiting.len()
+    }
+}
+
+/// Takes work on. `None` when it cannot be drawn or the queue is full; the person was told why.
+pub fn submit(studio: &mut Studio, work: Work) -> Option<WorkId> {
+    if let Err(error) = work.job.validate() {
+        studio.tell(Toast::Error(format!("this cannot be drawn: {error}")));
+        return None;
+    }
+    let id = studio.generate.works.push(work);
+    if id.is_none() {
+        let text = "the queue is full; wait, or clear it";
+        studio.tell(Toast::Error(text.into()));
+        return None;
+    }
+    keep::keep_queue(studio);
+    start_next(studio);
+    id
+}
+
+/// What the drawing says to follow. An empty drawing is nothing to follow.
+pub fn condition(studio: &Studio) -> Condition {
+    let drawing = studio.painter.drawing();
+    match studio.generate.request.follow {
+        Follow::Mask => {
+            let mask = drawing.label_image();
+            match mask.labels.iter().any(|class| *class != 0) {
+                true => Condition::Mask(mask),
+                false => Condition::None,
+            }
+        }
+        Follow::Sketch => {
+            let sketch = drawing.gray_image();
+            match sketch.pixels.iter().any(|grey| *grey != 255) {
+                true => Condition::Sketch(sketch),
+                false => Condition::None,
+            }
+        }
+        Follow::None => Condition::None,
+    }
+}
+
+/// Gives the engine the next picture, if it is free and there is one.
+pub fn start_next(studio: &mut Studio) {
+    let state = &mut studio.generate;
+    if state.running.is_some() || state.saver.problem.is_some() {
+        return;
+    }
+    let (Some(model), Ok(engine)) = (studio.models.ready(), &studio.services.engine) else {
+        return;
+    };
+    let works = &mut state.works;
+    // The rest of a begun work goes before new work.
+    let begun = works.queue.jobs().iter().filter(|job| job.running);
+    let begun = begun
+        .map(|job| WorkId(job.id))
+        .find(|id| works.next_picture(*id).is_some())
+        .filter(|_| !works.queue.paused);
+    let Some(work) = begun.or_else(|| works.next().map(|job| WorkId(job.id))) else {
+        return;
+    };
+    let Some((job, index)) = works.next_picture(work) else {
+        return;
+    };
+    works.queue.start(work.0);
+    let template = works.queue.get(work.0).and_then(|job| job.template.clone());
+    let recipe = Recipe {
+        index,
+        template,
+        ..Recipe::new(job.clone(), model)
+    };
+    let steps = job.total_steps();
+    state.running = Some(Running {
+        work,
+        job: engine.submit(Lane::Batch, job),
+        recipe,
+        picture: (index, works.pictures(work).1),
+        step: (0, steps),
+        cancelling: false,
+        last: false,
+    });
+    keep::keep_queue(studio);
+}
+
+/// Takes in an event of a job.
+pub fn on_event(studio: &mut Studio, event: Event) {
+    let job = match &event {
+        Event::Queued { job }
+        | Event::Started { job, .. }
+        | Event::Step { job, .. }
+        | Event::Warning { job, .. }
+        | Event::Finished { job, .. }
+        | Event::Cancelled { job }
+        | Event::Failed { job, .. } => *job,
+        _ => return,
+    };
+    let mine = studio.generate.running.as_ref();
+    if mine.is_some_and(|running| running.job == job) {
+        on_batch_event(studio, event);
+    } else if studio.generate.live.job() == Some(job) {
+        on_live_event(studio, event);
+    }
+}
+
+fn on_batch_event(studio: &mut Studio, event: Event) {
+    match event {
+        Event::Step {
+            index,
+            of,
+            seconds,
+            preview,
+            ..
+        } => {
+            let state = &mut studio.generate;
+            if let Some(running) = &mut state.running {
+                running.step = (index, of);
+            }
+            state.learn(seconds);
+            if let Some(image) = preview.and_then(|preview| preview.take()) {
+                state.show(Arc::new(image));
+            }
+        }
+        Event::Warning { text, .. } => studio.tell(Toast::Warning(text)),
+        Event::Finished { pictures, .. } => {
+            let Some(running) = studio.generate.running.take() else {
+                return;
+            };
+            let recipe = Arc::new(running.recipe);
+            for Picture { image, latent, .. } in pictures {
+                studio.generate.works.drawn(running.work);
+                studio.generate.saver.waiting.push_back(Unsaved {
+                    work: running.work,
+                    owner: studio.generate.works.owner(running.work),
+                    recipe: Arc::clone(&recipe),
+                    picture: Arc::new(image),
+                    latent: Arc::new(latent),
+                });
+            }
+            if running.last || running.cancelling {
+                studio.generate.works.end_early(running.work);
+                keep::keep_queue(studio);
+            }
+            save_next(studio);
+            start_next(studio);
+        }
+        Event::Cancelled { .. } => {
+            if let Some(running) = studio.generate.running.take() {
+                drop_rest(studio, running.work);
+            }
+        }
+        Event::Failed { error, .. } => {
+            if let Some(running) = studio.generate.running.take() {
+                fail(studio, running, &error);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn fail(studio: &mut Studio, running: Running, error: &Error) {
+    let smaller = match error {
+        Error::OutOfMemory { .. } => smaller_size(running.recipe.job.size),
+        _ => None,
+    };
+    let what = super::works::title(&running.recipe.job.prompt);
+    let short: String = what.chars().take(30).collect();
+    let help = match smaller {
+        Some(size) => format!("; the queue offers to try it at {size} × {size}"),
+        None => "; the queue offers to try it again".to_string(),
+    };
+    let why = error.to_string();
+    studio.tell(Toast::Error(format!(
+        "“{short}” was not drawn: {why}{help}"
+    )));
+    let owner = studio.generate.works.owner(running.work);
+    studio
+        .generate
+        .works
+        .fail(running.work, why.clone(), smaller);
+    tell_owner(studio, owner, running.work, &Outcome::Failed(why));
+    keep::keep_queue(studio);
+    start_next(studio);
+}
+
+/// Drops what is not drawn of a work and lets the next one begin. Pictures that are drawn but not on
+/// disk yet are still saved.
+fn drop_rest(studio: &mut Studio, work: WorkId) {
+    let owner = studio.generate.works.owner(work);
+    studio.generate.works.end_early(work);
+    tell_owner(studio, owner, work, &Outcome::Cancelled);
+    keep::keep_queue(studio);
+    start_next(studio);
+}
+
+/// Cancels a work wherever it is: running, waiting or failed.
+pub fn cancel(studio: &mut Studio, work: WorkId) {
+    if let Some(running) = &mut studio.generate.running
+        && running.work == work
+    {
+        running.cancelling = true;
+        if let Ok(engine) = &studio.services.engine {
+            // False: it is over already, and its event is on its way.
+            engine.cancel(running.job);
+        }
+        return;
+    }
+    let works = &mut studio.generate.works;
+    if works.take_failure(work).is_none() && works.queue.get(work.0).is_some() {
+        drop_rest(studio, work);
+    }
+}
+
+/// Saves the next picture unless one is being saved.
+pub fn save_next(studio: &mut Studio) {
+    let saver = &mut studio.generate.saver;
+    if saver.busy || saver.problem.is_some() {
+        return;
+    }
+    let Some(next) = saver.waiting.front().cloned() else {
+        return;
+    };
+    saver.busy = true;
+    let folders = &studio.services.folders;
+    let library = Library::new(&folders.results, &folders.cache);
+    studio.services.tasks.spawn("saving the picture", move || {
+        let save = || library.save(&next.picture, &next.recipe);
+        let result = catch_unwind(AssertUnwindSafe(save))
+            .unwrap_or_else(|_| Err(Error::Panic("saving ended unexpectedly".into())));
+        move |studio: &mut Studio| saved(studio, next, result)
+    });
+}
+
+fn saved(studio: &mut Studio, picture: Unsaved, result: mmface_engine::Result<Entry>) {
+    let saver = &mut studio.generate.saver;
+    saver.busy = false;
+    match result {
+        Ok(entry) => {
+            saver.waiting.pop_front();
+            studio.generate.works.saved(picture.work);
+            keep::keep_queue(studio);
+            let finished = Finished {
+                entry,
+                picture: picture.picture,
+                recipe: picture.recipe,
+                latent: picture.latent,
+                owner: picture.owner,
+                work: picture.work,
+            };
+            studio.generate.show(Arc::clone(&finished.picture));
+            results::add(studio, finished.clone());
+            let outcome = Outcome::Saved(finished);
+            tell_owner(studio, picture.owner, picture.work, &outcome);
+            save_next(studio);
+            start_next(studio);
+        }
+        Err(error) => {
+            saver.problem = Some(error.to_string());
+            studio.tell(Toast::Error(format!(
+                "a picture is not saved yet: {error}; it is kept, press “Save again” in the queue"
+            )));
+        }
+    }
+}
+
+/// Tries again to save what could not be saved.
+pub fn save_again(studio: &mut Studio) {
+    studio.generate.saver.problem = None;
+    save_next(studio);
+    start_next(studio);
+}
+
+fn tell_owner(studio: &mut Studio, owner: Owner, work: WorkId, outcome: &Outcome) {
+    if let Owner::Sweep(_) = owner {
+        sweep::on_outcome(studio, owner, work, outcome);
+    }
+}
+
+/// Draws the live picture when it is due.
+pub fn tick_live(studio: &mut Studio) {
+    if !studio.generate.live.on {
+        return;
+    }
+    let now = studio.now;
+    let input = live::Input::new(studio.painter.revision(), &studio.generate.request);
+    studio.generate.live.look(input, now);
+    match studio.generate.live.due(now) {
+        live::Due::Nothing => {}
+        live::Due::At(then) => {
+            let wait = std::time::Duration::from_secs_f64((then - now).clamp(0.0, 10.0));
+            studio.ctx.request_repaint_after(wait);
+        }
+        live::Due::Now => draw_live(studio),
+    }
+}
+
+fn draw_live(studio: &mut Studio) {
+    let Some(model) = studio.models.ready() else {
+        return;
+    };
+    let state = &studio.generate;
+    let mut request = state.request.clone();
+    request.tidy();
+    let job = Job {
+        count: 1,
+        steps: state.live.steps.clamp(1, request.steps),
+        ..request.job(condition(studio))
+    };
+    let recipe = Recipe::new(job.clone(), model);
+    if let Ok(engine) = &studio.services.engine {
+        let id = engine.submit(Lane::Live, job);
+        studio.generate.live.started(id, studio.now);
+        studio.generate.live_recipe = Some(recipe);
+    }
+}
+
+fn on_live_event(studio: &mut Studio, event: Event) {
+    let now = studio.now;
+    let state = &mut studio.generate;
+    match event {
+        Event::Step {
+            seconds, preview, ..
+        } => {
+            state.learn(seconds);
+            if let Some(image) = preview.and_then(|preview| preview.take()) {
+                state.show(Arc::new(image));
+            }
+        }
+        Event::Finished { pictures, .. } => {
+            state.live.ended(true, now);
+            let recipe = state.live_recipe.clone().map(Arc::new);
+            if let (Some(picture), Some(recipe)) = (pictures.into_iter().next(), recipe) {
+                let image = Arc::new(picture.image);
+                state.show(Arc::clone(&image));
+                state.live_picture = Some((image, recipe, Arc::new(picture.latent)));
+            }
+        }
+        Event::Cancelled { .. } => state.live.ended(false, now),
+        Event::Failed { error, .. } => {
+            state.live.stop();
+            studio.tell(Toast::Error(format!("live mode is off: {error}")));
+        }
+        // A cut prompt is told by the token counter; a toast at every stroke would be in the way.
+        _ => {}
+    }
+}
+
+/// Ends live mode; the engine is free within a step.
+pub fn stop_live(studio: &mut Studio) {
+    if let (Some(job), Ok(engine)) = (studio.generate.live.stop(), &studio.services.engine) {
+        engine.cancel(job);
+    }
+    studio.generate.live_recipe = None;
+}
+
+/// Keeps the live picture in the library.
+pub fn keep_live(studio: &mut Studio) {
+    let Some((picture, recipe, latent)) = studio.generate.live_picture.take() else {
+        studio.tell(Toast::Info("there is no live picture yet".into()));
+        return;
+    };
+    studio.generate.saver.waiting.push_back(Unsaved {
+        // No work of the queue: there is no zero.
+        work: WorkId(0),
+        owner: Owner::Live,
+        recipe,
+        picture,
+        latent,
+    });
+    save_next(studio);
+}
+
+impl super::State {
+    /// Shows a picture on the canvas.
+    fn show(&mut self, image: Arc<RgbImage>) {
+        self.preview = Some(image);
+        self.preview_number += 1;
+    }
+
+    fn learn(&mut self, seconds: f64) {
+        let average = self.step_seconds.map_or(seconds, |average| {
+            average * (1.0 - NEWEST) + seconds * NEWEST
+        });
+        self.step_seconds = Some(average);
+    }
+
+    /// Seconds until the work at hand is done, as far as the last steps tell.
+    pub fn seconds_left(&self) -> Option<f64> {
+        let running = self.running.as_ref()?;
+        let (picture, pictures) = running.picture;
+        let (step, steps) = running.step;
+        let more = pictures.saturating_sub(picture + 1) * steps + (steps - step.min(steps));
+        Some(self.step_seconds? * more as f64)
+    }
+
+    /// How much of the work at hand is done, 0..=1.
+    pub fn fraction(&self) -> f32 {
+        self.running.as_ref().map_or(0.0, |running| {
+            let (picture, pictures) = running.picture;
+            let (step, steps) = running.step;
+            let done = picture * steps + step;
+            done as f32 / (pictures * steps).max(1) as f32
+        })
+    }
+}

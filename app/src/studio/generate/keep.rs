@@ -1,0 +1,185 @@
+//! The files of this feature: the queue, so that a crash loses no job, and the prompt history. Both
+//! are read and written beside the GUI thread.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+
+use super::history::{self, Used};
+use crate::project::writer::Writer;
+use crate::project::{Queue, QueueFile, QueueKeeper, Report};
+use crate::studio::state::Studio;
+use crate::studio::toast::Toast;
+
+/// Studios that may run side by side, each with a queue file of its own.
+const SLOTS: usize = 8;
+
+/// Keeps the files up to date. Without one (still being read, no folder) nothing is written.
+#[derive(Default)]
+pub struct Keeper {
+    queue: Option<QueueKeeper>,
+    history: Option<Writer<Vec<Used>>>,
+    reports: Option<Receiver<(&'static str, Report)>>,
+    /// Held for as long as the queue's file is ours.
+    _lock: Option<File>,
+}
+
+/// What was found at the start.
+struct Found {
+    lock: Option<File>,
+    path: Option<PathBuf>,
+    queue: Queue,
+    history: Vec<Used>,
+    problems: Vec<String>,
+}
+
+/// Reads both files and begins to keep them.
+pub fn start(studio: &mut Studio) {
+    let config = studio.services.folders.config.clone();
+    studio.services.tasks.spawn("reading the queue", move || {
+        let found = find(&config);
+        move |studio: &mut Studio| take_in(studio, found, config)
+    });
+}
+
+fn find(config: &Path) -> Found {
+    let mut problems = Vec::new();
+    let history = history::load(&config.join(history::FILE)).unwrap_or_else(|error| {
+        problems.push(error.to_string());
+        Vec::new()
+    });
+    let slot = lock(config);
+    if slot.is_none() {
+        let folder = config.display();
+        problems.push(format!(
+            "the queue is not kept in {folder}, a crash would lose it; check the folder's rights"
+        ));
+    }
+    let (lock, path) = slot.unzip();
+    let loaded = path.as_deref().map(QueueFile::load);
+    let queue = match loaded {
+        Some(Ok((queue, lost))) => {
+            problems.extend(lost);
+            queue
+        }
+        Some(Err(error)) => {
+            // The next change would write over what somebody may still repair.
+            if let Some(path) = &path {
+                let _ = std::fs::rename(path, path.with_extension("ron.broken"));
+            }
+            problems.push(error.to_string());
+            Queue::default()
+        }
+        None => Queue::default(),
+    };
+    Found {
+        lock,
+        path,
+        queue,
+        history,
+        problems,
+    }
+}
+
+/// The first queue file that no running studio uses.
+fn lock(config: &Path) -> Option<(File, PathBuf)> {
+    std::fs::create_dir_all(config).ok()?;
+    (1..=SLOTS).find_map(|slot| {
+        let name = match slot {
+            1 => "queue".to_string(),
+            _ => format!("queue-{slot}"),
+        };
+        let file = File::create(config.join(format!("{name}.lock"))).ok()?;
+        file.try_lock().ok()?;
+        Some((file, config.join(format!("{name}.ron"))))
+    })
+}
+
+fn take_in(studio: &mut Studio, found: Found, config: PathBuf) {
+    for problem in found.problems {
+        studio.tell(Toast::Warning(problem));
+    }
+    let (sender, reports) = unbounded();
+    let report = |what: &'static str, sender: &Sender<(&'static str, Report)>| {
+        let (sender, ctx) = (sender.clone(), studio.ctx.clone());
+        move |report| {
+            // The studio may be gone by now; then there is nobody to tell.
+            let _ = sender.send((what, report));
+            ctx.request_repaint();
+        }
+    };
+    let queue = found
+        .path
+        .map(|path| QueueKeeper::start(path, report("queue", &sender)));
+    let history_path = config.join(history::FILE);
+    let history = Writer::start(
+        "prompts",
+        report("prompt history", &sender),
+        move |entries: &Vec<Used>| history::store(&history_path, entries),
+    );
+    let mut failed = Vec::new();
+    let state = &mut studio.generate;
+    state.keeper = Keeper {
+        queue: queue.and_then(|keeper| keeper.map_err(|error| failed.push(error)).ok()),
+        history: history.map_err(|error| failed.push(error)).ok(),
+        reports: Some(reports),
+        _lock: found.lock,
+    };
+    state.history.take_in(found.history);
+    let waiting = state.works.restore(found.queue);
+    keep_queue(studio);
+    if waiting > 0 {
+        studio.tell(Toast::Info(format!(
+            "{waiting} jobs were waiting when the program last ended; the queue offers to go on"
+        )));
+    }
+    for error in failed {
+        studio.tell(Toast::Warning(error.to_string()));
+    }
+}
+
+/// Passes the queue on to its file.
+pub fn keep_queue(studio: &Studio) {
+    if let Some(keeper) = &studio.generate.keeper.queue {
+        keeper.put(&studio.generate.works.queue);
+    }
+}
+
+/// Passes the prompt history on to its file.
+pub fn keep_history(studio: &Studio) {
+    if let Some(keeper) = &studio.generate.keeper.history {
+        keeper.put(studio.generate.history.entries().to_vec());
+    }
+}
+
+/// Tells what the writers report.
+pub fn tick(studio: &mut Studio) {
+    let reports: Vec<_> = match &studio.generate.keeper.reports {
+        Some(reports) => reports.try_iter().collect(),
+        None => return,
+    };
+    for (what, report) in reports {
+        studio.tell(match report {
+            Report::Failed(why) => Toast::Warning(format!("the {what} is not kept: {why}")),
+            Report::Recovered => Toast::Info(format!("the {what} is kept again")),
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn two_studios_keep_two_queues() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = lock(folder.path()).unwrap();
+        let second = lock(folder.path()).unwrap();
+        assert_ne!(first.1, second.1);
+        drop(first);
+        assert!(lock(folder.path()).unwrap().1.ends_with("queue.ron"));
+    }
+}

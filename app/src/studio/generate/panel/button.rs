@@ -1,0 +1,165 @@
+//! The foot of the panel: the Generate button, and what the engine is at.
+
+use egui::{Button, Key, Popup, ProgressBar, RichText, Ui, Widget, vec2};
+use egui_material_icons::icons;
+
+use super::super::{GenerateCommand as Do, start};
+use crate::studio::command::ShellCommand;
+use crate::studio::models::Status;
+use crate::studio::state::{Studio, Workspace};
+use crate::studio::widgets::icon_button;
+
+/// Height of the Generate button, points.
+const HEIGHT: f32 = 34.0;
+
+/// Draws the button and the line above it.
+pub fn show(ui: &mut Ui, studio: &mut Studio) {
+    take_escape(ui, studio);
+    ui.add_space(4.0);
+    match &studio.models.status {
+        Status::Failed(why) => {
+            let (why, colour) = (why.clone(), studio.theme.colours(ui).error);
+            let text = RichText::new(&why).small().color(colour);
+            ui.add(egui::Label::new(text).truncate())
+                .on_hover_text(&why);
+            if ui.button("Choose another model").clicked() {
+                studio.emit(ShellCommand::Show(Workspace::Models));
+            }
+        }
+        Status::Loading { fraction, what } => {
+            ProgressBar::new(*fraction)
+                .desired_height(8.0)
+                .ui(ui)
+                .on_hover_text(what);
+            ui.weak(format!("Loading the model: {what}"));
+        }
+        Status::Nothing | Status::Ready(_) => progress(ui, studio),
+    }
+    button(ui, studio);
+    ui.add_space(6.0);
+}
+
+/// Progress of the work at hand. As high when nothing runs, so that nothing jumps.
+fn progress(ui: &mut Ui, studio: &mut Studio) {
+    let state = &studio.generate;
+    let running = state.running.clone();
+    let fraction = state.fraction();
+    let bar = ProgressBar::new(fraction).desired_height(8.0).ui(ui);
+    bar.widget_info(|| {
+        let mut info = egui::WidgetInfo::labeled(egui::Role::ProgressIndicator, true, "Progress");
+        info.value = Some(f64::from(fraction));
+        info
+    });
+    let rate = state.step_seconds.map(seconds);
+    let left = state.seconds_left().map(seconds);
+    let request = &state.request;
+    let line = match &running {
+        Some(running) if running.cancelling => "Cancelling…".to_string(),
+        Some(running) => {
+            let (step, steps) = running.step;
+            let mut parts = Vec::new();
+            if running.picture.1 > 1 {
+                parts.push(format!(
+                    "{} of {}",
+                    running.picture.0 + 1,
+                    running.picture.1
+                ));
+            }
+            parts.push(format!("step {step} of {steps}"));
+            parts.extend(rate.map(|rate| format!("{rate} a step")));
+            parts.extend(left.map(|left| format!("{left} left")));
+            parts.join(" · ")
+        }
+        None if state.saver.unsaved() > 0 => "Saving…".to_string(),
+        None if state.works.queue.paused => "The queue is paused".to_string(),
+        None => match state.step_seconds {
+            Some(step) => {
+                let pictures = start::pictures(&request.prompt, request.count);
+                let all = step * (request.steps * pictures) as f64;
+                format!("About {} at the last pace", seconds(all))
+            }
+            None => " ".to_string(),
+        },
+    };
+    ui.horizontal(|ui| {
+        ui.add(egui::Label::new(RichText::new(line).small().weak()).truncate());
+    });
+}
+
+fn button(ui: &mut Ui, studio: &mut Studio) {
+    let colours = studio.theme.colours(ui);
+    let (accent, on_accent) = (colours.accent, colours.on_accent);
+    let state = &studio.generate;
+    let busy = state.running.is_some();
+    let count = start::pictures(&state.request.prompt, state.request.count);
+    let ready = !matches!(
+        studio.models.status,
+        Status::Loading { .. } | Status::Failed(_)
+    );
+    let text = match count {
+        1 => "Generate".to_string(),
+        _ => format!("Generate {count} pictures"),
+    };
+    let key = studio.keymap.hint("generate.start").unwrap_or_default();
+    ui.horizontal(|ui| {
+        // Beside it is always room for two icon buttons, whether they are there or not.
+        let width = (ui.available_width() - 72.0).max(80.0);
+        let button = Button::new(RichText::new(&text).size(15.0).strong().color(on_accent))
+            .fill(accent)
+            .min_size(vec2(width, HEIGHT));
+        let response = ui.add_enabled(ready, button);
+        response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, ready, "Generate"));
+        if response.on_hover_text(format!("{text}  ({key})")).clicked() {
+            studio.emit(Do::Start);
+        }
+        ui.add_enabled_ui(busy, |ui| {
+            if icon_button(ui, icons::ICON_CLOSE, "Cancel")
+                .on_hover_text("Cancel  (Escape)")
+                .clicked()
+            {
+                studio.emit(Do::Cancel);
+            }
+            if icon_button(ui, icons::ICON_STOP, "Stop after this picture").clicked() {
+                studio.emit(Do::StopAfter);
+            }
+        });
+    });
+}
+
+/// Escape cancels, when it means nothing else: no gesture, no open window, no text field.
+fn take_escape(ui: &Ui, studio: &mut Studio) {
+    let ctx = ui.ctx();
+    let elsewhere = studio.palette.open
+        || studio.settings_window.open
+        || studio.generate.view.history_open
+        || Popup::is_any_open(ctx)
+        || ctx.text_edit_focused()
+        || studio.painter.busy();
+    if studio.generate.running.is_some()
+        && !elsewhere
+        && ctx.input(|input| input.key_pressed(Key::Escape))
+    {
+        studio.emit(Do::Cancel);
+    }
+}
+
+/// A time in words: `0.8 s`, `12 s`, `3 min`.
+fn seconds(seconds: f64) -> String {
+    match seconds {
+        short if short < 9.95 => format!("{short:.1} s"),
+        medium if medium < 90.0 => format!("{medium:.0} s"),
+        long if long < 5400.0 => format!("{:.0} min", long / 60.0),
+        hours => format!("{:.1} h", hours / 3600.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_short_words() {
+        let texts = [0.04, 0.8, 9.96, 89.0, 100.0, 7200.0].map(seconds);
+        assert_eq!(texts, ["0.0 s", "0.8 s", "10 s", "89 s", "2 min", "2.0 h"]);
+    }
+}

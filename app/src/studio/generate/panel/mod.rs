@@ -1,0 +1,55 @@
+//! What is drawn of it: the settings of the next pictures, the Generate button, the queue.
+
+mod button;
+mod prompt;
+mod queue;
+mod values;
+
+use egui::{TextureHandle, Ui};
+
+use super::{Follow, GenerateCommand};
+use crate::studio::state::Studio;
+use crate::studio::widgets::heading;
+
+pub use button::show as show_button;
+pub use queue::show as show_queue;
+
+/// What the panel remembers besides the values.
+#[derive(Default)]
+pub struct View {
+    /// The prompt gets the cursor with the next frame.
+    pub focus_prompt: bool,
+    /// The prompt history is open.
+    pub history_open: bool,
+    /// What is searched in the history.
+    history_query: String,
+    /// The preview on the GPU, and which one it is.
+    preview: Option<(u64, TextureHandle)>,
+}
+
+/// Draws the settings of the next pictures.
+pub fn show(ui: &mut Ui, studio: &mut Studio) {
+    heading(ui, "Follow");
+    ui.horizontal(|ui| {
+        for follow in Follow::ALL {
+            let tip = match follow {
+                Follow::Mask => "The face follows the painted classes",
+                Follow::Sketch => "The face follows the drawn lines",
+                Follow::None => "The face follows the prompt alone",
+            };
+            let chosen = studio.generate.request.follow == follow;
+            let label = ui
+                .selectable_label(chosen, follow.title())
+                .on_hover_text(tip);
+            label.widget_info(|| {
+                let name = format!("Follow: {}", follow.title());
+                egui::WidgetInfo::selected(egui::Role::Button, true, chosen, name)
+            });
+            if label.clicked() {
+                studio.emit(GenerateCommand::Follow(follow));
+            }
+        }
+    });
+    prompt::show(ui, studio);
+    values::show(ui, studio);
+}

@@ -1,0 +1,233 @@
+//! The picture at hand and the list of work: what runs, what waits, what failed.
+
+use egui::{Button, ColorImage, Image, Label, RichText, Sense, TextureOptions, Ui, vec2};
+use egui_material_icons::icons;
+
+use super::super::works::title;
+use super::super::{GenerateCommand as Do, WorkId};
+use crate::studio::state::Studio;
+use crate::studio::widgets::{empty_state, heading, icon_button, icon_toggle};
+
+/// Side of the preview in the panel, points.
+const PREVIEW: f32 = 128.0;
+
+/// A row of the list.
+struct Row {
+    work: WorkId,
+    title: String,
+    template: bool,
+    about: String,
+    running: bool,
+    held: bool,
+}
+
+/// Draws the queue.
+pub fn show(ui: &mut Ui, studio: &mut Studio) {
+    ui.horizontal(|ui| {
+        heading(ui, "Queue");
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            let paused = studio.generate.works.queue.paused;
+            let (icon, name) = match paused {
+                true => (icons::ICON_PLAY_ARROW, "Resume the queue"),
+                false => (icons::ICON_PAUSE, "Pause the queue"),
+            };
+            if icon_toggle(ui, paused, icon, name).clicked() {
+                studio.emit(Do::Pause);
+            }
+            let any = studio.generate.works.next().is_some()
+                || paused && !studio.generate.works.queue.is_empty()
+                || !studio.generate.works.failures.is_empty();
+            ui.add_enabled_ui(any, |ui| {
+                if icon_button(ui, icons::ICON_DELETE, "Clear the queue").clicked() {
+                    studio.emit(Do::Clear);
+                }
+            });
+        });
+    });
+    unsaved(ui, studio);
+    held(ui, studio);
+    preview(ui, studio);
+    let rows = rows(studio);
+    if rows.is_empty() && studio.generate.works.failures.is_empty() {
+        empty_state(
+            ui,
+            icons::ICON_PHOTO_LIBRARY,
+            "Press Generate as often as you like: pictures are drawn one after the other.",
+        );
+    }
+    for (place, row) in rows.iter().enumerate() {
+        show_row(ui, studio, row, place);
+    }
+    failures(ui, studio);
+}
+
+fn rows(studio: &Studio) -> Vec<Row> {
+    let works = &studio.generate.works;
+    let about = |waiting: &crate::project::Waiting| {
+        let (drawn, all) = works.pictures(WorkId(waiting.id));
+        let size = waiting.job.size;
+        match all {
+            1 => format!("{size} px · seed {}", waiting.job.seed),
+            _ => format!("{size} px · {drawn} of {all}"),
+        }
+    };
+    let jobs = works.queue.jobs().iter();
+    jobs.map(|waiting| Row {
+        work: WorkId(waiting.id),
+        title: title(&waiting.job.prompt),
+        template: waiting.template.is_some(),
+        about: about(waiting),
+        running: waiting.running,
+        held: works.is_held(WorkId(waiting.id)),
+    })
+    .collect()
+}
+
+fn show_row(ui: &mut Ui, studio: &mut Studio, row: &Row, place: usize) {
+    let id = ui.scope_id().with(("work", row.work.0));
+    let frame = egui::Frame::group(ui.style()).inner_margin(4.0);
+    let shown = frame.show(ui, |ui| {
+        ui.set_width(ui.available_width());
+        ui.horizontal(|ui| {
+            if row.running {
+                ui.label(icons::ICON_PLAY_ARROW.rich_text());
+            } else {
+                let handle = Label::new(icons::ICON_DRAG_INDICATOR.rich_text().weak());
+                let handle = ui.add(handle.selectable(false).sense(Sense::drag()));
+                handle.dnd_set_drag_payload(row.work);
+                handle.on_hover_text("Drag to another place");
+            }
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                let name = format!("Remove “{}”", row.title);
+                if icon_button(ui, icons::ICON_CLOSE, &name).clicked() {
+                    studio.emit(Do::Remove(row.work));
+                }
+                if !row.running {
+                    let down = format!("Later “{}”", row.title);
+                    if icon_button(ui, icons::ICON_ARROW_DOWNWARD, &down).clicked() {
+                        studio.emit(Do::Shift(row.work, 1));
+                    }
+                    let up = format!("Sooner “{}”", row.title);
+                    if icon_button(ui, icons::ICON_ARROW_UPWARD, &up).clicked() {
+                        studio.emit(Do::Shift(row.work, -1));
+                    }
+                }
+                ui.with_layout(egui::Layout::top_down(egui::Align::Min), |ui| {
+                    ui.spacing_mut().item_spacing.y = 0.0;
+                    let text = RichText::new(&row.title);
+                    let text = if row.held { text.weak() } else { text };
+                    ui.add(Label::new(text).truncate())
+                        .on_hover_text(&row.title);
+                    let sweep = if row.template { "sweep · " } else { "" };
+                    let held = if row.held { " · from last time" } else { "" };
+                    let about = format!("{sweep}{}{held}", row.about);
+                    ui.add(Label::new(RichText::new(about).small().weak()).truncate());
+                });
+            });
+        });
+    });
+    let target = ui.interact(shown.response.rect, id, Sense::hover());
+    if let Some(dragged) = target.dnd_release_payload::<WorkId>() {
+        studio.emit(Do::Place(*dragged, place));
+    } else if target.dnd_hover_payload::<WorkId>().is_some() {
+        let stroke = ui.visuals().selection.stroke;
+        let rect = shown.response.rect;
+        ui.painter().hline(rect.x_range(), rect.top(), stroke);
+    }
+}
+
+/// What could not be saved.
+fn unsaved(ui: &mut Ui, studio: &mut Studio) {
+    let Some(why) = studio.generate.saver.problem.clone() else {
+        return;
+    };
+    let count = studio.generate.saver.unsaved();
+    let text = match count {
+        1 => format!("One picture is not saved: {why}"),
+        _ => format!("{count} pictures are not saved: {why}"),
+    };
+    let colour = studio.theme.colours(ui).error;
+    ui.label(RichText::new(text).small().color(colour));
+    if ui.button("Save again").clicked() {
+        studio.emit(Do::SaveAgain);
+    }
+}
+
+/// What the last session left.
+fn held(ui: &mut Ui, studio: &mut Studio) {
+    let count = studio.generate.works.held();
+    if count == 0 {
+        return;
+    }
+    let text = match count {
+        1 => "One job was waiting when the program last ended.".to_string(),
+        _ => format!("{count} jobs were waiting when the program last ended."),
+    };
+    ui.label(RichText::new(text).small());
+    ui.horizontal(|ui| {
+        if ui.button("Continue").clicked() {
+            studio.emit(Do::Continue);
+        }
+        if ui.button("Discard").clicked() {
+            studio.emit(Do::Discard);
+        }
+    });
+}
+
+fn failures(ui: &mut Ui, studio: &mut Studio) {
+    let colour = studio.theme.colours(ui).error;
+    for failure in studio.generate.works.failures.clone() {
+        egui::Frame::group(ui.style())
+            .inner_margin(4.0)
+            .show(ui, |ui| {
+                ui.set_width(ui.available_width());
+                let name = title(&failure.job.prompt);
+                ui.add(Label::new(&name).truncate());
+                let why = RichText::new(&failure.why).small().color(colour);
+                ui.add(Label::new(why).wrap());
+                ui.horizontal(|ui| {
+                    if ui.button("Retry").clicked() {
+                        studio.emit(Do::Retry(failure.work));
+                    }
+                    if let Some(size) = failure.smaller
+                        && ui.add(Button::new(format!("Try at {size} px"))).clicked()
+                    {
+                        studio.emit(Do::RetrySmaller(failure.work));
+                    }
+                    if icon_button(ui, icons::ICON_CLOSE, &format!("Forget “{name}”")).clicked()
+                    {
+                        studio.emit(Do::Remove(failure.work));
+                    }
+                });
+            });
+    }
+}
+
+/// The newest picture in a place of fixed size.
+fn preview(ui: &mut Ui, studio: &mut Studio) {
+    let state = &mut studio.generate;
+    let Some(image) = &state.preview else {
+        return;
+    };
+    let fresh = state.view.preview.as_ref().map(|(number, _)| *number);
+    if fresh != Some(state.preview_number) {
+        let colours = ColorImage::from_rgb([image.width, image.height], &image.pixels);
+        let options = TextureOptions::LINEAR;
+        match &mut state.view.preview {
+            // The whole area of the same texture: no new one is made.
+            Some((number, texture)) if texture.size() == colours.size => {
+                texture.set_partial([0, 0], colours, options);
+                *number = state.preview_number;
+            }
+            place => {
+                let texture = ui.ctx().load_texture("generate_preview", colours, options);
+                *place = Some((state.preview_number, texture));
+            }
+        }
+    }
+    if let Some((_, texture)) = &state.view.preview {
+        let shown = Image::new(texture).fit_to_exact_size(vec2(PREVIEW, PREVIEW));
+        let response = ui.vertical_centered(|ui| ui.add(shown)).inner;
+        response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, "Preview"));
+    }
+}

@@ -1,0 +1,200 @@
+//! Seed, size, steps, guidance, sampler, number of pictures, live mode.
+
+use egui::{ComboBox, DragValue, Grid, Response, Slider, Ui, WidgetText};
+use egui_material_icons::icons;
+use mmface_engine::job::{MAX_STEPS, SIZE_STEP, SIZES};
+use mmface_engine::provenance::sampler_name;
+
+use super::super::request::{MAX_PICTURES, near_size, samplers};
+use super::super::{GenerateCommand as Do, State};
+use crate::studio::state::Studio;
+use crate::studio::widgets::{icon_button, icon_toggle};
+
+/// Sides that the menu offers besides the model's own.
+const OFFERED: [usize; 7] = [128, 192, 256, 384, 512, 768, 1024];
+
+/// Draws the values.
+pub fn show(ui: &mut Ui, studio: &mut Studio) {
+    ui.add_space(6.0);
+    let model = studio.models.ready().cloned();
+    let mut commands = Vec::new();
+    let state = &mut studio.generate;
+    Grid::new("generate_values").num_columns(2).show(ui, |ui| {
+        row(ui, "Seed", |ui| seed(ui, state, &mut commands));
+        row(ui, "Size", |ui| {
+            size(ui, state, model.as_ref().map(|model| model.resolution))
+        });
+        row(ui, "Steps", |ui| {
+            let slider = Slider::new(&mut state.request.steps, 1..=100).clamping(
+                // More may be typed in.
+                egui::SliderClamping::Never,
+            );
+            let response = ui.add(slider);
+            state.request.steps = state.request.steps.clamp(1, MAX_STEPS);
+            response
+        });
+        row(ui, "Guidance", |ui| {
+            let slider = Slider::new(&mut state.request.guidance, 1.0..=15.0)
+                .step_by(0.1)
+                .clamping(egui::SliderClamping::Never);
+            let response = ui
+                .add(slider)
+                .on_hover_text("How strongly the face follows the prompt; 1 is without guidance");
+            if let Some(model) = &model
+                && response.double_clicked()
+            {
+                state.request.guidance = model.default_guidance;
+            }
+            response
+        });
+        row(ui, "Sampler", |ui| {
+            let fitting = samplers(model.as_ref().map_or("flow", |model| &model.objective));
+            ComboBox::from_id_salt("sampler")
+                .selected_text(sampler_name(state.request.sampler))
+                .show_ui(ui, |ui| {
+                    for sampler in fitting {
+                        let name = sampler_name(*sampler);
+                        ui.selectable_value(&mut state.request.sampler, *sampler, name);
+                    }
+                })
+                .response
+        });
+        row(ui, "Pictures", |ui| {
+            ui.add(DragValue::new(&mut state.request.count).range(1..=MAX_PICTURES))
+        });
+    });
+    egui::CollapsingHeader::new("Advanced").show(ui, |ui| advanced(ui, state));
+    live(ui, studio, &mut commands);
+    for command in commands {
+        studio.emit(command);
+    }
+}
+
+/// A named row of the grid; the widget is called by its name.
+fn row(ui: &mut Ui, name: &str, add: impl FnOnce(&mut Ui) -> Response) {
+    let label = ui.label(WidgetText::from(name));
+    ui.horizontal(|ui| add(ui)).inner.labelled_by(label.id);
+    ui.end_row();
+}
+
+fn seed(ui: &mut Ui, state: &mut State, commands: &mut Vec<Do>) -> Response {
+    let field = DragValue::new(&mut state.request.seed)
+        .range(0..=u64::MAX - MAX_PICTURES as u64 - 1)
+        .speed(1.0);
+    let response = ui.add_sized([96.0, ui.spacing().interact_size.y], field);
+    let locked = state.request.seed_locked;
+    let (icon, name) = match locked {
+        true => (icons::ICON_LOCK, "Lock the seed"),
+        false => (icons::ICON_LOCK_OPEN, "Lock the seed"),
+    };
+    let tip = match locked {
+        true => "Locked: every generation begins with the same noise",
+        false => "Unlocked: every generation takes another seed",
+    };
+    if icon_toggle(ui, locked, icon, name)
+        .on_hover_text(tip)
+        .clicked()
+    {
+        commands.push(Do::LockSeed);
+    }
+    if icon_button(ui, icons::ICON_CASINO, "Roll the seed").clicked() {
+        commands.push(Do::Dice);
+    }
+    if let Some(last) = state.last_seed {
+        let button = icon_button(ui, icons::ICON_REPLAY, "Use the last seed again");
+        if button
+            .on_hover_text(format!("The last was {last}"))
+            .clicked()
+        {
+            commands.push(Do::LastSeed);
+        }
+    }
+    response
+}
+
+fn size(ui: &mut Ui, state: &mut State, trained: Option<usize>) -> Response {
+    let size = &mut state.request.size;
+    let field = DragValue::new(size)
+        .range(SIZES)
+        .speed(SIZE_STEP as f64 / 4.0)
+        .suffix(" px");
+    let response = ui.add(field);
+    // While a number is typed it may be anything.
+    if !response.has_focus() && !response.dragged() {
+        *size = near_size(*size);
+    }
+    let mut sizes = OFFERED.to_vec();
+    sizes.extend(trained);
+    sizes.sort_unstable();
+    sizes.dedup();
+    let menu = ComboBox::from_id_salt("sizes")
+        .width(20.0)
+        .selected_text("")
+        .show_ui(ui, |ui| {
+            for side in sizes {
+                let text = match Some(side) == trained {
+                    true => format!("{side} px, trained"),
+                    false => format!("{side} px"),
+                };
+                ui.selectable_value(size, side, text);
+            }
+        });
+    menu.response.widget_info(|| {
+        egui::WidgetInfo::labeled(egui::Role::ComboBox, true, "Sizes to choose from")
+    });
+    match trained {
+        Some(trained) if trained != *size => {
+            ui.weak(format!("trained: {trained}"))
+                .on_hover_text("Other sizes than the model was trained for look worse");
+        }
+        Some(_) => {
+            ui.weak("trained");
+        }
+        None => {}
+    }
+    response
+}
+
+fn advanced(ui: &mut Ui, state: &mut State) {
+    Grid::new("generate_advanced")
+        .num_columns(2)
+        .show(ui, |ui| {
+            let (from, to) = &mut state.request.guidance_interval;
+            row(ui, "Guide from", |ui| {
+                ui.add(Slider::new(from, 0.0..=1.0).step_by(0.05))
+                    .on_hover_text(
+                        "Guidance acts in this part of the sampling; less of it is quicker",
+                    )
+            });
+            let least = *from;
+            *to = to.max(least);
+            row(ui, "Guide to", |ui| {
+                ui.add(Slider::new(to, 0.0..=1.0).step_by(0.05))
+            });
+            *to = to.max(least);
+            row(ui, "Live steps", |ui| {
+                ui.add(DragValue::new(&mut state.live.steps).range(1..=50))
+            });
+        });
+}
+
+fn live(ui: &mut Ui, studio: &mut Studio, commands: &mut Vec<Do>) {
+    ui.horizontal(|ui| {
+        let on = studio.generate.live.on;
+        let key = studio.keymap.hint("generate.live").unwrap_or_default();
+        let tip = format!("Draw again with every change  ({key})");
+        let toggle = icon_toggle(ui, on, icons::ICON_BOLT, "Live preview");
+        if toggle.on_hover_text(tip).clicked() {
+            commands.push(Do::Live);
+        }
+        ui.label("Live");
+        let there = studio.generate.live_picture.is_some();
+        if on
+            && ui
+                .add_enabled(there, egui::Button::new("Keep this picture"))
+                .clicked()
+        {
+            commands.push(Do::KeepLive);
+        }
+    });
+}

@@ -1,0 +1,476 @@
+//! Generate with a fake engine: prompt, queue, cancel, failures, live mode, what is on disk.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+#[path = "common/studio.rs"]
+mod common;
+
+use std::path::Path;
+use std::time::Duration;
+
+use common::{studio, studio_with, wait_for};
+use egui::{Key, Modifiers, Role};
+use egui_kittest::Harness;
+use egui_kittest::kittest::{NodeT, Queryable};
+use mmface::studio::StudioApp;
+use mmface::studio::generate::{Follow, GenerateCommand as Do, WorkId};
+use mmface::studio::testing::{FakeBackend, options};
+use mmface_engine::provenance;
+
+type Studio = Harness<'static, StudioApp>;
+
+/// A studio whose model is loaded and whose files are read.
+fn ready(home: &Path) -> Studio {
+    loaded(studio(home))
+}
+
+/// The same with slow steps, so that a test sees a picture while it is drawn.
+fn slow(home: &Path) -> Studio {
+    let backend = FakeBackend {
+        step: Duration::from_millis(15),
+        ..FakeBackend::default()
+    };
+    loaded(studio_with(options(home, backend)))
+}
+
+fn loaded(mut harness: Studio) -> Studio {
+    wait_for(&mut harness, "the model and the files", |app| {
+        app.studio.models.ready().is_some() && app.studio.services.tasks.running().next().is_none()
+    });
+    harness.state_mut().studio.generate.request.follow = Follow::None;
+    harness.state_mut().studio.generate.request.size = 64;
+    harness
+}
+
+fn emit(harness: &mut Studio, command: Do) {
+    harness.state_mut().studio.emit(command);
+    harness.step();
+}
+
+fn prompt(harness: &mut Studio, text: &str) {
+    harness.state_mut().studio.generate.request.prompt = text.into();
+}
+
+fn generate(harness: &mut Studio, text: &str) {
+    prompt(harness, text);
+    emit(harness, Do::Start);
+}
+
+fn idle(harness: &mut Studio) {
+    wait_for(harness, "the queue to end", |app| {
+        !app.studio.generate.is_busy() && app.studio.generate.works.queue.is_empty()
+    });
+}
+
+/// Prompts, seeds and places of the pictures on disk, by age.
+fn saved(home: &Path) -> Vec<(String, u64, usize)> {
+    let Ok(folder) = std::fs::read_dir(home.join("results")) else {
+        return Vec::new();
+    };
+    let mut files: Vec<_> = folder.map(|entry| entry.unwrap()).collect();
+    files.sort_by_key(|entry| entry.metadata().unwrap().modified().unwrap());
+    files
+        .iter()
+        .map(|entry| {
+            let recipe = provenance::read(&entry.path()).unwrap().recipe.unwrap();
+            (recipe.job.prompt, recipe.job.seed, recipe.index)
+        })
+        .collect()
+}
+
+fn prompts(home: &Path) -> Vec<String> {
+    saved(home).into_iter().map(|(prompt, ..)| prompt).collect()
+}
+
+fn told(harness: &Studio, part: &str) -> bool {
+    let log = &harness.state().studio.toasts.log;
+    log.iter().any(|toast| toast.text().contains(part))
+}
+
+#[test]
+fn ctrl_enter_within_the_prompt_draws_and_saves_with_a_recipe() {
+    let home = tempfile::tempdir().unwrap();
+    let mut harness = ready(home.path());
+    let field = harness.get_by_role_and_label(Role::MultilineTextInput, "Prompt");
+    field.focus();
+    harness.step();
+    let field = harness.get_by_role_and_label(Role::MultilineTextInput, "Prompt");
+    field.type_text("an old man");
+    harness.step();
+    let seed = harness.state().studio.generate.request.seed;
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::Enter);
+    harness.step();
+    idle(&mut harness);
+    assert_eq!(saved(home.path()), [("an old man".to_string(), seed, 0)]);
+    let state = &harness.state().studio.generate;
+    assert_eq!(state.request.prompt, "an old man", "no line break");
+    assert_eq!(state.history.entries()[0].prompt, "an old man");
+    assert!(state.preview.is_some());
+    harness.run_steps(2);
+    assert!(harness.query_by_label("Preview").is_some());
+}
+
+#[test]
+fn no_picture_is_shown_as_finished_before_it_is_on_disk() {
+    let home = tempfile::tempdir().unwrap();
+    // A file where the folder should be: nothing can be saved.
+    std::fs::write(home.path().join("results"), b"in the way").unwrap();
+    let mut harness = ready(home.path());
+    generate(&mut harness, "a face");
+    generate(&mut harness, "another face");
+    wait_for(&mut harness, "the failure", |app| {
+        app.studio.generate.saver.problem.is_some()
+    });
+    assert!(told(&harness, "not saved yet"));
+    harness.run_steps(2);
+    assert_eq!(harness.state().studio.generate.works.queue.jobs().len(), 2);
+    std::fs::remove_file(home.path().join("results")).unwrap();
+    harness.get_by_label("Save again").click();
+    harness.step();
+    idle(&mut harness);
+    assert_eq!(prompts(home.path()), ["a face", "another face"]);
+}
+
+#[test]
+fn progress_and_cancel_within_a_step() {
+    let home = tempfile::tempdir().unwrap();
+    let mut harness = slow(home.path());
+    harness.state_mut().studio.generate.request.steps = 1000;
+    generate(&mut harness, "a long one");
+    wait_for(&mut harness, "the third step", |app| {
+        let running = &app.studio.generate.running;
+        running.as_ref().is_some_and(|running| running.step.0 >= 3)
+    });
+    let state = &harness.state().studio.generate;
+    assert!(state.fraction() > 0.0 && state.preview.is_some());
+    assert!(state.seconds_left().unwrap() > 5.0);
+    harness.step();
+    harness.get_by_label_contains("step ");
+    harness.get_by_label("Cancel").click();
+    let began = std::time::Instant::now();
+    wait_for(&mut harness, "the end", |app| {
+        app.studio.generate.running.is_none()
+    });
+    assert!(began.elapsed() < Duration::from_secs(3));
+    idle(&mut harness);
+    assert!(saved(home.path()).is_empty());
+}
+
+#[test]
+fn escape_cancels_unless_a_person_types() {
+    let home = tempfile::tempdir().unwrap();
+    let mut harness = slow(home.path());
+    harness.state_mut().studio.generate.request.steps = 1000;
+    generate(&mut harness, "a long one");
+    let field = harness.get_by_role_and_label(Role::MultilineTextInput, "Prompt");
+    field.focus();
+    harness.step();
+    harness.key_press(Key::Escape);
+    harness.run_steps(2);
+    let cancelling = |harness: &Studio| {
+        let running = harness.state().studio.generate.running.as_ref();
+        running.is_none_or(|running| running.cancelling)
+    };
+    assert!(!cancelling(&harness), "the field has the focus");
+    harness.key_press(Key::Escape);
+    harness.run_steps(2);
+    assert!(cancelling(&harness));
+    idle(&mut harness);
+}
+
+#[test]
+fn waiting_work_is_paused_reordered_and_removed() {
+    let home = tempfile::tempdir().unwrap();
+    let mut harness = ready(home.path());
+    emit(&mut harness, Do::Pause);
+    for text in ["first", "second", "third", "fourth"] {
+        generate(&mut harness, text);
+    }
+    harness.run_steps(3);
+    assert!(harness.state().studio.generate.running.is_none());
+    assert!(told(&harness, "paused"));
+    harness.get_by_label("Sooner “third”").click();
+    harness.run_steps(2);
+    harness.get_by_label("Sooner “third”").click();
+    harness.run_steps(2);
+    harness.get_by_label("Remove “fourth”").click();
+    harness.run_steps(2);
+    harness.get_by_label("Resume the queue").click();
+    harness.step();
+    idle(&mut harness);
+    assert_eq!(prompts(home.path()), ["third", "first", "second"]);
+}
+
+#[test]
+fn failing_and_panicking_jobs_are_told_and_the_next_runs() {
+    let home = tempfile::tempdir().unwrap();
+    let mut harness = ready(home.path());
+    generate(&mut harness, "please fail");
+    generate(&mut harness, "do panic");
+    generate(&mut harness, "a face");
+    idle(&mut harness);
+    assert_eq!(prompts(home.path()), ["a face"]);
+    assert!(told(&harness, "change the prompt") && told(&harness, "internal error"));
+    assert_eq!(harness.state().studio.generate.works.failures.len(), 2);
+    harness.run_steps(2);
+    harness.get_all_by_label("Retry").next().unwrap().click();
+    harness.step();
+    idle(&mut harness);
+    let failures = &harness.state().studio.generate.works.failures;
+    assert_eq!(failures.len(), 2, "it fails again");
+    assert_eq!(failures[1].job.prompt, "please fail");
+}
+
+#[test]
+fn out_of_memory_offers_a_smaller_picture() {
+    let home = tempfile::tempdir().unwrap();
+    let mut harness = ready(home.path());
+    harness.state_mut().studio.generate.request.size = 160;
+    generate(&mut harness, "little memory");
+    idle(&mut harness);
+    harness.run_steps(2);
+    harness.get_by_label("Try at 112 px").click();
+    harness.step();
+    idle(&mut harness);
+    assert_eq!(prompts(home.path()), ["little memory"]);
+    assert_eq!(harness.state().studio.generate.request.size, 112);
+}
+
+#[test]
+fn seeds_roll_lock_and_come_back() {
+    let home = tempfile::tempdir().unwrap();
+    let mut harness = ready(home.path());
+    let seed = |harness: &Studio| harness.state().studio.generate.request.seed;
+    let first = seed(&harness);
+    generate(&mut harness, "a");
+    let second = seed(&harness);
+    assert_ne!(first, second, "it rolls after a generation");
+    harness.step();
+    harness.get_by_label("Lock the seed").click();
+    harness.run_steps(2);
+    generate(&mut harness, "b");
+    assert_eq!(seed(&harness), second, "locked");
+    harness.get_by_label("Roll the seed").click();
+    harness.run_steps(2);
+    assert_ne!(seed(&harness), second, "rolled by hand");
+    emit(&mut harness, Do::LastSeed);
+    assert_eq!(seed(&harness), second);
+    idle(&mut harness);
+    let seeds: Vec<u64> = saved(home.path())
+        .iter()
+        .map(|(_, seed, _)| *seed)
+        .collect();
+    assert_eq!(seeds, [first, second]);
+}
+
+#[test]
+fn several_pictures_are_saved_one_by_one_and_can_end_early() {
+    let home = tempfile::tempdir().unwrap();
+    let mut harness = ready(home.path());
+    harness.state_mut().studio.generate.request.count = 3;
+    harness.state_mut().studio.generate.request.seed = 40;
+    generate(&mut harness, "three");
+    idle(&mut harness);
+    let places: Vec<(u64, usize)> = saved(home.path())
+        .into_iter()
+        .map(|(_, seed, index)| (seed, index))
+        .collect();
+    assert_eq!(places, [(40, 0), (41, 1), (42, 2)]);
+    let home = tempfile::tempdir().unwrap();
+    let mut harness = slow(home.path());
+    harness.state_mut().studio.generate.request.count = 50;
+    generate(&mut harness, "many");
+    wait_for(&mut harness, "the second picture", |app| {
+        let running = &app.studio.generate.running;
+        running
+            .as_ref()
+            .is_some_and(|running| running.picture == (1, 50))
+    });
+    emit(&mut harness, Do::StopAfter);
+    idle(&mut harness);
+    assert_eq!(saved(home.path()).len(), 2);
+}
+
+#[test]
+fn alternatives_are_drawn_with_one_seed_and_keep_their_template() {
+    let home = tempfile::tempdir().unwrap();
+    let mut harness = ready(home.path());
+    prompt(&mut harness, "[red|brown] hair");
+    harness.run_steps(2);
+    harness.get_by_label("Generate").click();
+    harness.step();
+    idle(&mut harness);
+    let found = saved(home.path());
+    assert_eq!(prompts(home.path()), ["red hair", "brown hair"]);
+    assert_eq!(found[0].1, found[1].1);
+    let file = std::fs::read_dir(home.path().join("results"))
+        .unwrap()
+        .next()
+        .unwrap();
+    let recipe = provenance::read(&file.unwrap().path())
+        .unwrap()
+        .recipe
+        .unwrap();
+    assert_eq!(recipe.template.as_deref(), Some("[red|brown] hair"));
+}
+
+#[test]
+fn the_queue_survives_the_end_of_the_program() {
+    let home = tempfile::tempdir().unwrap();
+    {
+        let mut harness = slow(home.path());
+        harness.state_mut().studio.generate.request.steps = 1000;
+        generate(&mut harness, "was running");
+        harness.state_mut().studio.generate.request.steps = 2;
+        generate(&mut harness, "was waiting");
+        wait_for(&mut harness, "a step", |app| {
+            let running = &app.studio.generate.running;
+            running.as_ref().is_some_and(|running| running.step.0 >= 1)
+        });
+    }
+    let mut harness = ready(home.path());
+    harness.run_steps(3);
+    assert!(told(&harness, "2 jobs were waiting"));
+    assert!(
+        harness.state().studio.generate.running.is_none(),
+        "a person decides"
+    );
+    generate(&mut harness, "new work");
+    wait_for(&mut harness, "the new work", |app| {
+        !app.studio.generate.is_busy()
+    });
+    assert_eq!(
+        prompts(home.path()),
+        ["new work"],
+        "new work does not wait for it"
+    );
+    harness.run_steps(2);
+    harness.get_by_label("Continue").click();
+    harness.step();
+    idle(&mut harness);
+    let all = prompts(home.path());
+    assert_eq!(all, ["new work", "was running", "was waiting"]);
+    drop(harness);
+    let mut harness = ready(home.path());
+    harness.run_steps(2);
+    assert!(
+        harness.query_by_label("Continue").is_none(),
+        "nothing is left"
+    );
+}
+
+#[test]
+fn prompts_come_back_by_key_and_by_search() {
+    let home = tempfile::tempdir().unwrap();
+    {
+        let mut harness = ready(home.path());
+        for text in ["one face", "two faces"] {
+            generate(&mut harness, text);
+        }
+        idle(&mut harness);
+        emit(&mut harness, Do::PinPrompt("one face".into()));
+    }
+    let mut harness = ready(home.path());
+    prompt(&mut harness, "draft");
+    let field = harness.get_by_role_and_label(Role::MultilineTextInput, "Prompt");
+    field.focus();
+    harness.step();
+    let text = |harness: &Studio| harness.state().studio.generate.request.prompt.clone();
+    for (key, wanted) in [
+        (Key::ArrowUp, "two faces"),
+        (Key::ArrowUp, "one face"),
+        (Key::ArrowDown, "two faces"),
+        (Key::ArrowDown, "draft"),
+    ] {
+        harness.key_press_modifiers(Modifiers::ALT, key);
+        harness.step();
+        assert_eq!(text(&harness), wanted);
+    }
+    harness.get_by_label("Prompt history").click();
+    harness.run_steps(3);
+    harness.get_by_label("Search prompts").focus();
+    harness.step();
+    harness.get_by_label("Search prompts").type_text("one");
+    harness.run_steps(2);
+    assert!(harness.query_by_label("two faces").is_none());
+    harness.get_by_label("one face").click();
+    harness.run_steps(2);
+    assert_eq!(text(&harness), "one face");
+    assert!(harness.query_by_label("Search prompts").is_none(), "closed");
+}
+
+#[test]
+fn live_mode_draws_the_newest_and_off_is_off() {
+    let home = tempfile::tempdir().unwrap();
+    let mut harness = slow(home.path());
+    emit(&mut harness, Do::Live);
+    wait_for(&mut harness, "the first live picture", |app| {
+        app.studio.generate.live.job().is_none() && app.studio.generate.preview.is_some()
+    });
+    let colour = |app: &StudioApp| app.studio.generate.preview.as_ref().map(|at| at.pixels[0]);
+    for seed in 1..=20 {
+        harness.state_mut().studio.generate.request.seed = seed;
+        harness.step();
+    }
+    wait_for(&mut harness, "the newest", |app| {
+        colour(app) == Some(20) && app.studio.generate.live.job().is_none()
+    });
+    assert!(
+        saved(home.path()).is_empty(),
+        "live pictures are not kept by themselves"
+    );
+    harness.step();
+    harness.get_by_label("Keep this picture").click();
+    harness.step();
+    wait_for(&mut harness, "the picture to be saved", |app| {
+        !app.studio.generate.is_busy()
+    });
+    assert_eq!(saved(home.path()).len(), 1);
+    harness.state_mut().studio.generate.request.seed = 99;
+    harness.step();
+    emit(&mut harness, Do::Live);
+    assert_eq!(harness.state().studio.generate.live.job(), None);
+    harness.state_mut().studio.generate.request.seed = 100;
+    let number = harness.state().studio.generate.preview_number;
+    for _ in 0..10 {
+        std::thread::sleep(Duration::from_millis(10));
+        harness.step();
+    }
+    assert_eq!(harness.state().studio.generate.preview_number, number);
+}
+
+#[test]
+fn without_a_model_the_button_rests_and_says_why() {
+    let home = tempfile::tempdir().unwrap();
+    let backend = FakeBackend {
+        load_fails: true,
+        ..FakeBackend::default()
+    };
+    let mut harness = studio_with(options(home.path(), backend));
+    wait_for(&mut harness, "the failure", |app| {
+        matches!(
+            app.studio.models.status,
+            mmface::studio::models::Status::Failed(_)
+        )
+    });
+    harness.run_steps(2);
+    let button = harness.get_by_label("Generate");
+    assert!(button.accesskit_node().is_disabled());
+    harness.get_by_label_contains("the model is broken");
+    harness.get_by_label("Choose another model").click();
+    harness.run_steps(2);
+    let workspace = harness.state().studio.workspace;
+    assert_eq!(workspace, mmface::studio::Workspace::Models);
+}
+
+#[test]
+fn cancelling_a_waiting_work_leaves_the_running_one() {
+    let home = tempfile::tempdir().unwrap();
+    let mut harness = slow(home.path());
+    generate(&mut harness, "runs");
+    generate(&mut harness, "waits");
+    let waits = harness.state().studio.generate.works.queue.jobs()[1].id;
+    emit(&mut harness, Do::Remove(WorkId(waits)));
+    idle(&mut harness);
+    assert_eq!(prompts(home.path()), ["runs"]);
+}
