@@ -23,8 +23,47 @@ const RATIO: f32 = 1.6;
 /// Lightness below which paper gets a grey wash, as under dark hair, brows and pupils.
 const WASH_BELOW: f32 = 0.3;
 
-/// Darkest wash, 0..=1.
-const WASH: f32 = 0.3;
+/// What a person may change about a sketch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Style {
+    /// Width of the lines, times the usual one: 0.4..=3.
+    pub width: f32,
+    /// How many faint lines are drawn, times the usual: 0.1..=4.
+    pub detail: f32,
+    /// Darkness of the lines, times the usual: 0..=1.2.
+    pub ink: f32,
+    /// Darkest wash under hair and pupils, 0..=1.
+    pub wash: f32,
+}
+
+impl Default for Style {
+    /// As in the sketches that the demo model saw.
+    fn default() -> Self {
+        Self {
+            width: 1.0,
+            detail: 1.0,
+            ink: 1.0,
+            wash: 0.3,
+        }
+    }
+}
+
+impl Style {
+    /// Puts every value into its range.
+    fn checked(self) -> Self {
+        let within = |value: f32, low: f32, high: f32, usual: f32| match value.is_finite() {
+            true => value.clamp(low, high),
+            false => usual,
+        };
+        let usual = Self::default();
+        Self {
+            width: within(self.width, 0.4, 3.0, usual.width),
+            detail: within(self.detail, 0.1, 4.0, usual.detail),
+            ink: within(self.ink, 0.0, 1.2, usual.ink),
+            wash: within(self.wash, 0.0, 1.0, usual.wash),
+        }
+    }
+}
 
 /// One family of lines.
 struct Line {
@@ -57,8 +96,14 @@ const LINES: [Line; 2] = [
     },
 ];
 
-/// Draws the lines of a photo: dark on white, of the photo's size.
+/// Draws the lines of a photo as the demo model knows them: dark on white, of the photo's size.
 pub fn sketch(photo: &RgbImage) -> GrayImage {
+    sketch_with(photo, Style::default())
+}
+
+/// Draws the lines of a photo in a person's style.
+pub fn sketch_with(photo: &RgbImage, style: Style) -> GrayImage {
+    let style = style.checked();
     let (width, height) = (photo.width, photo.height);
     let grey = convert::to_gray(photo);
     let light = Plane {
@@ -72,16 +117,16 @@ pub fn sketch(photo: &RgbImage) -> GrayImage {
     let mut ink: Vec<f32> = wash
         .values
         .iter()
-        .map(|light| WASH * (1.0 - light / WASH_BELOW).max(0.0))
+        .map(|light| style.wash * (1.0 - light / WASH_BELOW).max(0.0))
         .collect();
     for line in &LINES {
-        let narrow = even.blurred(line.sigma * scale);
-        let wide = even.blurred(line.sigma * RATIO * scale);
+        let narrow = even.blurred(line.sigma * style.width * scale);
+        let wide = even.blurred(line.sigma * style.width * RATIO * scale);
         for ((ink, narrow), wide) in ink.iter_mut().zip(&narrow.values).zip(&wide.values) {
-            let response = narrow - line.balance * wide - line.threshold;
+            let response = narrow - line.balance * wide - line.threshold / style.detail;
             // Above the threshold the paper stays white; below it ink grows softly.
-            let dark = (-(line.slope * response).min(0.0).tanh()) * line.strength;
-            *ink = ink.max(dark);
+            let dark = (-(line.slope * response).min(0.0).tanh()) * line.strength * style.ink;
+            *ink = ink.max(dark.min(1.0));
         }
     }
     GrayImage {
@@ -214,6 +259,43 @@ mod tests {
         assert!(at(40) > 200 && at(220) > 200, "ink far from the edge");
         let mean = drawn.pixels.iter().map(|v| f64::from(*v)).sum::<f64>() / 65536.0;
         assert!(mean > 240.0, "mostly paper, not {mean}");
+    }
+
+    #[test]
+    fn each_value_of_the_style_does_what_it_says() {
+        let busy = photo(96, 96, |x, y| {
+            (100 + (x / 12 + y / 16) % 2 * 25 + x / 3) as u8
+        });
+        let ink = |style: Style| -> u64 {
+            let drawn = sketch_with(&busy, style);
+            drawn.pixels.iter().map(|v| u64::from(255 - v)).sum()
+        };
+        let usual = Style::default();
+        assert_eq!(sketch_with(&busy, usual), sketch(&busy));
+        let more = ink(usual);
+        assert!(more > 0);
+        assert!(
+            ink(Style {
+                detail: 0.2,
+                ..usual
+            }) < more,
+            "fewer faint lines"
+        );
+        assert!(ink(Style { ink: 0.4, ..usual }) < more, "paler lines");
+        assert!(
+            ink(Style {
+                width: 2.0,
+                ..usual
+            }) > more,
+            "wider lines"
+        );
+        let broken = Style {
+            width: f32::NAN,
+            detail: 0.0,
+            ink: 9.0,
+            wash: -1.0,
+        };
+        assert_eq!(sketch_with(&busy, broken).pixels.len(), 96 * 96);
     }
 
     #[test]
