@@ -1,8 +1,151 @@
-//! What is drawn of it.
+//! The canvas itself and the line beneath it.
 
-use egui::Ui;
+use egui::{Color32, Panel, Rect, Rgba, Role, Sense, Ui, WidgetInfo, pos2, vec2};
 
+use super::gpu::{Frame, HATCH, NO_CLASS, SMOOTH, View};
+use super::mix::Mix;
+use super::{colours, overlay, pointer, status};
+use crate::paint::{Tiles, Tool};
 use crate::studio::state::Studio;
 
 /// Draws the panel.
-pub fn show(_ui: &mut Ui, _studio: &mut Studio) {}
+pub fn show(ui: &mut Ui, studio: &mut Studio) {
+    Panel::bottom("canvas_status")
+        .exact_size(28.0)
+        .resizable(false)
+        .show(ui, |ui| status::show(ui, studio));
+    let (rect, response) = ui.allocate_exact_size(ui.available_size(), Sense::click_and_drag());
+    response.widget_info(|| WidgetInfo::labeled(Role::Image, true, "Canvas"));
+    studio.canvas.rect = rect;
+    let side = studio.painter.drawing().side() as f32;
+    if studio.canvas.camera.fitted {
+        studio.canvas.camera.fit(rect, side);
+    }
+    studio.canvas.camera.keep_in_sight(side);
+    pointer::take(ui, &response, rect, studio);
+    let hovered = ui.input(|i| i.pointer.latest_pos());
+    studio.canvas.hover = hovered
+        .filter(|_| response.hovered() || studio.canvas.in_gesture())
+        .map(|at| studio.canvas.camera.to_canvas(rect, at));
+    let area = marked(studio);
+    let frame = frame(ui, rect, studio, area);
+    ui.painter()
+        .add(egui_wgpu::Callback::new_paint_callback(rect, frame));
+    overlay::show(ui, &response, rect, studio);
+    progress(ui, rect, studio);
+    studio.canvas.lit = None;
+}
+
+/// What the fill at the pointer would change.
+fn marked(studio: &mut Studio) -> Option<Tiles> {
+    if studio.painter.settings.tool != Tool::Fill || studio.canvas.in_gesture() {
+        return None;
+    }
+    let at = studio.canvas.hover?;
+    let preview = studio.painter.fill_preview(at.x, at.y)?;
+    Some(preview.area)
+}
+
+fn frame(ui: &Ui, rect: Rect, studio: &Studio, area: Option<Tiles>) -> Frame {
+    let canvas = &studio.canvas;
+    let drawing = studio.painter.drawing();
+    let settings = &studio.painter.settings;
+    let side = drawing.side() as f32;
+    let friendly = studio.settings.friendly_colours;
+    let mix = Mix::new(
+        canvas.look,
+        settings.layer,
+        canvas.has_picture(),
+        canvas.has_onion(),
+        &canvas.opacities,
+    );
+    let theme = studio.theme.colours(ui);
+    let ground = if mix.paper {
+        Color32::WHITE
+    } else {
+        colours::colour(friendly, 0)
+    };
+    let (origin, right, down) = canvas.camera.frame(rect);
+    let hidden = settings
+        .hidden
+        .iter()
+        .fold(0, |set, class| set | 1 << class);
+    let split = if canvas.look == super::Look::Split && canvas.has_picture() {
+        canvas.split * side
+    } else {
+        2.0 * side
+    };
+    let view = View {
+        origin: origin.into(),
+        canvas: [side, side],
+        right: right.into(),
+        down: down.into(),
+        ground: with_alpha(ground, mix.background),
+        surround: with_alpha(theme.surround, 1.0),
+        edge: with_alpha(theme.line, 1.0),
+        mask: mix.mask,
+        sketch: mix.sketch,
+        onion: mix.onion,
+        picture: mix.picture,
+        px: 1.0 / (canvas.camera.zoom * ui.ctx().pixels_per_point()),
+        contour: mix.contour,
+        split,
+        area: if area.is_some() { 0.35 } else { 0.0 },
+        hidden,
+        lit: canvas.lit.map_or(NO_CLASS, u32::from),
+        flags: SMOOTH | if studio.settings.hatch { HATCH } else { 0 },
+        unused: 0,
+    };
+    Frame {
+        mask: drawing.mask.clone(),
+        sketch: drawing.sketch.clone(),
+        area,
+        onion: canvas.onion.clone(),
+        picture: canvas.picture.clone(),
+        colours: colours::table(friendly),
+        view,
+        stroke: canvas.pointer.is_stroke(),
+        cost: canvas.cost.clone(),
+    }
+}
+
+/// Gamma-space numbers: the render target takes them as they are.
+fn with_alpha(colour: Color32, alpha: f32) -> [f32; 4] {
+    let [r, g, b, _] = colour.to_array().map(|v| f32::from(v) / 255.0);
+    Rgba::from_rgba_premultiplied(r, g, b, alpha).to_array()
+}
+
+/// How far the engine is, in a corner of the canvas: nothing moves when it comes and goes.
+fn progress(ui: &mut Ui, rect: Rect, studio: &Studio) {
+    let Some(progress) = &studio.canvas.progress else {
+        return;
+    };
+    let theme = studio.theme.colours(ui);
+    let place = Rect::from_min_size(rect.min + vec2(10.0, 10.0), vec2(190.0, 30.0));
+    let painter = ui.painter().with_clip_rect(rect);
+    painter.rect(
+        place,
+        4.0,
+        theme.panel.gamma_multiply(0.92),
+        egui::Stroke::new(1.0, theme.line),
+        egui::StrokeKind::Inside,
+    );
+    let share = if progress.share.is_finite() {
+        progress.share.clamp(0.0, 1.0)
+    } else {
+        0.0
+    };
+    let bar = Rect::from_min_max(
+        pos2(place.min.x + 8.0, place.max.y - 6.0),
+        pos2(place.max.x - 8.0, place.max.y - 3.0),
+    );
+    painter.rect_filled(bar, 1.5, theme.line);
+    let mut done = bar;
+    done.set_width(bar.width() * share);
+    painter.rect_filled(done, 1.5, theme.accent);
+    let text = Rect::from_min_max(
+        place.min + vec2(8.0, 3.0),
+        pos2(place.max.x - 8.0, bar.min.y),
+    );
+    ui.put(text, egui::Label::new(&progress.text).truncate());
+}

@@ -48,6 +48,8 @@ pub struct Settings {
     pub canvas_side: usize,
     /// Class colours for colour-blind eyes, in place of the model's.
     pub friendly_colours: bool,
+    /// Stripes on classes, besides their colours.
+    pub hatch: bool,
     /// Previews while a picture is made.
     pub previews: PreviewPolicy,
     /// Numbers of the engine: `fast` or `exact`.
@@ -77,6 +79,7 @@ impl Default for Settings {
             scale: 1.0,
             canvas_side: CANVAS_SIDES[0],
             friendly_colours: true,
+            hatch: false,
             previews: PreviewPolicy::Auto,
             precision: Precision::default(),
             model: String::new(),

@@ -2,13 +2,23 @@
 
 use egui::Ui;
 
+use super::{classes, files, gallery, options, strip};
 use crate::studio::state::Studio;
 
-/// Draws the panel.
-pub fn show_strip(_ui: &mut Ui, _studio: &mut Studio) {}
+/// Draws the strip of tools.
+pub fn show_strip(ui: &mut Ui, studio: &mut Studio) {
+    strip::show(ui, studio);
+}
 
-/// Draws the panel.
-pub fn show_classes(_ui: &mut Ui, _studio: &mut Studio) {}
+/// Draws the list of classes.
+pub fn show_classes(ui: &mut Ui, studio: &mut Studio) {
+    classes::show(ui, studio);
+}
 
-/// Draws the panel.
-pub fn show_options(_ui: &mut Ui, _studio: &mut Studio) {}
+/// Draws the bar of the tool's options, and the windows of templates and imports.
+pub fn show_options(ui: &mut Ui, studio: &mut Studio) {
+    options::show(ui, studio);
+    let ctx = ui.ctx().clone();
+    gallery::show(&ctx, studio);
+    files::show_import(&ctx, studio);
+}

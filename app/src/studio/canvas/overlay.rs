@@ -1,0 +1,159 @@
+//! What is drawn over the canvas: the tool's ring, the mirror's axis, unfinished shapes, the line
+//! between drawing and picture.
+
+use egui::{Color32, CursorIcon, Painter, Pos2, Rect, Response, Shape, Stroke, Ui, pos2, vec2};
+
+use super::Look;
+use crate::paint::HandleKind;
+use crate::studio::state::Studio;
+
+const LIGHT: Color32 = Color32::from_rgb(250, 250, 250);
+const DARK: Color32 = Color32::from_rgba_premultiplied(0, 0, 0, 190);
+
+/// Draws all of it.
+pub(super) fn show(ui: &Ui, response: &Response, rect: Rect, studio: &Studio) {
+    let painter = ui.painter().with_clip_rect(rect);
+    if studio.canvas.look == Look::Split && studio.canvas.has_picture() {
+        split(&painter, rect, studio);
+    }
+    if studio.painter.settings.mirror.on {
+        axis(&painter, rect, studio);
+    }
+    shapes(&painter, rect, studio);
+    ring(ui, response, &painter, rect, studio);
+}
+
+/// Both ends of the mirror's axis on screen, drawn a little inside of the canvas.
+pub(super) fn axis_handles(rect: Rect, studio: &Studio) -> [Pos2; 2] {
+    let side = studio.painter.drawing().side();
+    let ends = studio.painter.settings.mirror.ends(side);
+    ends.map(|[x, y]| studio.canvas.camera.to_screen(rect, pos2(x, y)))
+}
+
+/// A line that is seen on every ground.
+fn line(painter: &Painter, points: &[Pos2]) {
+    painter.add(Shape::line(points.to_vec(), Stroke::new(3.0, DARK)));
+    painter.add(Shape::line(points.to_vec(), Stroke::new(1.2, LIGHT)));
+}
+
+fn split(painter: &Painter, rect: Rect, studio: &Studio) {
+    let side = studio.painter.drawing().side() as f32;
+    let x = studio.canvas.split * side;
+    let ends = [pos2(x, 0.0), pos2(x, side)].map(|p| studio.canvas.camera.to_screen(rect, p));
+    line(painter, &ends);
+    let middle = ends[0].lerp(ends[1], 0.5);
+    painter.circle(middle, 9.0, LIGHT, Stroke::new(1.5, DARK));
+    let along = (ends[1] - ends[0]).normalized();
+    let across = vec2(along.y, -along.x);
+    for way in [across, -across] {
+        let tip = middle + way * 6.0;
+        let base = middle + way * 2.5;
+        painter.add(Shape::convex_polygon(
+            vec![tip, base + along * 3.0, base - along * 3.0],
+            Color32::from_gray(30),
+            Stroke::NONE,
+        ));
+    }
+}
+
+fn axis(painter: &Painter, rect: Rect, studio: &Studio) {
+    let ends = axis_handles(rect, studio);
+    let dashes = |width, colour, offset| {
+        Shape::dashed_line_with_offset(&ends, Stroke::new(width, colour), &[7.0], &[7.0], offset)
+    };
+    painter.extend(dashes(1.5, DARK, 0.0));
+    painter.extend(dashes(1.5, LIGHT, 7.0));
+    // The upper one moves the axis, the lower one tilts it.
+    painter.rect(
+        Rect::from_center_size(ends[0], vec2(12.0, 12.0)),
+        2.0,
+        LIGHT,
+        Stroke::new(1.5, DARK),
+        egui::StrokeKind::Middle,
+    );
+    painter.circle(ends[1], 6.5, LIGHT, Stroke::new(1.5, DARK));
+}
+
+fn shapes(painter: &Painter, rect: Rect, studio: &Studio) {
+    let overlay = studio.painter.overlay();
+    let on_screen = |p: &[f32; 2]| studio.canvas.camera.to_screen(rect, pos2(p[0], p[1]));
+    for part in &overlay.lines {
+        let mut points: Vec<Pos2> = part.points.iter().map(on_screen).collect();
+        if part.closed
+            && let Some(&first) = points.first()
+        {
+            points.push(first);
+        }
+        line(painter, &points);
+    }
+    for handle in &overlay.handles {
+        let at = on_screen(&handle.at);
+        match handle.kind {
+            HandleKind::Scale(..) => {
+                painter.rect(
+                    Rect::from_center_size(at, vec2(9.0, 9.0)),
+                    1.0,
+                    LIGHT,
+                    Stroke::new(1.5, DARK),
+                    egui::StrokeKind::Middle,
+                );
+            }
+            HandleKind::Rotate | HandleKind::Close => {
+                painter.circle(at, 5.5, LIGHT, Stroke::new(1.5, DARK));
+            }
+        }
+    }
+}
+
+/// The size of the tool, drawn by us so that no driver can lose it.
+fn ring(ui: &Ui, response: &Response, painter: &Painter, rect: Rect, studio: &Studio) {
+    let pointer = &studio.canvas.pointer;
+    if !response.hovered() && !pointer.in_gesture() {
+        return;
+    }
+    let latest = ui.input(|i| i.pointer.latest_pos());
+    let Some(at) = pointer.resizing_at().or(latest) else {
+        return;
+    };
+    if pointer.is_pan() {
+        return ui.ctx().set_cursor_icon(CursorIcon::Grabbing);
+    }
+    if ui.input(|i| i.key_down(egui::Key::Space)) {
+        return ui.ctx().set_cursor_icon(CursorIcon::Grab);
+    }
+    let Some(radius) = studio.painter.settings.radius() else {
+        return ui.ctx().set_cursor_icon(CursorIcon::Crosshair);
+    };
+    ui.ctx().set_cursor_icon(CursorIcon::None);
+    let camera = &studio.canvas.camera;
+    let size = (radius * camera.zoom).max(1.0);
+    circle(painter, at, size, 1.0);
+    if size < 4.0 {
+        // Too small to be found: a cross around it.
+        for way in [vec2(1.0, 0.0), vec2(0.0, 1.0)] {
+            for sign in [-1.0, 1.0] {
+                line(painter, &[at + way * sign * 5.0, at + way * sign * 10.0]);
+            }
+        }
+    }
+    let settings = &studio.painter.settings;
+    if settings.mirror.on {
+        let side = studio.painter.drawing().side();
+        let place = camera.to_canvas(rect, at);
+        let [x, y] = settings
+            .mirror
+            .axis(side)
+            .reflect([f64::from(place.x), f64::from(place.y)]);
+        let twin = camera.to_screen(rect, pos2(x as f32, y as f32));
+        circle(painter, twin, size, 0.5);
+    }
+}
+
+fn circle(painter: &Painter, at: Pos2, radius: f32, strength: f32) {
+    painter.circle_stroke(
+        at,
+        radius + 1.0,
+        Stroke::new(1.2, DARK.gamma_multiply(strength)),
+    );
+    painter.circle_stroke(at, radius, Stroke::new(1.2, LIGHT.gamma_multiply(strength)));
+}

@@ -1,0 +1,360 @@
+//! Mouse, pen and fingers on the canvas.
+//!
+//! Every event of a frame counts, not only the last place of the pointer: a fast hand must not get
+//! corners.
+
+use egui::{Context, Event, Key, Modifiers, PointerButton, Pos2, Rect, Response, Ui};
+
+use super::{CanvasCommand, Look};
+use crate::paint::{Button, Radii, Sample, Tool};
+use crate::studio::state::Studio;
+use crate::studio::tools::ToolsCommand;
+
+/// What the pressed pointer does.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+enum Gesture {
+    #[default]
+    None,
+    /// The painter's.
+    Stroke,
+    Pan,
+    Turn,
+    /// Changes the size of the tool about the place where it began; a click picks a class.
+    Resize {
+        began: Pos2,
+        radius: f32,
+        moved: bool,
+    },
+    /// Moves the line between drawing and picture.
+    Split,
+    /// Moves the mirror's axis.
+    Axis,
+    /// Tilts it.
+    Tilt,
+}
+
+/// The pointer between frames.
+#[derive(Debug, Default)]
+pub(super) struct Pointer {
+    gesture: Gesture,
+    button: Option<PointerButton>,
+    last: Pos2,
+    /// When the gesture and the last frame were, seconds.
+    began: f64,
+    frame: f64,
+    force: Option<f32>,
+}
+
+/// How near a press must be to a handle, points.
+const REACH: f32 = 9.0;
+/// A pointer that moved less was clicked, points.
+const CLICK: f32 = 3.0;
+
+impl Pointer {
+    pub fn in_gesture(&self) -> bool {
+        self.gesture != Gesture::None
+    }
+
+    pub fn is_stroke(&self) -> bool {
+        self.gesture == Gesture::Stroke
+    }
+
+    pub fn is_pan(&self) -> bool {
+        self.gesture == Gesture::Pan
+    }
+
+    /// Where the ring stays while the size changes.
+    pub fn resizing_at(&self) -> Option<Pos2> {
+        match self.gesture {
+            Gesture::Resize { began, .. } => Some(began),
+            _ => None,
+        }
+    }
+}
+
+/// Keys that are held.
+#[derive(Clone, Copy)]
+struct Held {
+    space: bool,
+    turn: bool,
+    modifiers: Modifiers,
+}
+
+/// Takes in what happened on the canvas since the last frame.
+pub(super) fn take(ui: &Ui, response: &Response, rect: Rect, studio: &mut Studio) {
+    let ctx = ui.ctx().clone();
+    let typing = ctx.text_edit_focused();
+    let (events, now, held) = ui.input(|i| {
+        let held = Held {
+            space: i.key_down(Key::Space) && !typing,
+            turn: i.key_down(Key::R) && !typing,
+            modifiers: i.modifiers,
+        };
+        (i.events.clone(), i.time, held)
+    });
+    let settings = &mut studio.painter.settings;
+    settings.reach = REACH / studio.canvas.camera.zoom;
+    settings.constrain = held.modifiers.shift;
+    settings.from_centre = held.modifiers.alt;
+    settings.pressure = studio.settings.pressure;
+    keys(ui, typing, studio);
+    if fingers(ui, response, rect, studio) {
+        return;
+    }
+    // A press and its release can come in one frame.
+    let ours = response.is_pointer_button_down_on()
+        || response.clicked()
+        || response.secondary_clicked()
+        || response.middle_clicked();
+    let moves = events
+        .iter()
+        .filter(|e| matches!(e, Event::PointerMoved(_)));
+    let moves = moves.count().max(1) as f64;
+    let since = studio.canvas.pointer.frame.max(now - 0.1);
+    let mut moved = 0.0;
+    for event in &events {
+        match *event {
+            Event::Touch { force, .. } => studio.canvas.pointer.force = force,
+            Event::PointerButton {
+                pos,
+                button,
+                pressed: true,
+                modifiers,
+            } if ours && rect.contains(pos) && !studio.canvas.pointer.in_gesture() => {
+                let held = Held { modifiers, ..held };
+                press(&ctx, rect, studio, pos, button, held, now);
+            }
+            Event::PointerMoved(pos) => {
+                moved += 1.0;
+                follow(rect, studio, pos, since + (now - since) * moved / moves);
+            }
+            Event::PointerButton {
+                button,
+                pressed: false,
+                ..
+            } if studio.canvas.pointer.button == Some(button) => release(rect, studio),
+            Event::PointerGone => release(rect, studio),
+            _ => {}
+        }
+    }
+    studio.canvas.pointer.frame = now;
+    if response.double_clicked() && studio.painter.settings.tool == Tool::Polygon {
+        studio.painter.confirm();
+    }
+    if let Some(notice) = studio.painter.take_notice() {
+        studio.tell(crate::studio::toast::Toast::Info(notice));
+    }
+    wheel(ui, response, rect, studio);
+}
+
+/// Escape and Enter, which act while something is unfinished.
+fn keys(ui: &Ui, typing: bool, studio: &mut Studio) {
+    let unfinished = studio.painter.busy() || studio.canvas.pointer.in_gesture();
+    if typing || !unfinished {
+        return;
+    }
+    let (escape, enter) = ui.input_mut(|i| {
+        let mut hit = |key| i.consume_key(Modifiers::NONE, key);
+        (hit(Key::Escape), hit(Key::Enter))
+    });
+    if escape {
+        super::run(studio, CanvasCommand::Abort);
+    } else if enter {
+        super::run(studio, CanvasCommand::Confirm);
+    }
+}
+
+/// Two fingers zoom, turn and pan; what the first finger began is taken back.
+fn fingers(ui: &Ui, response: &Response, rect: Rect, studio: &mut Studio) -> bool {
+    let Some(touch) = ui.input(|i| i.multi_touch()) else {
+        return false;
+    };
+    if !response.contains_pointer() && !studio.canvas.pointer.in_gesture() {
+        return false;
+    }
+    if studio.canvas.pointer.is_stroke() {
+        studio.painter.abort();
+    }
+    studio.canvas.pointer = Pointer::default();
+    let camera = &mut studio.canvas.camera;
+    camera.pan(touch.translation_delta);
+    camera.zoom_at(rect, touch.center_pos, touch.zoom_delta);
+    camera.rotate_at(rect, touch.center_pos, touch.rotation_delta);
+    true
+}
+
+fn wheel(ui: &Ui, response: &Response, rect: Rect, studio: &mut Studio) {
+    let Some(at) = response.hover_pos() else {
+        return;
+    };
+    let (scroll, pinch) = ui.input(|i| (i.smooth_scroll_delta().y, i.zoom_delta()));
+    let factor = (scroll / 200.0).exp() * pinch;
+    if factor != 1.0 {
+        studio.canvas.camera.zoom_at(rect, at, factor);
+    }
+}
+
+fn press(
+    ctx: &Context,
+    rect: Rect,
+    studio: &mut Studio,
+    at: Pos2,
+    button: PointerButton,
+    held: Held,
+    now: f64,
+) {
+    // A button that has the keyboard would take Space, Enter and the arrows.
+    ctx.memory_mut(|memory| {
+        if let Some(focused) = memory.focused() {
+            memory.surrender_focus(focused);
+        }
+    });
+    let gesture = match button {
+        PointerButton::Middle => Gesture::Pan,
+        PointerButton::Primary if held.space => Gesture::Pan,
+        PointerButton::Primary if held.turn => Gesture::Turn,
+        PointerButton::Primary if held.modifiers.alt && !studio.painter.busy() => Gesture::Resize {
+            began: at,
+            radius: studio.painter.settings.radius().unwrap_or(0.0),
+            moved: false,
+        },
+        PointerButton::Primary if !studio.painter.busy() => {
+            handle(rect, studio, at).unwrap_or(Gesture::Stroke)
+        }
+        PointerButton::Primary | PointerButton::Secondary => Gesture::Stroke,
+        _ => return,
+    };
+    let pointer = &mut studio.canvas.pointer;
+    pointer.gesture = gesture;
+    pointer.button = Some(button);
+    pointer.last = at;
+    pointer.began = now;
+    if gesture == Gesture::Stroke {
+        if studio.canvas.look == Look::Picture && studio.canvas.has_picture() {
+            // What is painted has to be seen.
+            studio.canvas.look = Look::Overlay;
+        }
+        let sample = sample(rect, studio, at, now);
+        let button = match button {
+            PointerButton::Secondary => Button::Secondary,
+            _ => Button::Primary,
+        };
+        let before = studio.painter.settings.class;
+        studio.painter.press(sample, button);
+        picked(studio, before);
+    }
+}
+
+/// The handle of the view at a place, if there is one.
+fn handle(rect: Rect, studio: &Studio, at: Pos2) -> Option<Gesture> {
+    let canvas = &studio.canvas;
+    let side = studio.painter.drawing().side() as f32;
+    if canvas.look == Look::Split && canvas.has_picture() {
+        let place = canvas.camera.to_canvas(rect, at);
+        let away = (place.x - canvas.split * side).abs() * canvas.camera.zoom;
+        if away <= REACH && (0.0..=side).contains(&place.y) {
+            return Some(Gesture::Split);
+        }
+    }
+    let mirror = studio.painter.settings.mirror;
+    if mirror.on {
+        let [top, bottom] = super::overlay::axis_handles(rect, studio);
+        if top.distance(at) <= REACH + 2.0 {
+            return Some(Gesture::Axis);
+        }
+        if bottom.distance(at) <= REACH + 2.0 {
+            return Some(Gesture::Tilt);
+        }
+    }
+    None
+}
+
+fn follow(rect: Rect, studio: &mut Studio, at: Pos2, time: f64) {
+    let last = studio.canvas.pointer.last;
+    let side = studio.painter.drawing().side() as f32;
+    let camera = &mut studio.canvas.camera;
+    let place = camera.to_canvas(rect, at);
+    match &mut studio.canvas.pointer.gesture {
+        Gesture::None => {
+            if studio.painter.busy() {
+                let sample = sample(rect, studio, at, time);
+                studio.painter.hover(sample);
+            }
+        }
+        Gesture::Stroke => {
+            let sample = sample(rect, studio, at, time);
+            let before = studio.painter.settings.class;
+            studio.painter.drag(sample);
+            picked(studio, before);
+        }
+        Gesture::Pan => camera.pan(at - last),
+        Gesture::Turn => {
+            let centre = rect.center();
+            let by = (at - centre).angle() - (last - centre).angle();
+            camera.rotate_at(rect, centre, by);
+        }
+        Gesture::Resize {
+            began,
+            radius,
+            moved,
+        } => {
+            *moved |= began.distance(at) > CLICK;
+            if *moved {
+                let size = *radius + (at.x - began.x) / camera.zoom;
+                let size = size.clamp(Radii::MIN, Radii::MAX);
+                studio.painter.settings.set_radius(size);
+            }
+        }
+        Gesture::Split => studio.canvas.split = (place.x / side).clamp(0.0, 1.0),
+        Gesture::Axis => {
+            let mirror = &mut studio.painter.settings.mirror;
+            // The hand is on the upper end, the position is that at middle height.
+            let x = place.x + mirror.tilt.tan() * side / 2.0;
+            mirror.x = x.clamp(0.0, side);
+        }
+        Gesture::Tilt => {
+            let mirror = &mut studio.painter.settings.mirror;
+            let tilt = ((place.x - mirror.x) / (side / 2.0)).atan();
+            // Upright is easy to hit.
+            mirror.tilt = if tilt.abs() < 0.02 { 0.0 } else { tilt };
+        }
+    }
+    studio.canvas.pointer.last = at;
+}
+
+fn release(rect: Rect, studio: &mut Studio) {
+    let pointer = &mut studio.canvas.pointer;
+    let gesture = std::mem::take(&mut pointer.gesture);
+    pointer.button = None;
+    pointer.force = None;
+    match gesture {
+        Gesture::Stroke => studio.painter.release(),
+        Gesture::Resize {
+            began,
+            moved: false,
+            ..
+        } => {
+            let place = studio.canvas.camera.to_canvas(rect, began);
+            if let Some(class) = studio.painter.class_at(place.x, place.y) {
+                studio.emit(ToolsCommand::Class(class));
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Tells the tools of a class that the eyedropper took.
+fn picked(studio: &mut Studio, before: u8) {
+    if studio.painter.settings.class != before {
+        studio.tools.last_class = before;
+    }
+}
+
+fn sample(rect: Rect, studio: &Studio, at: Pos2, time: f64) -> Sample {
+    let place = studio.canvas.camera.to_canvas(rect, at);
+    let seconds = (time - studio.canvas.pointer.began).max(0.0) as f32;
+    match studio.canvas.pointer.force {
+        Some(force) => Sample::pen(place.x, place.y, force, seconds),
+        None => Sample::mouse(place.x, place.y, seconds),
+    }
+}

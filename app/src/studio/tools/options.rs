@@ -1,0 +1,317 @@
+//! The bar above the canvas: the layer, and what the tool at hand can be told.
+
+use egui::containers::menu::MenuButton;
+use egui::{ComboBox, DragValue, Response, Role, ScrollArea, Slider, Ui, WidgetInfo};
+use egui_material_icons::icons;
+use mmface_engine::condition::palette;
+
+use super::ToolsCommand;
+use crate::paint::{Beneath, Layer, MAX_FILL_GAP, MAX_FILL_GROW, Radii, Target, Tool};
+use crate::studio::canvas::CanvasCommand;
+use crate::studio::state::Studio;
+use crate::studio::widgets::action_button;
+
+/// Draws the bar.
+pub(super) fn show(ui: &mut Ui, studio: &mut Studio) {
+    ui.add_space(3.0);
+    ScrollArea::horizontal()
+        .scroll_bar_visibility(egui::scroll_area::ScrollBarVisibility::AlwaysHidden)
+        .show(ui, |ui| {
+            ui.horizontal(|ui| {
+                ui.set_min_height(24.0);
+                layers(ui, studio);
+                ui.separator();
+                tool(ui, studio);
+                ui.separator();
+                if studio.painter.settings.layer == Layer::Mask {
+                    target(ui, studio);
+                }
+                view(ui, studio);
+                action_button(ui, studio, icons::ICON_FACE, "tools.templates");
+                files(ui, studio);
+            });
+        });
+    ui.add_space(3.0);
+}
+
+fn layers(ui: &mut Ui, studio: &mut Studio) {
+    ui.spacing_mut().item_spacing.x = 2.0;
+    let key = studio.keymap.hint("tools.layer").unwrap_or_default();
+    for (layer, title, about) in [
+        (Layer::Mask, "Mask", "Class areas: what is where"),
+        (Layer::Sketch, "Sketch", "Lines: may be soft"),
+    ] {
+        let on = studio.painter.settings.layer == layer;
+        let response = ui
+            .selectable_label(on, title)
+            .on_hover_text(format!("{about}  ({key})"));
+        if response.clicked() {
+            studio.emit(ToolsCommand::Layer(layer));
+        }
+    }
+    ui.spacing_mut().item_spacing.x = studio.theme.gap;
+}
+
+/// A slider with its name in front, and a tooltip.
+fn slider(ui: &mut Ui, name: &str, tip: &str, width: f32, slider: Slider<'_>) -> Response {
+    let label = ui.label(name);
+    ui.spacing_mut().slider_width = width;
+    let response = ui.add(slider).labelled_by(label.id).on_hover_text(tip);
+    label.on_hover_text(tip);
+    response
+}
+
+fn tool(ui: &mut Ui, studio: &mut Studio) {
+    let hint = |id: &str| studio.keymap.hint(id).unwrap_or_default();
+    let size_tip = format!(
+        "Diameter in canvas pixels  ({} and {}, Alt-drag on the canvas)",
+        hint("tools.smaller"),
+        hint("tools.larger")
+    );
+    let settings = &mut studio.painter.settings;
+    let acting = settings.acting_tool();
+    if let Some(radius) = settings.radius() {
+        let mut size = radius * 2.0;
+        let range = 2.0 * Radii::MIN..=2.0 * Radii::MAX;
+        let sizes = Slider::new(&mut size, range)
+            .logarithmic(true)
+            .fixed_decimals(0)
+            .suffix(" px");
+        if slider(ui, "Size", &size_tip, 84.0, sizes).changed() {
+            settings.set_radius(size / 2.0);
+        }
+    }
+    match acting {
+        Tool::Pencil | Tool::SketchEraser => {
+            let (hardness, opacity) = if acting == Tool::Pencil {
+                (&mut settings.hardness, &mut settings.opacity)
+            } else {
+                (&mut settings.eraser_hardness, &mut settings.eraser_opacity)
+            };
+            percent(ui, "Hardness", "How sharp the edge is", hardness);
+            percent(ui, "Opacity", "How dark a stroke gets", opacity);
+            more(ui, studio);
+        }
+        Tool::Brush | Tool::Eraser => more(ui, studio),
+        Tool::Fill => {
+            let gap = Slider::new(&mut settings.fill_gap, 0..=MAX_FILL_GAP).suffix(" px");
+            slider(
+                ui,
+                "Gap",
+                "Gaps up to this width do not let the fill through",
+                60.0,
+                gap,
+            );
+            let grow = Slider::new(&mut settings.fill_grow, 0..=MAX_FILL_GROW).suffix(" px");
+            slider(
+                ui,
+                "Grow",
+                "The fill goes this far over its border",
+                60.0,
+                grow,
+            );
+        }
+        Tool::Transform => {
+            ui.checkbox(&mut settings.transform_whole_class, "Whole class")
+                .on_hover_text("All regions of the class, not only the one that is clicked");
+            let beneath = settings.beneath;
+            let text = |beneath| match beneath {
+                Beneath::Neighbour => "Leave the neighbour",
+                Beneath::Background => "Leave background",
+            };
+            ComboBox::from_id_salt("beneath")
+                .selected_text(text(beneath))
+                .show_ui(ui, |ui| {
+                    for choice in [Beneath::Neighbour, Beneath::Background] {
+                        ui.selectable_value(&mut settings.beneath, choice, text(choice));
+                    }
+                })
+                .response
+                .widget_info(|| {
+                    WidgetInfo::labeled(Role::ComboBox, true, "What the region leaves behind")
+                });
+        }
+        Tool::Lasso | Tool::Polygon | Tool::Ellipse | Tool::Line | Tool::Eyedropper => {
+            ui.weak(short(acting));
+        }
+    }
+}
+
+fn short(tool: Tool) -> &'static str {
+    match tool {
+        Tool::Lasso => "Draw around what is to be filled",
+        Tool::Polygon => "Enter closes, Escape drops",
+        Tool::Ellipse => "Shift: circle, Alt: from its middle",
+        Tool::Line => "Shift: steps of 15°",
+        _ => "Click takes the class",
+    }
+}
+
+fn percent(ui: &mut Ui, name: &str, tip: &str, value: &mut f32) {
+    let label = ui.label(name);
+    let mut shown = *value * 100.0;
+    let field = DragValue::new(&mut shown)
+        .range(0.0..=100.0)
+        .fixed_decimals(0)
+        .suffix(" %");
+    let response = ui.add(field).labelled_by(label.id).on_hover_text(tip);
+    if response.changed() {
+        *value = shown / 100.0;
+    }
+}
+
+/// Smoothing and pressure, which are set rarely.
+fn more(ui: &mut Ui, studio: &mut Studio) {
+    let on_mask = studio.painter.settings.layer == Layer::Mask;
+    MenuButton::new("Stroke").ui(ui, |ui| {
+        ui.set_min_width(250.0);
+        let settings = &mut studio.painter.settings;
+        let calm = Slider::new(&mut settings.stabiliser.smoothing, 0.0..=1.0).fixed_decimals(2);
+        slider(
+            ui,
+            "Smoothing",
+            "Calms a trembling hand; fast strokes stay quick",
+            110.0,
+            calm,
+        );
+        let string = Slider::new(&mut settings.stabiliser.string, 0.0..=120.0)
+            .fixed_decimals(0)
+            .suffix(" px");
+        slider(
+            ui,
+            "Pulled string",
+            "The pen follows at the end of a string of this length",
+            110.0,
+            string,
+        );
+        ui.separator();
+        ui.checkbox(&mut studio.settings.pressure, "Pen pressure counts");
+        ui.add_enabled_ui(studio.settings.pressure, |ui| {
+            ui.checkbox(&mut settings.pressure_width, "Pressure changes the width");
+            if !on_mask {
+                ui.checkbox(
+                    &mut settings.pressure_opacity,
+                    "Pressure changes the darkness",
+                );
+            }
+        });
+        if on_mask {
+            ui.separator();
+            ui.checkbox(&mut settings.contour_fill, "Fill closed strokes")
+                .on_hover_text("A stroke that ends where it began fills what it encloses");
+        }
+    });
+}
+
+fn target(ui: &mut Ui, studio: &mut Studio) {
+    let settings = &studio.painter.settings;
+    let key = studio.keymap.hint("tools.target").unwrap_or_default();
+    let title = |class: u8| {
+        let entry = palette().classes.get(usize::from(class));
+        entry.map_or_else(String::new, |entry| entry.title.to_lowercase())
+    };
+    let text = |target: Target| match target {
+        Target::Everything => "Over everything".to_owned(),
+        Target::Background => "Over background".to_owned(),
+        Target::Class(class) => format!("Over {}", title(class)),
+    };
+    let class = match settings.target {
+        Target::Class(class) => class,
+        _ => settings.class,
+    };
+    let now = settings.target;
+    let response = ComboBox::from_id_salt("target")
+        .width(112.0)
+        .truncate()
+        .selected_text(text(now))
+        .show_ui(ui, |ui| {
+            for target in [Target::Everything, Target::Background, Target::Class(class)] {
+                if ui.selectable_label(now == target, text(target)).clicked() {
+                    studio.emit(ToolsCommand::Target(target));
+                }
+            }
+        })
+        .response;
+    response.widget_info(|| WidgetInfo::labeled(Role::ComboBox, true, "Paint target"));
+    response.on_hover_text(format!("What strokes may paint over  ({key})"));
+}
+
+fn view(ui: &mut Ui, studio: &mut Studio) {
+    let name = "Layers on screen";
+    let (response, _) = MenuButton::new(icons::ICON_LAYERS.rich_text()).ui(ui, |ui| {
+        ui.set_min_width(240.0);
+        let opacities = &mut studio.canvas.opacities;
+        for (name, tip, value) in [
+            (
+                "Mask",
+                "Opacity of the mask over a picture or photo",
+                &mut opacities.mask,
+            ),
+            (
+                "Other layer",
+                "Opacity of the layer that is not painted on",
+                &mut opacities.other,
+            ),
+            (
+                "Photo",
+                "Opacity of the photo under the drawing",
+                &mut opacities.onion,
+            ),
+        ] {
+            let bar = Slider::new(value, 0.0..=1.0).fixed_decimals(2);
+            slider(ui, name, tip, 110.0, bar);
+        }
+        ui.checkbox(
+            &mut opacities.contours,
+            "Lines between classes over pictures",
+        );
+        ui.separator();
+        ui.checkbox(
+            &mut studio.settings.friendly_colours,
+            "Colours for colour-blind eyes",
+        );
+        ui.checkbox(&mut studio.settings.hatch, "Stripes on classes");
+        if studio.canvas.has_onion() {
+            ui.separator();
+            if ui.button("Take the photo away").clicked() {
+                studio.emit(CanvasCommand::ClearOnion);
+            }
+        }
+    });
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, name));
+    response.on_hover_text(name);
+}
+
+/// Import, export and the canvas's size.
+fn files(ui: &mut Ui, studio: &mut Studio) {
+    let name = "Import, export, canvas size";
+    let (response, _) = MenuButton::new(icons::ICON_MORE_HORIZ.rich_text()).ui(ui, |ui| {
+        for id in [
+            "tools.import_mask",
+            "tools.import_sketch",
+            "tools.export_mask",
+            "tools.export_sketch",
+            "",
+            "tools.side_512",
+            "tools.side_1024",
+            "",
+            "tools.centre_mirror",
+            "tools.free",
+        ] {
+            let Some(action) = crate::studio::actions::find(id) else {
+                ui.separator();
+                continue;
+            };
+            let mut button = egui::Button::new(action.title);
+            if let Some(key) = studio.keymap.hint(id) {
+                button = button.shortcut_text(key);
+            }
+            if ui.add(button).clicked() {
+                studio.emit_action(id);
+                ui.close();
+            }
+        }
+    });
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, name));
+    response.on_hover_text(name);
+}
