@@ -126,7 +126,8 @@ fn button(ui: &mut Ui, studio: &mut Studio) {
     });
 }
 
-/// Escape cancels, when it means nothing else: no gesture, no open window, no text field.
+/// Escape cancels, when it means nothing else: no gesture, no open window, no text field. A field
+/// has lost the focus by now if it took this key, so the frame before counts too.
 fn take_escape(ui: &Ui, studio: &mut Studio) {
     let ctx = ui.ctx();
     let elsewhere = studio.palette.open
@@ -135,8 +136,10 @@ fn take_escape(ui: &Ui, studio: &mut Studio) {
         || Popup::is_any_open(ctx)
         || ctx.text_edit_focused()
         || studio.painter.busy();
+    let before = std::mem::replace(&mut studio.generate.view.escape_taken, elsewhere);
     if studio.generate.running.is_some()
         && !elsewhere
+        && !before
         && ctx.input(|input| input.key_pressed(Key::Escape))
     {
         studio.emit(Do::Cancel);

@@ -21,6 +21,8 @@ pub struct View {
     pub focus_prompt: bool,
     /// The prompt history is open.
     pub history_open: bool,
+    /// Escape meant something else in the last frame.
+    escape_taken: bool,
     /// What is searched in the history.
     history_query: String,
     /// The preview on the GPU, and which one it is.
