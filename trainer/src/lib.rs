@@ -2,6 +2,7 @@
 //!
 //! The transformer itself is the engine's: what is trained here is what draws there.
 
+pub mod ablate;
 pub mod bench;
 pub mod checkpoint;
 pub mod config;
@@ -22,9 +23,11 @@ pub mod ranks;
 pub mod report;
 pub mod rng;
 pub mod run;
+pub mod sheets;
 pub mod signals;
 pub mod start;
 pub mod step;
 pub mod tensors;
+pub mod upstream;
 
 pub use mmface_engine::{Error, Result};

@@ -11,9 +11,12 @@ use mmface_engine::kernels::Precision;
 use mmface_engine::picture::write::write_atomic;
 use mmface_trainer::bench::{Case, bench_train_step};
 use mmface_trainer::evaluate::{self, Evaluation, Options};
+use mmface_trainer::report::Sink;
+use mmface_trainer::report::jsonl::Printed;
+use mmface_trainer::report::plain::Plain;
 use mmface_trainer::{export, prepare, signals};
 
-use cli::train::{prepare_if_given, use_threads};
+use cli::train::use_threads;
 use cli::{Inputs, Source};
 
 /// Trains MMFace-DiT.
@@ -34,7 +37,15 @@ enum Command {
         source: Source,
         #[command(flatten)]
         inputs: Inputs,
+        /// Encode nothing: name the latent files that are missing or outdated
+        #[arg(long)]
+        verify: bool,
+        /// Print one JSON object for each event
+        #[arg(long)]
+        json: bool,
     },
+    /// Train the rows of the paper's ablation at a small scale and write the table
+    Ablate(cli::ablate::AblateArgs),
     /// Start a run
     Train(cli::train::TrainArgs),
     /// Go on where a run stopped
@@ -129,10 +140,16 @@ fn execute(command: Command) -> anyhow::Result<()> {
     signals::listen();
     match command {
         Command::Plan(args) => cli::plan::execute(&args),
-        Command::Latents { source, inputs } => {
+        Command::Latents {
+            source,
+            inputs,
+            verify,
+            json,
+        } => {
             use_threads(inputs.threads)?;
-            prepare_if_given(&source.read()?, &inputs)
+            latents(&source, &inputs, verify, json)
         }
+        Command::Ablate(args) => cli::ablate::execute(&args),
         Command::Train(args) => cli::train::train(&args),
         Command::Resume(args) => cli::train::resume(&args),
         Command::Export {
@@ -203,6 +220,30 @@ fn execute(command: Command) -> anyhow::Result<()> {
             Ok(())
         }
     }
+}
+
+fn latents(source: &Source, inputs: &Inputs, verify: bool, json: bool) -> anyhow::Result<()> {
+    let imported = source.read(None, 1, inputs.heldout)?;
+    let places = inputs
+        .places(imported.source.as_ref())?
+        .context("name the folder of the data with --data")?;
+    if verify {
+        let outdated = prepare::verify(&imported.config, &places)?;
+        for name in &outdated {
+            println!("{name}");
+        }
+        if outdated.is_empty() {
+            eprintln!("all latents belong to the data");
+            return Ok(());
+        }
+        anyhow::bail!(
+            "{} latent files are missing or outdated; run `latents` without --verify",
+            outdated.len()
+        );
+    }
+    let (mut plain, mut printed) = (Plain::default(), Printed);
+    let sink: &mut dyn Sink = if json { &mut printed } else { &mut plain };
+    Ok(prepare::prepare(&imported.config, &places, sink)?)
 }
 
 fn read_evaluation(path: &std::path::Path) -> anyhow::Result<Evaluation> {

@@ -1,91 +1,222 @@
 //! From tars and frozen networks to what the loop reads: latents and text features.
 
-use std::io::{IsTerminal, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
-use candle_core::{DType, Device};
+use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
-use indicatif::{ProgressBar, ProgressStyle};
 use mmface_engine::kernels::{Precision, Storage};
 use mmface_engine::model::LoadOptions;
 use mmface_engine::model::autoencoder_kl::AutoencoderKl;
 use mmface_engine::model::clip_text::{ClipText, ClipTextConfig};
 use mmface_engine::model::face_parser::FaceParser;
+use mmface_engine::picture::convert::from_tensor;
+use mmface_engine::picture::write::{encode_rgb, write_atomic};
 use mmface_engine::text::{PromptTokenizer, TextEncoder};
 use mmface_engine::weights::Package;
 use mmface_engine::{Error, Result};
 use sha2::{Digest, Sha256};
 
 use crate::config::{Config, hex};
-use crate::data::latents::{self, Plan};
-use crate::data::store::LatentStore;
+use crate::data::latents::{self, Encoder, Frozen, Plan, Precomputed};
+use crate::data::source::{Shard, Source, missing};
+use crate::data::store::{Kind, LatentStore};
 use crate::data::text;
-use crate::data::webdataset::Inventory;
+use crate::data::webdataset::Form;
 use crate::evaluate::Sampler;
+use crate::report::{DataTable, Preparing, Sink, TrainEvent};
 use crate::run::Data;
+use crate::sheets::{Probes, grid};
 use crate::{checkpoint, model, signals};
 
 /// Where the inputs lie.
 #[derive(Clone, Debug)]
 pub struct Places {
-    /// Folder of the WebDataset tars.
-    pub data: PathBuf,
+    /// The samples.
+    pub source: Source,
     /// Folder of the frozen parts: `vae/` and `text/`.
     pub weights: PathBuf,
     /// Folder for prepared data, outside the repository.
     pub work: PathBuf,
+    /// Goes on although parts of samples are missing.
+    pub allow_missing: bool,
 }
 
-/// Prefixes of the two splits.
+/// Prefixes and names of the two splits.
 const SPLITS: [(&str, &str); 2] = [("train-", "train"), ("heldout-", "held-out")];
+/// Samples whose latents are decoded again for a person to look at.
+const SHOWN: usize = 5;
 
-/// Encodes what is not encoded yet and prints the table of what was found.
-pub fn prepare(config: &Config, places: &Places) -> Result<()> {
+/// Tells the table of what there is, encodes what is not encoded yet, and tells what had to be left
+/// out.
+///
+/// # Errors
+/// When parts are missing and that was not allowed, or something cannot be read or written.
+pub fn prepare(config: &Config, places: &Places, sink: &mut dyn Sink) -> Result<()> {
+    let splits = places.source.shards()?;
+    let tables = survey(&splits, places.allow_missing, sink)?;
     let folder = latents::folder(&places.work, config.resolution, config.variants);
-    let (autoencoder, autoencoder_hash) = load_autoencoder(&places.weights.join("vae"))?;
-    for (prefix, name) in SPLITS {
-        let plan = Plan {
-            data: &places.data,
-            prefix,
-            output: folder.clone(),
-            resolution: config.resolution,
-            variants: if prefix == "train-" {
-                config.variants
-            } else {
-                1
-            },
-            seed: config.seed,
-        };
-        let mut progress = Progress::new(&format!("{name} latents at {}", config.resolution));
-        let inventory = latents::prepare(
+    let encoder = encoder(config, places)?;
+    let mut changed = false;
+    for (index, (prefix, name)) in SPLITS.into_iter().enumerate() {
+        let plan = plan(config, &splits[index], index, folder.clone());
+        let total = tables[index].samples as usize;
+        let mut progress = Progress::new(format!("{name} latents at {}", config.resolution));
+        let left_out = latents::prepare(
             &plan,
-            &autoencoder,
-            &autoencoder_hash,
+            encoder.as_ref(),
+            total,
             &signals::asked_to_stop,
-            &mut |done, of, rate| progress.show(done, of, rate),
+            &mut |done, of, rate| {
+                changed |= rate > 0.0;
+                progress.tell(done, of, rate, sink);
+            },
         )?;
-        progress.finish();
-        print_table(name, &inventory);
+        if !left_out.is_empty() {
+            sink.hear(&TrainEvent::Data(DataTable {
+                left_out,
+                ..tables[index].clone()
+            }))?;
+        }
+        LatentStore::open(&folder, prefix)?;
     }
-    prepare_text(config, places)
+    if changed {
+        show(config, places, &folder)?;
+    }
+    prepare_text(config, places, sink)
 }
 
-fn prepare_text(config: &Config, places: &Places) -> Result<()> {
+/// Names the latent files that are missing or do not belong to the data any more.
+///
+/// # Errors
+/// When the data cannot be read.
+pub fn verify(config: &Config, places: &Places) -> Result<Vec<String>> {
+    let splits = places.source.shards()?;
+    let folder = latents::folder(&places.work, config.resolution, config.variants);
+    let encoder = encoder(config, places)?;
+    let mut found = Vec::new();
+    for (index, shards) in splits.iter().enumerate() {
+        let plan = plan(config, shards, index, folder.clone());
+        found.extend(latents::outdated(&plan, encoder.as_ref())?);
+    }
+    Ok(found)
+}
+
+fn plan<'a>(config: &Config, shards: &'a [Shard], split: usize, output: PathBuf) -> Plan<'a> {
+    Plan {
+        shards,
+        prefix: SPLITS[split].0,
+        output,
+        resolution: config.resolution,
+        variants: if split == 0 { config.variants } else { 1 },
+        seed: config.seed,
+    }
+}
+
+/// Counts what is there and what is missing, before anything is decoded.
+fn survey(
+    splits: &[Vec<Shard>; 2],
+    allow_missing: bool,
+    sink: &mut dyn Sink,
+) -> Result<Vec<DataTable>> {
+    let mut tables = Vec::new();
+    let mut gaps = Vec::new();
+    for (shards, (_, name)) in splits.iter().zip(SPLITS) {
+        let mut table = DataTable {
+            split: name.into(),
+            ..DataTable::default()
+        };
+        for shard in shards {
+            shard.survey(&mut table)?;
+        }
+        sink.hear(&TrainEvent::Data(table.clone()))?;
+        gaps.extend(missing(&table));
+        tables.push(table);
+    }
+    if !gaps.is_empty() && !allow_missing {
+        return Err(Error::Argument(format!(
+            "{}; add them, or train without these samples with --allow-missing",
+            gaps.join("; ")
+        )));
+    }
+    Ok(tables)
+}
+
+/// The autoencoder, unless the data holds latents.
+fn encoder(config: &Config, places: &Places) -> Result<Box<dyn Encoder>> {
+    let precomputed = match &places.source {
+        Source::Tars(_) => false,
+        Source::Folders(layouts, _) => layouts.iter().all(|layout| layout.form == Form::Latents),
+    };
+    if precomputed {
+        if config.variants != 1 {
+            return Err(Error::Argument(format!(
+                "precomputed latents have one variant, the configuration asks for {}: set `variants: 1`",
+                config.variants
+            )));
+        }
+        return Ok(Box::new(Precomputed));
+    }
+    let (autoencoder, hash) = load_autoencoder(&places.weights.join("vae"))?;
+    Ok(Box::new(Frozen { autoencoder, hash }))
+}
+
+/// Decodes some latents again, beside each other in `check.png`: what the model will really see.
+fn show(config: &Config, places: &Places, folder: &Path) -> Result<()> {
+    let vae = places.weights.join("vae");
+    if !vae.is_dir() {
+        return Ok(());
+    }
+    let (autoencoder, _) = load_autoencoder(&vae)?;
+    let store = LatentStore::open(folder, SPLITS[0].0)?;
+    if store.channels != autoencoder.config().latent_channels {
+        return Ok(());
+    }
+    let mut rows = Vec::new();
+    for sample in 0..SHOWN.min(store.len()) {
+        let variant = sample % store.variants;
+        let mut row = Vec::new();
+        for kind in [Kind::Photo, Kind::Mask, Kind::Sketch] {
+            let mut values = Vec::new();
+            store.push(sample, variant, kind, &mut values);
+            let shape = (1, store.channels, store.side, store.side);
+            let latent = Tensor::from_vec(values, shape, &Device::Cpu)?;
+            let decoded = autoencoder.decode(&autoencoder.from_model_space(&latent)?)?;
+            row.push(from_tensor(&decoded)?);
+        }
+        rows.push(row);
+    }
+    let sheet = grid(&rows, config.resolution.min(256));
+    write_atomic(&folder.join("check.png"), &encode_rgb(&sheet)?)
+}
+
+/// Conditions and prompts for sample sheets, from the frozen parts.
+///
+/// # Errors
+/// When the frozen parts cannot be loaded or do not fit the configuration.
+pub fn probes(config: &Config, weights: &Path) -> Result<Probes> {
+    let (autoencoder, _) = load_autoencoder(&weights.join("vae"))?;
+    let (text, _) = load_text(&weights.join("text"))?;
+    let channels = config.model.dit().channels / 2;
+    if autoencoder.config().latent_channels != channels {
+        return Err(Error::Argument(format!(
+            "the autoencoder has {} latent channels, the transformer takes {channels}",
+            autoencoder.config().latent_channels
+        )));
+    }
+    Probes::new(autoencoder, &text, config.resolution)
+}
+
+fn prepare_text(config: &Config, places: &Places, sink: &mut dyn Sink) -> Result<()> {
     let [train, heldout] = open_latents(config, &places.work)?;
     let captions = text::captions(&[&train, &heldout]);
     let (encoder, hash) = load_text(&places.weights.join("text"))?;
-    let mut progress = Progress::new("text features");
+    let mut progress = Progress::new("text features".into());
     let path = text_path(&places.work);
-    let store = text::prepare(&path, &captions, &encoder, &hash, &mut |done, of| {
-        progress.show(done, of, 0.0)
+    text::prepare(&path, &captions, &encoder, &hash, &mut |done, of| {
+        progress.tell(done, of, 0.0, sink);
     })?;
-    progress.finish();
-    eprintln!(
-        "{} captions, {} tokens of width {}",
-        captions.len(),
-        store.tokens,
-        store.width
-    );
     Ok(())
 }
 
@@ -252,68 +383,30 @@ fn hash_files(paths: &[&Path]) -> Result<String> {
     Ok(hex(&hash.finalize()))
 }
 
-fn print_table(name: &str, inventory: &Inventory) {
-    eprintln!(
-        "{name}: {} samples; without mask {}, without sketch {}, without captions {}, left out {}",
-        inventory.samples,
-        inventory.without_mask,
-        inventory.without_sketch,
-        inventory.without_captions,
-        inventory.skipped.len()
-    );
-    for line in &inventory.skipped {
-        eprintln!("  left out {line}");
-    }
-}
-
-/// A bar on a terminal; elsewhere a line now and then.
+/// Tells of progress now and then, and of the end.
 struct Progress {
-    bar: Option<ProgressBar>,
     what: String,
-    told: std::time::Instant,
+    told: Option<Instant>,
 }
 
 impl Progress {
-    fn new(what: &str) -> Self {
-        let bar = std::io::stderr().is_terminal().then(|| {
-            let bar = ProgressBar::new(0);
-            if let Ok(style) =
-                ProgressStyle::with_template("{msg} {bar:30} {pos}/{len} {per_sec} eta {eta}")
-            {
-                bar.set_style(style);
-            }
-            bar.set_message(what.to_string());
-            bar
-        });
-        Self {
-            bar,
-            what: what.to_string(),
-            told: std::time::Instant::now(),
-        }
+    fn new(what: String) -> Self {
+        Self { what, told: None }
     }
 
-    fn show(&mut self, done: usize, of: usize, rate: f64) {
-        match &self.bar {
-            Some(bar) => {
-                bar.set_length(of as u64);
-                bar.set_position(done as u64);
-            }
-            None if self.told.elapsed().as_secs() >= 10 => {
-                self.told = std::time::Instant::now();
-                let rate = if rate > 0.0 {
-                    format!(", {rate:.1} a second")
-                } else {
-                    String::new()
-                };
-                eprintln!("{}: {done} of {of}{rate}", self.what);
-            }
-            None => {}
-        }
-    }
-
-    fn finish(&self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
+    fn tell(&mut self, done: usize, of: usize, rate: f64, sink: &mut dyn Sink) {
+        let due = self
+            .told
+            .is_none_or(|told| told.elapsed().as_millis() >= 500);
+        if due || done >= of {
+            self.told = Some(Instant::now());
+            // A view that fails must not end the preparation.
+            let _ = sink.hear(&TrainEvent::Preparing(Preparing {
+                what: self.what.clone(),
+                done: done as u64,
+                of: of as u64,
+                per_second: rate,
+            }));
         }
     }
 }

@@ -418,9 +418,7 @@ impl Run<'_, '_> {
                         return Ok(true);
                     }
                 }
-                TrainCommand::Checkpoint => {
-                    self.save(config)?;
-                }
+                TrainCommand::Checkpoint => self.save_on_demand(config)?,
                 TrainCommand::Sample => self.draw()?,
                 TrainCommand::Resume => {}
             }
@@ -441,9 +439,7 @@ impl Run<'_, '_> {
                 Some(TrainCommand::Stop) => return Ok(true),
                 Some(TrainCommand::Resume) => break,
                 Some(TrainCommand::Sample) => self.draw()?,
-                Some(TrainCommand::Checkpoint) => {
-                    self.save(config)?;
-                }
+                Some(TrainCommand::Checkpoint) => self.save_on_demand(config)?,
                 Some(TrainCommand::Pause) => {}
                 None if self.place.control.is_gone() => return Ok(true),
                 None => std::thread::sleep(PATIENCE),
@@ -530,13 +526,27 @@ impl Run<'_, '_> {
         }
         self.last_saved = Some((self.state.step, folder.clone()));
         checkpoint::prune(self.place.out, config.every.keep)?;
+        self.tell_checkpoint(&folder)?;
+        Ok(folder)
+    }
+
+    /// Whoever asked gets an answer, also when there is a checkpoint of this very update.
+    fn save_on_demand(&mut self, config: &Config) -> Result<()> {
+        let before = self.last_saved.as_ref().map(|(step, _)| *step);
+        let folder = self.save(config)?;
+        if before == Some(self.state.step) {
+            self.tell_checkpoint(&folder)?;
+        }
+        Ok(())
+    }
+
+    fn tell_checkpoint(&mut self, folder: &Path) -> Result<()> {
         self.tell(&TrainEvent::Checkpoint {
             step: self.state.step,
             path: folder.display().to_string(),
             heldout: self.state.heldout.as_ref().map(|report| report.loss),
-            bytes: checkpoint::size(&folder),
-        })?;
-        Ok(folder)
+            bytes: checkpoint::size(folder),
+        })
     }
 
     /// Some seconds of patience; a wish to go on ends them early, a wish to stop ends the run.

@@ -1,13 +1,28 @@
 //! The commands of `mmface-trainer`, one file each where they are more than a call.
 
+pub mod ablate;
 pub mod plan;
 pub mod train;
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
+use mmface_engine::model::dit::Objective;
+use mmface_engine::{Error, Result};
 use mmface_trainer::config::Config;
+use mmface_trainer::data::source::Source as Samples;
+use mmface_trainer::prepare::Places;
 use mmface_trainer::presets;
+use mmface_trainer::upstream::{self, Imported};
+
+/// What the transformer learns to predict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ObjectiveName {
+    /// Rectified flow
+    Flow,
+    /// DDPM
+    Diffusion,
+}
 
 /// Where the configuration comes from.
 #[derive(Clone, Debug, Args)]
@@ -19,16 +34,39 @@ pub struct Source {
     /// A configuration that comes with the program: paper-256-flow, paper-512-flow, paper-256-diffusion, paper-512-diffusion, demo, demo-256
     #[arg(long)]
     pub preset: Option<String>,
+    /// The authors' YAML configuration; its batch is that of one process
+    #[arg(long = "config_path", visible_alias = "config-path")]
+    pub config_path: Option<PathBuf>,
 }
 
 impl Source {
-    /// Reads the configuration.
-    pub fn read(&self) -> mmface_engine::Result<Config> {
+    /// Reads the configuration, with what a file of the authors says beside it.
+    pub fn read(
+        &self,
+        objective: Option<ObjectiveName>,
+        ranks: usize,
+        heldout: usize,
+    ) -> Result<Imported> {
+        let plain = |config: Config| Imported {
+            config,
+            source: None,
+            out: None,
+            init_from: None,
+            notes: Vec::new(),
+        };
+        if let Some(path) = &self.config_path {
+            let objective = match objective {
+                Some(ObjectiveName::Flow) => Objective::Flow,
+                Some(ObjectiveName::Diffusion) => Objective::Diffusion,
+                None => upstream::objective_of(path),
+            };
+            return upstream::read(path, objective, ranks, heldout);
+        }
         match (&self.config, &self.preset) {
-            (Some(path), _) => Config::read(path),
-            (None, Some(name)) => presets::find(name)?.config(),
-            (None, None) => Err(mmface_engine::Error::Argument(
-                "name a configuration with --config or --preset".into(),
+            (Some(path), _) => Config::read(path).map(plain),
+            (None, Some(name)) => presets::find(name)?.config().map(plain),
+            (None, None) => Err(Error::Argument(
+                "name a configuration with --config, --preset or --config_path".into(),
             )),
         }
     }
@@ -37,9 +75,18 @@ impl Source {
 /// Data, work folder and threads.
 #[derive(Clone, Debug, Args)]
 pub struct Inputs {
-    /// Folder of the WebDataset tars (train-*.tar, heldout-*.tar); left out: what is prepared is used
+    /// Folder of WebDataset tars (train-*.tar, heldout-*.tar), of photos, masks and sketches (CelebA or FFHQ style), or of the authors' .pt latents; left out: what is prepared is used
     #[arg(long)]
     pub data: Option<PathBuf>,
+    /// Folder of captions (NAME.txt, one a line), where the data has none of its own
+    #[arg(long, requires = "data")]
+    pub captions: Option<PathBuf>,
+    /// Samples that are held out of folders; tars say it by their names
+    #[arg(long, default_value_t = 50)]
+    pub heldout: usize,
+    /// Train without the samples that lack a photo, mask or sketch, and with empty captions where there are none
+    #[arg(long)]
+    pub allow_missing: bool,
     /// Folder of the frozen autoencoder and text tower (vae/, text/); needed with --data, and for sample sheets
     #[arg(long)]
     pub weights: Option<PathBuf>,
@@ -49,4 +96,26 @@ pub struct Inputs {
     /// Number of threads; left out: all cores, shared by the processes
     #[arg(long)]
     pub threads: Option<usize>,
+}
+
+impl Inputs {
+    /// The places of data that is to be prepared: `--data`, else what a file of the authors names.
+    pub fn places(&self, named: Option<&Samples>) -> Result<Option<Places>> {
+        let source = match (&self.data, named) {
+            (Some(root), _) => Samples::discover(root, self.captions.as_deref(), self.heldout)?,
+            (None, Some(source)) => source.clone(),
+            (None, None) => return Ok(None),
+        };
+        let weights = self.weights.clone().ok_or_else(|| {
+            Error::Argument(
+                "name the folder of the autoencoder and text tower with --weights".into(),
+            )
+        })?;
+        Ok(Some(Places {
+            source,
+            weights,
+            work: self.work.clone(),
+            allow_missing: self.allow_missing,
+        }))
+    }
 }

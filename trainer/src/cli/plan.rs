@@ -6,13 +6,16 @@ use clap::Args;
 use mmface_trainer::plan::{Plan, probe};
 use mmface_trainer::{prepare, presets};
 
-use super::Source;
+use super::{ObjectiveName, Source};
 
 /// Arguments of `plan`.
 #[derive(Debug, Args)]
 pub struct PlanArgs {
     #[command(flatten)]
     source: Source,
+    /// What a file of the authors trains; left out: by its path
+    #[arg(long)]
+    objective: Option<ObjectiveName>,
     /// Training samples; left out: those of --work, of the preset, or 1000
     #[arg(long)]
     samples: Option<usize>,
@@ -35,13 +38,22 @@ pub struct PlanArgs {
 
 /// Prints the plan.
 pub fn execute(args: &PlanArgs) -> anyhow::Result<()> {
-    let config = args.source.read()?;
     let preset = args
         .source
         .preset
         .as_deref()
         .map(presets::find)
         .transpose()?;
+    let ranks = args
+        .ranks
+        .or(preset.map(|preset| preset.ranks))
+        .unwrap_or(1)
+        .max(1);
+    let imported = args.source.read(args.objective, ranks, 0)?;
+    for note in &imported.notes {
+        eprintln!("note: {note}");
+    }
+    let config = imported.config;
     let prepared = args
         .work
         .as_deref()
@@ -57,11 +69,6 @@ pub fn execute(args: &PlanArgs) -> anyhow::Result<()> {
         .map(|data| data.text.tokens)
         .or(preset.map(|preset| preset.tokens))
         .unwrap_or(77);
-    let ranks = args
-        .ranks
-        .or(preset.map(|preset| preset.ranks))
-        .unwrap_or(1)
-        .max(1);
     if !config.batch.is_multiple_of(ranks * config.accumulation) {
         anyhow::bail!(
             "the global batch {} is no multiple of {ranks} processes × accumulation {}",

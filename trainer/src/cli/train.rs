@@ -10,16 +10,18 @@ use mmface_engine::train_event::TrainEvent;
 use mmface_trainer::checkpoint;
 use mmface_trainer::config::Config;
 use mmface_trainer::control::{Console, Control};
-use mmface_trainer::prepare::{self, Places};
+use mmface_trainer::data::source::Source as Samples;
+use mmface_trainer::prepare;
 use mmface_trainer::ranks::Team;
 use mmface_trainer::report::jsonl::Printed;
 use mmface_trainer::report::plain::Plain;
 #[cfg(feature = "tui")]
 use mmface_trainer::report::screen::Screen;
 use mmface_trainer::report::{Silent, Sink};
-use mmface_trainer::run::{self, Changes, Place, Start};
+use mmface_trainer::run::{self, Changes, Place, Sheets, Start};
+use mmface_trainer::sheets::Probes;
 
-use super::{Inputs, Source};
+use super::{Inputs, ObjectiveName, Source};
 
 /// How a run is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -85,11 +87,14 @@ impl Conduct {
 pub struct TrainArgs {
     #[command(flatten)]
     source: Source,
+    /// What a file of the authors trains; left out: by its path
+    #[arg(long)]
+    objective: Option<ObjectiveName>,
     #[command(flatten)]
     inputs: Inputs,
-    /// Folder of the run: checkpoints and metrics
+    /// Folder of the run: checkpoints and metrics; left out: what a file of the authors says
     #[arg(long)]
-    out: PathBuf,
+    out: Option<PathBuf>,
     /// Start from the weights of this run, checkpoint or safetensors file: the average, else the raw weights
     #[arg(long)]
     init_from: Option<PathBuf>,
@@ -121,13 +126,24 @@ struct Plan {
     config: Config,
     changes: Changes,
     out: PathBuf,
+    samples: Option<Samples>,
 }
 
 /// Starts a run.
 pub fn train(args: &TrainArgs) -> anyhow::Result<()> {
     conduct(&args.conduct, &args.inputs, || {
-        let config = args.source.read()?;
-        let start = match &args.init_from {
+        let imported = args.source.read(
+            args.objective,
+            args.conduct.ranks.max(1),
+            args.inputs.heldout,
+        )?;
+        if args.conduct.is_first() {
+            for note in &imported.notes {
+                eprintln!("note: {note}");
+            }
+        }
+        let config = imported.config;
+        let start = match args.init_from.as_ref().or(imported.init_from.as_ref()) {
             Some(from) => Start::Weights(
                 config.clone(),
                 if from.is_dir() {
@@ -150,7 +166,12 @@ pub fn train(args: &TrainArgs) -> anyhow::Result<()> {
             start,
             config,
             changes: Changes::default(),
-            out: args.out.clone(),
+            out: args
+                .out
+                .clone()
+                .or(imported.out)
+                .context("name the folder of the run with --out")?,
+            samples: imported.source,
         })
     })
 }
@@ -179,6 +200,7 @@ pub fn resume(args: &ResumeArgs) -> anyhow::Result<()> {
                 cooldown: args.cooldown,
             },
             out,
+            samples: None,
         })
     })
 }
@@ -204,7 +226,7 @@ fn conduct(
     }
     match conduct.ui() {
         Ui::Json => execute(conduct, inputs, plan, &mut Printed, &mut console),
-        Ui::Plain => execute(conduct, inputs, plan, &mut Plain, &mut console),
+        Ui::Plain => execute(conduct, inputs, plan, &mut Plain::default(), &mut console),
         #[cfg(not(feature = "tui"))]
         Ui::Tui => anyhow::bail!(
             "--ui tui is not in this build: build mmface-trainer with `--features tui`, or use --ui plain or json"
@@ -225,18 +247,24 @@ fn execute(
     sink: &mut dyn Sink,
     control: &mut dyn Control,
 ) -> anyhow::Result<()> {
-    let ready = || -> anyhow::Result<(Plan, run::Data)> {
+    let first = conduct.is_first();
+    let ready = || -> anyhow::Result<(Plan, run::Data, Option<Probes>)> {
         let plan = plan()?;
-        if conduct.is_first() && inputs.data.is_some() {
-            prepare_if_given(&plan.config, inputs)?;
+        if first && let Some(places) = inputs.places(plan.samples.as_ref())? {
+            prepare::prepare(&plan.config, &places, sink)?;
         }
         let data = prepare::open(&plan.config, &inputs.work)?;
-        Ok((plan, data))
+        let probes = match (&inputs.weights, plan.config.every.sample) {
+            (Some(weights), Some(_)) if first => Some(prepare::probes(&plan.config, weights)?),
+            _ => None,
+        };
+        Ok((plan, data, probes))
     };
-    let (plan, data, team, children) = match ready().and_then(|(plan, data)| {
+    let ready = ready().and_then(|(plan, data, probes)| {
         let (team, children) = assemble(conduct, &plan.config)?;
-        Ok((plan, data, team, children))
-    }) {
+        Ok((plan, data, probes, team, children))
+    });
+    let (plan, data, mut probes, team, children) = match ready {
         Ok(ready) => ready,
         Err(error) => {
             sink.hear(&TrainEvent::Failed {
@@ -249,6 +277,7 @@ fn execute(
     let place = Place {
         team,
         loaders: conduct.loaders,
+        sheets: probes.as_mut().map(|probes| probes as &mut dyn Sheets),
         ..Place::new(&data, &plan.out, sink, control)
     };
     let result = run::run(plan.start, plan.changes, place);
@@ -296,22 +325,6 @@ fn assemble(conduct: &Conduct, config: &Config) -> anyhow::Result<(Team, Vec<Chi
             Ok((Team::host(ranks, &listener, &run)?, children))
         }
     }
-}
-
-/// Encodes what is not encoded yet.
-pub fn prepare_if_given(config: &Config, inputs: &Inputs) -> anyhow::Result<()> {
-    let places = Places {
-        data: inputs
-            .data
-            .clone()
-            .context("name the folder of the tars with --data")?,
-        weights: inputs
-            .weights
-            .clone()
-            .context("name the folder of the autoencoder and text tower with --weights")?,
-        work: inputs.work.clone(),
-    };
-    Ok(prepare::prepare(config, &places)?)
 }
 
 /// Sets the size of the thread pool before anything runs in it.

@@ -20,7 +20,8 @@ use sha2::{Digest, Sha256};
 
 use super::PREPARATION_VERSION;
 use super::augment::{Views, variant, views};
-use super::webdataset::{Inventory, Pictures, Sample, for_each_sample, shards};
+use super::source::Shard;
+use super::webdataset::{Form, Pictures, Sample};
 use crate::config::hex;
 use crate::tensors::{self, Blob};
 
@@ -32,9 +33,9 @@ pub const KINDS: [&str; 3] = ["photo", "mask", "sketch"];
 /// What is prepared, and from what.
 #[derive(Clone, Debug)]
 pub struct Plan<'a> {
-    /// Folder of the tars.
-    pub data: &'a Path,
-    /// First part of the tars' names, `train-` or `heldout-`.
+    /// What is encoded.
+    pub shards: &'a [Shard],
+    /// First part of the files' names, `train-` or `heldout-`.
     pub prefix: &'a str,
     /// Folder of the latent files.
     pub output: PathBuf,
@@ -60,37 +61,81 @@ pub fn folder(work: &Path, resolution: usize, variants: usize) -> PathBuf {
     work.join(format!("latents-{resolution}-{variants}"))
 }
 
-/// Brings the latent files of one split up to date. `progress` hears of samples done and in all.
+/// What the latents are made with.
+pub trait Encoder: Sync {
+    /// Hash of the weights, for the cache key.
+    fn hash(&self) -> &str;
+
+    /// The mode of the posterior in model space.
+    ///
+    /// # Shapes
+    /// - pictures: `[batch, 3, side, side]` in `[-1, 1]`, result: `[batch, channels, side / 8, side / 8]`
+    ///
+    /// # Errors
+    /// When the shapes do not fit.
+    fn encode(&self, pictures: &Tensor) -> Result<Tensor>;
+}
+
+/// The frozen autoencoder with the hash of its files.
+pub struct Frozen {
+    /// The network.
+    pub autoencoder: AutoencoderKl,
+    /// Hash of its files.
+    pub hash: String,
+}
+
+impl Encoder for Frozen {
+    fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    fn encode(&self, pictures: &Tensor) -> Result<Tensor> {
+        encode(&self.autoencoder, pictures)
+    }
+}
+
+/// No autoencoder: the data holds latents already.
+#[derive(Debug)]
+pub struct Precomputed;
+
+impl Encoder for Precomputed {
+    fn hash(&self) -> &str {
+        "precomputed"
+    }
+
+    fn encode(&self, _pictures: &Tensor) -> Result<Tensor> {
+        Err(Error::Argument(
+            "these samples are pictures: name the autoencoder with --weights".into(),
+        ))
+    }
+}
+
+/// Brings the latent files of one split up to date; returns the samples that were left out, with
+/// reasons. `progress` hears of samples done, in all, and a second; `total` is the number in all.
+///
+/// # Errors
+/// When the data cannot be read, a latent is not finite, or somebody asked to stop.
 pub fn prepare(
     plan: &Plan<'_>,
-    autoencoder: &AutoencoderKl,
-    autoencoder_hash: &str,
+    encoder: &dyn Encoder,
+    total: usize,
     stop: &dyn Fn() -> bool,
     progress: &mut dyn FnMut(usize, usize, f64),
-) -> Result<Inventory> {
+) -> Result<Vec<String>> {
     std::fs::create_dir_all(&plan.output)
         .map_err(Error::file("create the latent folder", &plan.output))?;
-    let mut inventory = Inventory::default();
-    let tars = shards(plan.data, plan.prefix)?;
+    let mut left_out = Vec::new();
     let mut expected = Vec::new();
-    let (started, mut encoded) = (Instant::now(), 0usize);
-    for tar in &tars {
-        let mut samples = Vec::new();
-        for_each_sample(tar, |sample| {
-            samples.push(sample);
-            Ok(())
-        })?;
-        let stem = tar
-            .file_stem()
-            .and_then(|stem| stem.to_str())
-            .unwrap_or("shard")
-            .to_string();
+    let (started, mut encoded, mut done) = (Instant::now(), 0usize, 0usize);
+    for shard in plan.shards {
+        let samples = shard.read()?;
         for (part, chunk) in samples.chunks(SAMPLES_PER_FILE).enumerate() {
             if stop() {
                 return Err(Error::Cancelled);
             }
-            let path = plan.output.join(format!("{stem}-{part:04}.safetensors"));
-            let key = cache_key(plan, autoencoder_hash, chunk);
+            let name = format!("{}-{part:04}.safetensors", shard.stem);
+            let path = plan.output.join(name);
+            let key = cache_key(plan, encoder.hash(), chunk);
             expected.push(path.clone());
             let cached = TensorFile::open(&path)
                 .ok()
@@ -102,33 +147,38 @@ pub fn prepare(
                 .unwrap_or_default(),
                 None => {
                     encoded += chunk.len();
-                    encode_file(plan, autoencoder, chunk, &key, &path)?
+                    encode_file(plan, encoder, chunk, &key, &path)?
                 }
             };
-            count(&mut inventory, chunk, skipped);
+            left_out.extend(skipped);
+            done += chunk.len();
             let rate = encoded as f64 / started.elapsed().as_secs_f64().max(1e-9);
-            progress(inventory.samples, samples.len() * tars.len(), rate);
+            progress(done, total.max(done), rate);
         }
     }
     remove_strangers(plan, &expected)?;
-    Ok(inventory)
+    Ok(left_out)
 }
 
-fn count(inventory: &mut Inventory, samples: &[Sample], skipped: Vec<String>) {
-    inventory.samples += samples.len();
-    inventory.without_mask += samples
-        .iter()
-        .filter(|sample| sample.mask.is_none())
-        .count();
-    inventory.without_sketch += samples
-        .iter()
-        .filter(|sample| sample.sketch.is_none())
-        .count();
-    inventory.without_captions += samples
-        .iter()
-        .filter(|sample| sample.caption_lines().is_empty())
-        .count();
-    inventory.skipped.extend(skipped);
+/// Compares the latent files of one split with the data: the names of files that are missing or
+/// outdated. Nothing is encoded.
+///
+/// # Errors
+/// When the data cannot be read.
+pub fn outdated(plan: &Plan<'_>, encoder: &dyn Encoder) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for shard in plan.shards {
+        let samples = shard.read()?;
+        for (part, chunk) in samples.chunks(SAMPLES_PER_FILE).enumerate() {
+            let name = format!("{}-{part:04}.safetensors", shard.stem);
+            let key = cache_key(plan, encoder.hash(), chunk);
+            let file = TensorFile::open(&plan.output.join(&name));
+            if !file.is_ok_and(|file| file.metadata().get("cache_key") == Some(&key)) {
+                found.push(name);
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// Latents of shards that are gone would still be trained on: they are deleted.
@@ -159,6 +209,11 @@ fn cache_key(plan: &Plan<'_>, autoencoder_hash: &str, samples: &[Sample]) -> Str
     ));
     for sample in samples {
         hash.update(sample.key.as_bytes());
+        match sample.form {
+            Form::Indexed => {}
+            Form::Foreign => hash.update(b"foreign"),
+            Form::Latents => hash.update(b"latents"),
+        }
         for part in [
             &sample.photo,
             &sample.mask,
@@ -176,7 +231,7 @@ fn cache_key(plan: &Plan<'_>, autoencoder_hash: &str, samples: &[Sample]) -> Str
 /// Encodes some samples into one file; returns which were left out, and why.
 fn encode_file(
     plan: &Plan<'_>,
-    autoencoder: &AutoencoderKl,
+    encoder: &dyn Encoder,
     samples: &[Sample],
     key: &str,
     path: &Path,
@@ -187,10 +242,11 @@ fn encode_file(
     // One picture at a time on each core: its activations stay in the cache.
     let encoded: Vec<_> = samples
         .par_iter()
-        .map(|sample| {
-            sample
+        .map(|sample| match sample.form {
+            Form::Latents => sample.latents(plan.resolution).map(Ok),
+            _ => sample
                 .pictures()
-                .map(|pictures| encode_sample(plan, autoencoder, &sample.key, &pictures))
+                .map(|pictures| encode_sample(plan, encoder, &sample.key, &pictures)),
         })
         .collect();
     for (sample, encoded) in samples.iter().zip(encoded) {
@@ -201,6 +257,11 @@ fn encode_file(
                 continue;
             }
         };
+        let own = encoded.first().map(|tensor| tensor.dims().to_vec());
+        if !shape.is_empty() && own.as_ref() != Some(&shape) {
+            skipped.push(format!("{}: latents of another shape", sample.key));
+            continue;
+        }
         for (all, tensor) in latents.iter_mut().zip(encoded) {
             shape = tensor.dims().to_vec();
             let values = tensor.flatten_all()?.to_vec1::<f32>()?;
@@ -241,7 +302,7 @@ fn json(value: &impl Serialize) -> Result<String> {
 /// Latents of all variants of one sample: photo, mask, sketch, each `[variants, channels, side, side]`.
 fn encode_sample(
     plan: &Plan<'_>,
-    autoencoder: &AutoencoderKl,
+    encoder: &dyn Encoder,
     key: &str,
     pictures: &Pictures,
 ) -> Result<Vec<Tensor>> {
@@ -252,9 +313,9 @@ fn encode_sample(
             let [photo, mask, sketch] =
                 model_inputs(&views(pictures, &variant, plan.resolution), plan.resolution)?;
             Ok([
-                encode(autoencoder, &photo)?,
-                encode(autoencoder, &mask)?,
-                encode(autoencoder, &sketch)?,
+                encoder.encode(&photo)?,
+                encoder.encode(&mask)?,
+                encoder.encode(&sketch)?,
             ])
         })
         .collect::<Result<_>>()?;

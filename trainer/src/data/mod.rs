@@ -3,13 +3,15 @@
 pub mod augment;
 pub mod batches;
 pub mod captions;
+pub mod folders;
 pub mod latents;
 pub mod loader;
 pub mod order;
+pub mod source;
 pub mod store;
 pub mod text;
 pub mod webdataset;
 
-/// Resizes cannot bring these apart: a change of the preparation changes this number, and with it
-/// every cache key.
+/// Version of everything between a file and its latent: decoding, cropping, the Lanczos resampler,
+/// augmentation. A change of any of it changes this number, and with it every cache key.
 pub const PREPARATION_VERSION: u32 = 1;

@@ -4,14 +4,31 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use candle_core::{Device, Tensor};
+use mmface_engine::condition::import::mask_from;
+use mmface_engine::condition::sketch_from;
 use mmface_engine::condition::{GrayImage, LabelImage};
-use mmface_engine::picture::RgbImage;
+use mmface_engine::picture::resize::Fit;
+use mmface_engine::picture::{RgbImage, read};
+use mmface_engine::weights::pt;
 use mmface_engine::{Error, Result};
 
 /// Largest member that is read.
 const LARGEST_MEMBER: u64 = 64 << 20;
 /// Largest side of a picture.
 const LARGEST_SIDE: u32 = 8192;
+
+/// What the parts of a sample are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Form {
+    /// Square pictures of one size; the mask holds class indices.
+    #[default]
+    Indexed,
+    /// Pictures as they are found: masks in any usual numbering or palette, parts of different sizes.
+    Foreign,
+    /// The authors' precomputed latents, `.pt` files.
+    Latents,
+}
 
 /// The files of one key, still encoded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,6 +43,8 @@ pub struct Sample {
     pub sketch: Option<Vec<u8>>,
     /// Captions, one a line.
     pub captions: Option<Vec<u8>>,
+    /// What the parts are.
+    pub form: Form,
 }
 
 /// The pictures of one sample, all of the same square size.
@@ -37,21 +56,6 @@ pub struct Pictures {
     pub mask: LabelImage,
     /// Dark lines on white.
     pub sketch: GrayImage,
-}
-
-/// What a set holds and lacks, shown before the first step.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Inventory {
-    /// Keys found.
-    pub samples: usize,
-    /// Keys without a mask.
-    pub without_mask: usize,
-    /// Keys without a sketch.
-    pub without_sketch: usize,
-    /// Keys without any caption line.
-    pub without_captions: usize,
-    /// Samples left out, with the reason.
-    pub skipped: Vec<String>,
 }
 
 /// Shards of a folder whose names begin with the prefix, in name order.
@@ -155,6 +159,9 @@ impl Sample {
 
     /// Decodes the pictures; an error is a clause for the list of skipped samples.
     pub fn pictures(&self) -> std::result::Result<Pictures, String> {
+        if self.form == Form::Foreign {
+            return self.foreign_pictures();
+        }
         let decode = |what: &str,
                       bytes: &Option<Vec<u8>>|
          -> std::result::Result<image::DynamicImage, String> {
@@ -217,6 +224,106 @@ impl Sample {
     }
 }
 
+impl Sample {
+    /// Pictures of any numbering and size: the middle square of the photo, and mask and sketch
+    /// brought to it.
+    fn foreign_pictures(&self) -> std::result::Result<Pictures, String> {
+        let raster = |what: &str, bytes: &Option<Vec<u8>>| {
+            let bytes = bytes.as_deref().ok_or_else(|| format!("no {what}"))?;
+            read::decode(bytes, Path::new(&self.key)).map_err(|error| format!("{what}: {error}"))
+        };
+        let photo = raster("photo", &self.photo)?.to_rgb();
+        let (width, height) = (photo.width, photo.height);
+        let side = width.min(height);
+        if side < 64 {
+            return Err(format!("photo of {width} × {height} pixels is too small"));
+        }
+        // Parts may be larger or smaller than the photo, but must show the same cut of it.
+        let fits = |what: &str, other: (usize, usize)| {
+            let same = (width * other.1).abs_diff(height * other.0) * 50 <= width * other.1;
+            if same && other.0 > 0 {
+                Ok(())
+            } else {
+                Err(format!(
+                    "{what} of {} × {} pixels has another shape than the photo of {width} × {height}",
+                    other.0, other.1
+                ))
+            }
+        };
+        let mask = raster("mask", &self.mask)?;
+        fits("mask", (mask.width, mask.height))?;
+        let (mask, _) = mask_from(&mask, None, Path::new(&self.key))
+            .map_err(|error| format!("mask: {error}"))?;
+        let mask = mask.resized(width, height);
+        let sketch = raster("sketch", &self.sketch)?;
+        fits("sketch", (sketch.width, sketch.height))?;
+        let (sketch, _) = sketch_from(&sketch);
+        let sketch = if (sketch.width, sketch.height) == (width, height) {
+            sketch
+        } else {
+            sketch.resized(width, height)
+        };
+        let fit = Fit::new(width, height, side).map_err(|error| error.to_string())?;
+        let cut = |pixels: &[u8]| -> Vec<u8> {
+            let (left, top) = fit.offset;
+            (top..top + side)
+                .flat_map(|row| &pixels[row * width + left..][..side])
+                .copied()
+                .collect()
+        };
+        let photo = photo
+            .cropped(fit.offset.0, fit.offset.1, side, side)
+            .ok_or("photo: cannot be cut")?;
+        Ok(Pictures {
+            photo,
+            mask: LabelImage {
+                width: side,
+                height: side,
+                labels: cut(&mask.labels),
+            },
+            sketch: GrayImage {
+                width: side,
+                height: side,
+                pixels: cut(&sketch.pixels),
+            },
+        })
+    }
+
+    /// Photo, mask and sketch latents of a sample whose parts are latents, `[1, channels, side,
+    /// side]` each for pictures of `resolution` pixels.
+    ///
+    /// # Errors
+    /// With a clause for the list of skipped samples.
+    pub fn latents(&self, resolution: usize) -> std::result::Result<Vec<Tensor>, String> {
+        let side = resolution / 8;
+        [
+            ("photo", &self.photo),
+            ("mask", &self.mask),
+            ("sketch", &self.sketch),
+        ]
+        .into_iter()
+        .map(|(what, bytes)| {
+            let bytes = bytes
+                .as_deref()
+                .ok_or_else(|| format!("no {what} latent"))?;
+            let (values, shape) =
+                pt::parse(bytes).map_err(|fault| format!("{what} latent: {}", fault.what))?;
+            match shape.as_slice() {
+                [1, channels, height, width] | [channels, height, width]
+                    if *height == side && *width == side && *channels > 0 =>
+                {
+                    Tensor::from_vec(values, (1, *channels, side, side), &Device::Cpu)
+                        .map_err(|error| format!("{what} latent: {error}"))
+                }
+                _ => Err(format!(
+                    "{what} latent has shape {shape:?}, pictures of {resolution} pixels need {side} × {side}"
+                )),
+            }
+        })
+        .collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
@@ -267,6 +374,68 @@ mod tests {
         assert_eq!(samples[1].pictures().unwrap_err(), "no photo");
     }
 
+    fn foreign(mask_side: usize) -> Sample {
+        let photo = RgbImage::filled(80, 64, [10, 20, 30]);
+        let mut mask = LabelImage::filled(mask_side * 5 / 4, mask_side, 1);
+        let half = mask.labels.len() / 2;
+        mask.labels[half..].fill(13);
+        let sketch = GrayImage::filled(80, 64, 255);
+        Sample {
+            key: "set/1".into(),
+            photo: Some(mmface_engine::picture::write::encode_rgb(&photo).unwrap()),
+            mask: Some(mmface_engine::picture::write::encode_rgb(&mask.to_rgb()).unwrap()),
+            sketch: Some(sketch.to_png().unwrap()),
+            captions: None,
+            form: Form::Foreign,
+        }
+    }
+
+    #[test]
+    fn foreign_pictures_are_brought_to_one_square() {
+        // A coloured mask of twice the size, a photo that is not square.
+        let pictures = foreign(128).pictures().unwrap();
+        assert_eq!((pictures.photo.width, pictures.photo.height), (64, 64));
+        assert_eq!(
+            (pictures.mask.labels[0], pictures.mask.labels[64 * 64 - 1]),
+            (1, 13)
+        );
+        assert_eq!(pictures.sketch.pixels.len(), 64 * 64);
+        let mut other = foreign(64);
+        let square = RgbImage::filled(64, 64, [0; 3]);
+        other.mask = Some(mmface_engine::picture::write::encode_rgb(&square).unwrap());
+        let reason = other.pictures().unwrap_err();
+        assert!(reason.contains("another shape"), "{reason}");
+    }
+
+    #[test]
+    fn precomputed_latents_are_read_and_checked() {
+        let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/fixtures");
+        let bytes = std::fs::read(fixtures.join("pt_latent__f32.pt")).unwrap();
+        let (values, shape) = pt::parse(&bytes).unwrap();
+        let side = shape[shape.len() - 1];
+        let sample = Sample {
+            photo: Some(bytes.clone()),
+            mask: Some(bytes.clone()),
+            sketch: Some(bytes),
+            form: Form::Latents,
+            ..Sample::default()
+        };
+        let latents = sample.latents(8 * side).unwrap();
+        assert_eq!(
+            latents[2].flatten_all().unwrap().to_vec1::<f32>().unwrap(),
+            values
+        );
+        assert!(sample.latents(16 * side).unwrap_err().contains("shape"));
+        let cut = Sample {
+            mask: sample
+                .mask
+                .as_ref()
+                .map(|bytes| bytes[..bytes.len() / 2].to_vec()),
+            ..sample
+        };
+        assert!(cut.latents(8 * side).unwrap_err().contains("mask latent"));
+    }
+
     #[test]
     fn a_cut_shard_is_a_clear_error() {
         let folder = tempfile::tempdir().unwrap();
@@ -288,6 +457,8 @@ mod tests {
             let _ = for_each_sample(&path, |sample| { let _ = sample.pictures(); Ok(()) });
             let sample = Sample { photo: Some(bytes.clone()), mask: Some(bytes.clone()), sketch: Some(bytes), ..Sample::default() };
             proptest::prop_assert!(sample.pictures().is_err());
+            let foreign = Sample { form: Form::Foreign, ..sample.clone() };
+            proptest::prop_assert!(foreign.pictures().is_err() && sample.latents(64).is_err());
         }
     }
 }

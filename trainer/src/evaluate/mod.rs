@@ -88,6 +88,30 @@ pub struct Evaluation {
     pub memory: Memory,
 }
 
+/// How far samples of held-out masks keep to them, by the parser.
+///
+/// # Errors
+/// When data cannot be read or sampling fails.
+pub fn mask_agreement(
+    sampler: &Sampler,
+    parser: &FaceParser,
+    options: &Options,
+) -> Result<Agreement> {
+    let items = read_items(&options.data, options.limit)?;
+    let requests: Vec<Request> = items
+        .iter()
+        .enumerate()
+        .map(|(index, item)| {
+            Request::mask(
+                &item.pictures.mask,
+                &item.caption,
+                options.seed + index as u64,
+            )
+        })
+        .collect();
+    agree(parser, &items, &sampler.sample(&requests, options)?)
+}
+
 /// One held-out sample.
 struct Item {
     pictures: Pictures,

@@ -1,15 +1,59 @@
 //! Events as lines for people.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
+use std::time::Instant;
 
-use super::{Sink, TrainEvent, Weights};
+use indicatif::{ProgressBar, ProgressStyle};
 
-/// Writes lines to standard error.
+use super::{Preparing, Sink, TrainEvent, Weights};
+
+/// Writes lines to standard error; preparation is a bar on a terminal, a line now and then elsewhere.
 #[derive(Debug, Default)]
-pub struct Plain;
+pub struct Plain {
+    bar: Option<ProgressBar>,
+    told: Option<Instant>,
+}
+
+impl Plain {
+    fn prepare(&mut self, part: &Preparing) {
+        if std::io::stderr().is_terminal() {
+            let bar = self.bar.get_or_insert_with(|| {
+                let bar = ProgressBar::new(part.of);
+                if let Ok(style) =
+                    ProgressStyle::with_template("{msg} {bar:30} {pos}/{len} {per_sec} eta {eta}")
+                {
+                    bar.set_style(style);
+                }
+                bar
+            });
+            bar.set_message(part.what.clone());
+            bar.set_length(part.of);
+            bar.set_position(part.done);
+            if part.done >= part.of
+                && let Some(bar) = self.bar.take()
+            {
+                bar.finish_and_clear();
+            }
+            return;
+        }
+        let due = self.told.is_none_or(|told| told.elapsed().as_secs() >= 10);
+        if due || part.done >= part.of {
+            self.told = Some(Instant::now());
+            let _ = writeln!(
+                std::io::stderr(),
+                "{}",
+                line(&TrainEvent::Preparing(part.clone()))
+            );
+        }
+    }
+}
 
 impl Sink for Plain {
     fn hear(&mut self, event: &TrainEvent) -> mmface_engine::Result<()> {
+        if let TrainEvent::Preparing(part) = event {
+            self.prepare(part);
+            return Ok(());
+        }
         // A closed terminal must not end a run.
         let _ = writeln!(std::io::stderr(), "{}", line(event));
         Ok(())

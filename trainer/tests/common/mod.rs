@@ -1,0 +1,187 @@
+//! Made-up data and a tiny configuration for tests of whole runs.
+#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use mmface_engine::kernels::Precision;
+use mmface_engine::model::dit::DitConfig;
+use mmface_trainer::checkpoint::{EMA_FILE, RAW_FILE};
+use mmface_trainer::config::{
+    Config, Every, Model, Moments, OptimizerConfig, RateConfig, parse_ron,
+};
+use mmface_trainer::data::latents::{self, Entry, KINDS};
+use mmface_trainer::data::store::LatentStore;
+use mmface_trainer::data::text::TextStore;
+use mmface_trainer::report::{Sink, TrainEvent};
+use mmface_trainer::rng::{Purpose, fill_normal, stream};
+use mmface_trainer::run::{self, Changes, Data, Place, Start};
+use mmface_trainer::tensors::{self, Blob};
+use sha2::{Digest, Sha256};
+
+const VARIANTS: usize = 2;
+const SAMPLES: usize = 5;
+const SIDE: usize = 4;
+const TOKENS: usize = 3;
+const WIDTH: usize = 8;
+
+/// Latents and features of made-up numbers.
+pub fn write_data(work: &Path) {
+    let folder = latents::folder(work, 8 * SIDE, VARIANTS);
+    std::fs::create_dir_all(&folder).unwrap();
+    let mut captions = vec![String::new()];
+    for (prefix, count, variants) in [("train-", SAMPLES, VARIANTS), ("heldout-", 2, 1)] {
+        let entries: Vec<Entry> = (0..count)
+            .map(|index| Entry {
+                key: format!("{prefix}{index}"),
+                captions: vec![format!("{prefix} {index} a"), format!("{prefix} {index} b")],
+            })
+            .collect();
+        captions.extend(entries.iter().flat_map(|entry| entry.captions.clone()));
+        let shape = [count, variants, 4, SIDE, SIDE];
+        let values: Vec<Vec<f32>> = (0..KINDS.len() as u64)
+            .map(|index| {
+                let mut values = vec![0.0; shape.iter().product()];
+                fill_normal(&mut stream(9, Purpose::Bench, index), &mut values);
+                values
+            })
+            .collect();
+        let blobs: BTreeMap<String, Blob> = KINDS
+            .iter()
+            .zip(&values)
+            .map(|(kind, values)| ((*kind).to_owned(), Blob::f16(&shape, values)))
+            .collect();
+        let samples = serde_json::to_string(&entries).unwrap();
+        tensors::write(
+            &folder.join(format!("{prefix}0.safetensors")),
+            &blobs,
+            &[("samples", samples)],
+        )
+        .unwrap();
+    }
+    let count = captions.len();
+    let mut sequence = vec![0.0; count * TOKENS * WIDTH];
+    let mut pooled = vec![0.0; count * WIDTH];
+    fill_normal(&mut stream(9, Purpose::Bench, 10), &mut sequence);
+    fill_normal(&mut stream(9, Purpose::Bench, 11), &mut pooled);
+    let list = serde_json::to_string(&captions).unwrap();
+    let hash = mmface_trainer::config::hex(&Sha256::digest(list.as_bytes()));
+    std::fs::write(work.join("text-features.captions.json"), &list).unwrap();
+    let blobs = BTreeMap::from([
+        (
+            "sequence".to_owned(),
+            Blob::f16(&[count, TOKENS, WIDTH], &sequence),
+        ),
+        ("pooled".to_owned(), Blob::f32(&[count, WIDTH], &pooled)),
+    ]);
+    tensors::write(
+        &work.join("text-features.safetensors"),
+        &blobs,
+        &[("list_sha256", hash)],
+    )
+    .unwrap();
+}
+
+/// Opens the made-up data.
+pub fn data(config: &Config, work: &Path) -> Data {
+    let folder = latents::folder(work, config.resolution, config.variants);
+    Data {
+        train: LatentStore::open(&folder, "train-").unwrap(),
+        heldout: LatentStore::open(&folder, "heldout-").unwrap(),
+        text: TextStore::open(&work.join("text-features.safetensors")).unwrap(),
+    }
+}
+
+/// Twelve updates of a tiny transformer.
+pub fn config(moments: Moments) -> Config {
+    let dit = DitConfig {
+        hidden: 16,
+        depth: 2,
+        heads: 2,
+        channels: 8,
+        text_dim: WIDTH,
+        ..DitConfig::demo()
+    };
+    let mut config: Config =
+        parse_ron("(name: \"tiny\", model: Demo, resolution: 32, batch: 4, steps: 12)").unwrap();
+    config.model = Model::Custom(dit);
+    config.variants = VARIANTS;
+    config.precision = Precision::Exact;
+    config.accumulation = 2;
+    config.optimizer = OptimizerConfig {
+        moments,
+        ..OptimizerConfig::default()
+    };
+    config.rate = RateConfig {
+        base: 1e-2,
+        warmup: 2,
+        ..RateConfig::default()
+    };
+    config.dropout.text = 0.3;
+    config.dropout.pooled = 0.3;
+    config.every = Every {
+        log: 3,
+        heldout: 4,
+        checkpoint: 100,
+        keep: 2,
+        sample: None,
+    };
+    config
+}
+
+/// Keeps what it hears.
+#[derive(Default)]
+pub struct Heard(pub Vec<TrainEvent>);
+
+impl Sink for Heard {
+    fn hear(&mut self, event: &TrainEvent) -> mmface_engine::Result<()> {
+        self.0.push(event.clone());
+        Ok(())
+    }
+}
+
+/// Trains until the end, or until so many updates were done in this process.
+pub fn train(
+    start: Start,
+    data: &Data,
+    out: &Path,
+    updates: Option<u64>,
+) -> (PathBuf, Vec<TrainEvent>) {
+    let done = Cell::new(0);
+    let mut stop = || {
+        done.set(done.get() + 1);
+        updates.is_some_and(|updates| done.get() >= updates)
+    };
+    let mut heard = Heard::default();
+    let place = Place::new(data, out, &mut heard, &mut stop);
+    let folder = run::run(start, Changes::default(), place).unwrap();
+    (folder, heard.0)
+}
+
+/// Weights, average and optimizer of a checkpoint.
+pub fn bytes(checkpoint: &Path) -> [Vec<u8>; 3] {
+    [RAW_FILE, EMA_FILE, "optimizer.safetensors"]
+        .map(|name| std::fs::read(checkpoint.join(name)).unwrap())
+}
+
+/// The program, with one thread and quiet standard input.
+pub fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mmface-trainer"));
+    command
+        .env("RAYON_NUM_THREADS", "1")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    command
+}
+
+/// Writes data and configuration into a folder; returns the path of the configuration.
+pub fn prepare(folder: &Path, config: &Config) -> PathBuf {
+    write_data(folder);
+    let path = folder.join("tiny.ron");
+    std::fs::write(&path, config.to_ron().unwrap()).unwrap();
+    path
+}

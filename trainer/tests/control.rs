@@ -1,0 +1,310 @@
+//! A run is steered by commands and signals, and told as JSON lines.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod common;
+
+use std::cell::RefCell;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use common::{Heard, config, data, prepare, program, train, write_data};
+use mmface_engine::model::dit::Dit;
+use mmface_engine::train_event::{TrainCommand, TrainEvent, Weights};
+use mmface_trainer::checkpoint;
+use mmface_trainer::config::{Config, Every, Moments};
+use mmface_trainer::control::Control;
+use mmface_trainer::run::{self, Changes, Place, Sheets, Start};
+
+/// A run that would take minutes.
+fn endless() -> Config {
+    let config = config(Moments::F32);
+    Config {
+        steps: 1_000_000,
+        every: Every {
+            log: 1,
+            heldout: 1_000_000,
+            checkpoint: 1_000_000,
+            keep: 2,
+            sample: None,
+        },
+        ..config
+    }
+}
+
+#[test]
+fn json_lines_tell_and_steer_a_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = prepare(folder.path(), &endless());
+    let out = folder.path().join("run");
+    let mut child = program()
+        .args(["train", "--json", "--control", "stdin", "--config"])
+        .arg(&path)
+        .arg("--work")
+        .arg(folder.path())
+        .arg("--out")
+        .arg(&out)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let mut events = BufReader::new(child.stdout.take().unwrap())
+        .lines()
+        .map(|line| TrainEvent::from_line(&line.unwrap()).unwrap());
+    let mut ask = |command: TrainCommand| {
+        writeln!(input, "{}", command.to_line().unwrap()).unwrap();
+    };
+    let mut until = |wanted: &dyn Fn(&TrainEvent) -> bool| loop {
+        let event = events.next().expect("the run ended early");
+        if wanted(&event) {
+            break event;
+        }
+    };
+    let started = until(&|event| matches!(event, TrainEvent::Started(_)));
+    let TrainEvent::Started(plan) = started else {
+        panic!("no plan")
+    };
+    assert_eq!((plan.steps, plan.batch, plan.samples), (1_000_000, 4, 5));
+    assert!(plan.memory > 0 && plan.checkpoint_bytes > 0);
+    let step = until(&|event| matches!(event, TrainEvent::Step(_)));
+    assert!(
+        matches!(step, TrainEvent::Step(step) if step.loss > 0.0 && step.updates_per_second > 0.0)
+    );
+
+    ask(TrainCommand::Pause);
+    until(&|event| matches!(event, TrainEvent::Checkpoint { .. }));
+    let paused = until(&|event| matches!(event, TrainEvent::Paused { .. }));
+    let saved = checkpoint::read_state(&checkpoint::find(&out).unwrap()).unwrap();
+    assert_eq!(paused.step(), Some(saved.step));
+    ask(TrainCommand::Resume);
+    until(&|event| matches!(event, TrainEvent::Resumed { .. }));
+    ask(TrainCommand::Checkpoint);
+    let again = until(&|event| matches!(event, TrainEvent::Checkpoint { .. }));
+    assert!(again.step() >= paused.step());
+    ask(TrainCommand::Stop);
+    let stopped = until(&TrainEvent::is_last);
+    assert!(matches!(stopped, TrainEvent::Stopped { .. }), "{stopped:?}");
+    assert!(child.wait().unwrap().success());
+
+    // The same lines are kept, and the curves are there for TensorBoard.
+    let metrics = std::fs::read_to_string(out.join("metrics.jsonl")).unwrap();
+    assert!(
+        metrics
+            .lines()
+            .all(|line| TrainEvent::from_line(line).is_ok())
+    );
+    assert_eq!(
+        std::fs::read_dir(out.join("tensorboard")).unwrap().count(),
+        1
+    );
+}
+
+#[test]
+#[cfg(unix)]
+fn a_signal_writes_a_checkpoint_and_leaves() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = prepare(folder.path(), &endless());
+    for (signal, name) in [(libc::SIGINT, "int"), (libc::SIGTERM, "term")] {
+        let out = folder.path().join(name);
+        let mut child = program()
+            .args(["train", "--json", "--config"])
+            .arg(&path)
+            .arg("--work")
+            .arg(folder.path())
+            .arg("--out")
+            .arg(&out)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut events = BufReader::new(child.stdout.take().unwrap())
+            .lines()
+            .map(|line| TrainEvent::from_line(&line.unwrap()).unwrap());
+        events
+            .by_ref()
+            .find(|event| matches!(event, TrainEvent::Step(_)))
+            .unwrap();
+        // SAFETY: the child lives, it has not been waited for.
+        unsafe {
+            libc::kill(child.id() as libc::pid_t, signal);
+        }
+        let last = events.last().unwrap();
+        assert!(
+            matches!(last, TrainEvent::Stopped { .. }),
+            "{name}: {last:?}"
+        );
+        assert!(child.wait().unwrap().success());
+        checkpoint::find(&out).unwrap();
+    }
+}
+
+#[test]
+fn an_error_before_the_run_is_the_last_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = prepare(folder.path(), &endless());
+    let output = program()
+        .args(["train", "--json", "--config"])
+        .arg(&path)
+        .arg("--work")
+        .arg(folder.path().join("nothing"))
+        .arg("--out")
+        .arg(folder.path().join("run"))
+        .stdout(Stdio::piped())
+        .output()
+        .unwrap();
+    assert!(!output.status.success());
+    let text = String::from_utf8(output.stdout).unwrap();
+    let last = TrainEvent::from_line(text.lines().last().unwrap()).unwrap();
+    assert!(matches!(last, TrainEvent::Failed { error, .. } if error.contains("nothing")));
+}
+
+/// Asks for the same thing at each look.
+struct Wishes(Vec<TrainCommand>);
+
+impl Control for Wishes {
+    fn next(&mut self) -> Option<TrainCommand> {
+        self.0.pop()
+    }
+}
+
+#[test]
+fn a_full_disk_pauses_the_run_and_space_lets_it_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    write_data(folder.path());
+    let config = config(Moments::F32);
+    let data = data(&config, folder.path());
+    let expected = train(
+        Start::Fresh(config.clone()),
+        &data,
+        &folder.path().join("a"),
+        None,
+    )
+    .0;
+    let out = folder.path().join("b");
+    // Enough before the run, too little for the first two looks at the checkpoint.
+    let looks = RefCell::new(0);
+    let free = |_: &Path| {
+        *looks.borrow_mut() += 1;
+        Some(if (2..=3).contains(&*looks.borrow()) {
+            10
+        } else {
+            u64::MAX
+        })
+    };
+    let mut heard = Heard::default();
+    // Each wish to go on makes the run look again at once.
+    let mut wishes = Wishes(vec![TrainCommand::Resume; 40]);
+    let place = Place {
+        free: &free,
+        ..Place::new(&data, &out, &mut heard, &mut wishes)
+    };
+    let end = run::run(Start::Fresh(config), Changes::default(), place).unwrap();
+    assert_eq!(common::bytes(&end), common::bytes(&expected));
+    let count = |wanted: &dyn Fn(&TrainEvent) -> bool| heard.0.iter().filter(|e| wanted(e)).count();
+    assert_eq!(
+        count(
+            &|event| matches!(event, TrainEvent::Paused { reason, .. } if reason.contains("no space"))
+        ),
+        1
+    );
+    assert_eq!(
+        count(&|event| matches!(event, TrainEvent::Resumed { .. })),
+        1
+    );
+    assert!(*looks.borrow() >= 4);
+}
+
+#[test]
+fn a_disk_without_room_for_two_checkpoints_is_refused_before_the_first_update() {
+    let folder = tempfile::tempdir().unwrap();
+    write_data(folder.path());
+    let config = config(Moments::F32);
+    let data = data(&config, folder.path());
+    let (mut heard, mut never) = (Heard::default(), || false);
+    let place = Place {
+        free: &|_| Some(100),
+        ..Place::new(&data, folder.path(), &mut heard, &mut never)
+    };
+    let error = run::run(Start::Fresh(config), Changes::default(), place).unwrap_err();
+    assert!(
+        error.to_string().contains("two checkpoints do not fit"),
+        "{error}"
+    );
+    assert!(
+        matches!(heard.0.as_slice(), [TrainEvent::Failed { .. }]),
+        "{:?}",
+        heard.0
+    );
+}
+
+#[test]
+fn five_updates_in_a_row_that_are_not_finite_stop_the_run() {
+    let folder = tempfile::tempdir().unwrap();
+    write_data(folder.path());
+    let mut config = Config {
+        steps: 40,
+        ..config(Moments::F32)
+    };
+    config.every.checkpoint = 1;
+    config.rate.base = 1e30;
+    config.rate.warmup = 0;
+    let data = data(&config, folder.path());
+    let out = folder.path().join("run");
+    let (mut heard, mut never) = (Heard::default(), || false);
+    let place = Place::new(&data, &out, &mut heard, &mut never);
+    let error = run::run(Start::Fresh(config), Changes::default(), place).unwrap_err();
+    assert!(error.to_string().contains("5 updates in a row"), "{error}");
+    let skipped: Vec<&Vec<String>> = heard
+        .0
+        .iter()
+        .filter_map(|event| match event {
+            TrainEvent::Skipped { samples, .. } => Some(samples),
+            _ => None,
+        })
+        .collect();
+    assert!(skipped.len() >= 5 && skipped.iter().all(|samples| samples.len() == 4));
+    assert!(matches!(heard.0.last(), Some(TrainEvent::Failed { .. })));
+    checkpoint::find(&out).unwrap();
+}
+
+/// Writes the step and the weights' kind instead of a picture.
+struct FakeSheets;
+
+impl Sheets for FakeSheets {
+    fn draw(
+        &mut self,
+        _dit: &Dit,
+        step: u64,
+        weights: Weights,
+        out: &Path,
+    ) -> mmface_engine::Result<PathBuf> {
+        let path = out.join(format!("{step}-{weights:?}"));
+        std::fs::write(&path, b"sheet").unwrap();
+        Ok(path)
+    }
+}
+
+#[test]
+fn sheets_come_of_raw_and_averaged_weights() {
+    let folder = tempfile::tempdir().unwrap();
+    write_data(folder.path());
+    let mut config = config(Moments::F32);
+    config.every.sample = Some(5);
+    let data = data(&config, folder.path());
+    let out = folder.path().join("run");
+    let (mut heard, mut never, mut sheets) = (Heard::default(), || false, FakeSheets);
+    let place = Place {
+        sheets: Some(&mut sheets),
+        ..Place::new(&data, &out, &mut heard, &mut never)
+    };
+    run::run(Start::Fresh(config), Changes::default(), place).unwrap();
+    for name in ["5-Raw", "5-Averaged", "10-Raw", "12-Averaged"] {
+        assert!(out.join(name).exists(), "{name}");
+    }
+    let sheets = heard
+        .0
+        .iter()
+        .filter(|event| matches!(event, TrainEvent::Sample { .. }))
+        .count();
+    assert_eq!(sheets, 6);
+}
