@@ -10,7 +10,7 @@ pub mod keep;
 pub mod live;
 pub mod panel;
 pub mod request;
-mod start;
+pub mod start;
 pub mod tokens;
 pub mod works;
 

@@ -7,6 +7,7 @@ use super::works::{Owner, Work};
 use super::{flow, keep};
 use crate::studio::models::Status;
 use crate::studio::state::Studio;
+use crate::studio::sweep;
 use crate::studio::toast::Toast;
 
 /// Puts what is set into the queue and rolls the seed.
@@ -17,52 +18,42 @@ pub fn generate(studio: &mut Studio) {
         studio.tell(Toast::Error(text));
         return;
     }
-    let condition = flow::condition(studio);
-    let request = &studio.generate.request;
-    if condition == Condition::None && request.follow != Follow::None {
-        let what = request.follow.title().to_lowercase();
-        studio.tell(Toast::Info(format!(
-            "the {what} is empty, so the face follows the prompt alone"
-        )));
+    if has_groups(&studio.generate.request.prompt) {
+        return sweep::run::start(studio, false);
     }
+    let condition = flow::condition(studio);
+    tell_if_empty(studio, &condition);
     let job = studio.generate.request.job(condition);
-    let works = match has_groups(&job.prompt) {
-        false => Ok(vec![Work {
-            job: job.clone(),
-            owner: Owner::Generate,
-            template: None,
-        }]),
-        true => Sweep::parse(&job.prompt).map(|sweep| {
-            let cells = sweep.cells.into_iter();
-            let work = |prompt: String| Work {
-                job: mmface_engine::job::Job {
-                    prompt,
-                    ..job.clone()
-                },
-                owner: Owner::Generate,
-                template: Some(sweep.template.clone()),
-            };
-            cells.map(|cell| work(cell.prompt)).collect()
-        }),
-    };
-    let works = match works {
-        Ok(works) => works,
-        Err(error) => {
-            studio.tell(Toast::Error(error.to_string()));
-            return;
-        }
+    let work = Work {
+        job: job.clone(),
+        owner: Owner::Generate,
+        template: None,
     };
     let prompt = studio.generate.request.prompt.clone();
     if studio.generate.history.add(&prompt) {
         keep::keep_history(studio);
     }
-    for work in works {
-        if flow::submit(studio, work).is_none() {
-            return;
-        }
+    if flow::submit(studio, work).is_none() {
+        return;
     }
     studio.generate.last_seed = Some(job.seed);
     studio.generate.request.next_seed();
+    tell_if_waiting(studio);
+}
+
+/// Tells that there is nothing to follow, though the person wants the face to follow something.
+pub fn tell_if_empty(studio: &mut Studio, condition: &Condition) {
+    let follow = studio.generate.request.follow;
+    if *condition == Condition::None && follow != Follow::None {
+        let what = follow.title().to_lowercase();
+        studio.tell(Toast::Info(format!(
+            "the {what} is empty, so the face follows the prompt alone"
+        )));
+    }
+}
+
+/// Tells why new work does not begin at once.
+pub fn tell_if_waiting(studio: &mut Studio) {
     if studio.generate.works.queue.paused {
         let text = "added; the queue is paused, press Resume to draw";
         studio.tell(Toast::Info(text.into()));
@@ -74,9 +65,9 @@ pub fn generate(studio: &mut Studio) {
 
 /// Number of pictures that Generate would draw, for the button.
 pub fn pictures(prompt: &str, count: usize) -> usize {
-    let cells = match has_groups(prompt) {
+    // A sweep has one picture for each cell, whatever the count.
+    match has_groups(prompt) {
         true => Sweep::parse(prompt).map_or(1, |sweep| sweep.cells.len()),
-        false => 1,
-    };
-    cells * count
+        false => count,
+    }
 }

@@ -101,13 +101,22 @@ pub fn read(registry: &Registry) -> Listing {
     }
 }
 
-/// Folders in `root`, and `root` itself, that are the authors' layout.
+/// Folders in `root`, and `root` itself, that are the authors' layout. The cache of a model hub
+/// keeps each version of a model in `snapshots` of its folder.
 fn importable(root: &Path) -> Vec<PathBuf> {
-    let folders = std::fs::read_dir(root).into_iter().flatten().flatten();
-    let folders = folders
-        .map(|entry| entry.path())
-        .filter(|path| path.is_dir());
-    let mut found: Vec<PathBuf> = folders
+    let folders = |folder: &Path| -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let paths = entries.map(|entry| entry.path());
+        paths
+            .filter(|path| path.is_dir())
+            .take(MOST_FOLDERS)
+            .collect()
+    };
+    let inside = folders(root).into_iter().flat_map(|folder| {
+        let versions = folders(&folder.join("snapshots"));
+        std::iter::once(folder).chain(versions)
+    });
+    let mut found: Vec<PathBuf> = inside
         .take(MOST_FOLDERS)
         .chain([root.to_path_buf()])
         .filter(|path| !path.join("model.ron").exists() && find_dit(path).is_ok())

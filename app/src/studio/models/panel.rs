@@ -16,6 +16,7 @@ pub(super) const GLANCE: std::time::Duration = std::time::Duration::from_millis(
 
 /// Draws the workspace.
 pub fn show(ui: &mut Ui, studio: &mut Studio) {
+    take_dropped(ui, studio);
     Panel::left("model_list")
         .default_size(330.0)
         .size_range(260.0..=460.0)
@@ -30,6 +31,24 @@ pub fn show(ui: &mut Ui, studio: &mut Studio) {
         work(ui, studio);
         details::show(ui, studio);
     });
+}
+
+/// Packages and folders that are dropped on this workspace are brought in.
+fn take_dropped(ui: &Ui, studio: &mut Studio) {
+    let dropped: Vec<std::path::PathBuf> = ui.input(|input| {
+        let files = input.raw.dropped_files.iter();
+        files.map(|file| file.path().to_path_buf()).collect()
+    });
+    for path in dropped {
+        if path
+            .extension()
+            .is_some_and(|ending| ending == mmface_engine::weights::package::EXTENSION)
+        {
+            studio.emit(ModelsCommand::Install(path));
+        } else if path.is_dir() {
+            studio.emit(ModelsCommand::PrepareImport(path));
+        }
+    }
 }
 
 fn list(ui: &mut Ui, studio: &mut Studio) {

@@ -1,8 +1,251 @@
-//! What is drawn of it.
+//! The words of the prompt as chips, the alternatives of one, and the button that draws them all.
 
-use egui::Ui;
+use egui::{Button, RichText, Slider, TextEdit, Ui, WidgetInfo};
 
+use super::{SweepCommand, chips, grid_view, run};
 use crate::studio::state::Studio;
+use crate::studio::widgets::heading;
 
-/// Draws the panel.
-pub fn show(_ui: &mut Ui, _studio: &mut Studio) {}
+/// Draws the part of the panel, and the grid.
+pub fn show(ui: &mut Ui, studio: &mut Studio) {
+    words(ui, studio);
+    editor(ui, studio);
+    start(ui, studio);
+    grid_view::show(ui, studio);
+    question(ui, studio);
+}
+
+fn words(ui: &mut Ui, studio: &mut Studio) {
+    heading(ui, "Vary a word");
+    let prompt = &studio.generate.request.prompt;
+    let chips = chips::chips(prompt);
+    if chips.is_empty() {
+        ui.weak("Words of the prompt appear here: click one to compare it with others.");
+        return;
+    }
+    let edited = studio
+        .sweep
+        .editing
+        .as_ref()
+        .filter(|editing| editing.prompt == *prompt)
+        .map(|editing| editing.range.clone());
+    let accent = studio.theme.colours(ui).accent;
+    let on_accent = studio.theme.colours(ui).on_accent;
+    let mut wanted = None;
+    ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing = egui::vec2(4.0, 4.0);
+        for chip in chips {
+            let text = chip.text();
+            let chosen = edited.as_ref() == Some(&chip.range);
+            let (button, name) = if chip.group {
+                let text = RichText::new(&text).color(on_accent);
+                let name = format!("Alternatives: {}", chip.text());
+                (Button::new(text).fill(accent).truncate(), name)
+            } else {
+                (
+                    Button::selectable(chosen, &text).frame(true),
+                    format!("Word: {text}"),
+                )
+            };
+            let response = ui.add(button);
+            response.widget_info(|| WidgetInfo::labeled(egui::Role::Button, true, &name));
+            if response
+                .on_hover_text("Compare it with other words")
+                .clicked()
+            {
+                wanted = Some(match chosen {
+                    true => SweepCommand::CloseEditor,
+                    false => SweepCommand::Edit(chip.range),
+                });
+            }
+        }
+    });
+    if let Some(command) = wanted {
+        studio.emit(command);
+    }
+}
+
+fn editor(ui: &mut Ui, studio: &mut Studio) {
+    let prompt = &studio.generate.request.prompt;
+    let Some(editing) = &mut studio.sweep.editing else {
+        return;
+    };
+    if editing.prompt != *prompt {
+        // The prompt was typed into: the place of the word is unknown now.
+        studio.sweep.editing = None;
+        return;
+    }
+    let mut commands = Vec::new();
+    ui.group(|ui| {
+        let label = ui.label("Alternatives, one a line");
+        let field = TextEdit::multiline(&mut editing.lines)
+            .desired_rows(3)
+            .desired_width(f32::INFINITY);
+        ui.add(field).labelled_by(label.id);
+        let list = editing.alternatives();
+        ui.weak(editing.kind);
+        ui.horizontal_wrapped(|ui| {
+            ui.spacing_mut().item_spacing = egui::vec2(4.0, 4.0);
+            for word in &editing.suggestions {
+                let on = list.iter().any(|known| known == word);
+                let response = ui.add(Button::selectable(on, *word).frame(true));
+                response.widget_info(|| {
+                    WidgetInfo::selected(egui::Role::Button, true, on, format!("Suggest: {word}"))
+                });
+                if response.clicked() {
+                    commands.push(SweepCommand::Toggle(word.to_string()));
+                }
+            }
+        });
+        ui.horizontal_wrapped(|ui| {
+            let several = list.len() > 1;
+            if ui
+                .add_enabled(several, Button::new("Put into the prompt"))
+                .on_disabled_hover_text("Two alternatives at least")
+                .clicked()
+            {
+                commands.push(SweepCommand::Use);
+            }
+            if ui
+                .add_enabled(!list.is_empty(), Button::new("First only"))
+                .on_hover_text("Back to a single word")
+                .clicked()
+            {
+                commands.push(SweepCommand::UseFirst);
+            }
+            if ui.button("From a text file…").clicked() {
+                commands.push(SweepCommand::AskList);
+            }
+        });
+    });
+    for command in commands {
+        studio.emit(command);
+    }
+}
+
+fn start(ui: &mut Ui, studio: &mut Studio) {
+    let prompt = &studio.generate.request.prompt;
+    let has_groups = chips::chips(prompt).iter().any(|chip| chip.group);
+    let has_run = studio.sweep.run.is_some();
+    if has_groups {
+        match run::count(prompt) {
+            Ok((rows, columns)) => plan(ui, studio, rows, columns),
+            Err(why) => {
+                let warning = studio.theme.colours(ui).warning;
+                ui.add(egui::Label::new(RichText::new(why).color(warning)).wrap());
+            }
+        }
+    }
+    if has_run {
+        let (finished, all) = studio
+            .sweep
+            .run
+            .as_ref()
+            .map_or((0, 0), |run| (run.finished(), run.cells.len()));
+        ui.horizontal(|ui| {
+            let text = match studio.sweep.open {
+                true => "Hide the grid",
+                false => "Show the grid",
+            };
+            if ui.button(text).clicked() {
+                studio.emit(SweepCommand::Show);
+            }
+            ui.weak(format!("{finished} of {all} pictures"));
+        });
+    }
+}
+
+fn plan(ui: &mut Ui, studio: &mut Studio, rows: usize, columns: usize) {
+    let count = rows * columns;
+    let mut text = match rows {
+        1 => format!("{count} pictures"),
+        _ => format!("{count} pictures ({rows} × {columns})"),
+    };
+    if let Some(seconds) = run::estimate(studio, count) {
+        text.push_str(&format!(", about {}", duration(seconds)));
+    }
+    ui.label(text);
+    let steps = studio.generate.request.steps;
+    let most = steps.saturating_sub(1);
+    studio.sweep.fork_step = studio.sweep.fork_step.min(most);
+    if most > 0 {
+        ui.add(
+            Slider::new(&mut studio.sweep.fork_step, 0..=most)
+                .text("Shared steps")
+                .integer(),
+        )
+        .on_hover_text(
+            "0: the pictures share the noise only. More: they also share the first steps of the first picture, so that less of the face changes, and later ones are done sooner",
+        );
+    }
+    let busy = studio.sweep.is_busy();
+    ui.horizontal(|ui| {
+        let tip = match studio.keymap.hint("sweep.start") {
+            Some(key) => format!("All pictures with one seed  ({key})"),
+            None => "All pictures with one seed".into(),
+        };
+        if ui
+            .add_enabled(!busy, Button::new("Draw the sweep"))
+            .on_hover_text(tip)
+            .clicked()
+        {
+            studio.emit(SweepCommand::Start);
+        }
+        if busy && ui.button("Cancel the sweep").clicked() {
+            studio.emit(SweepCommand::Cancel);
+        }
+    });
+}
+
+/// Asks before many pictures.
+fn question(ui: &mut Ui, studio: &mut Studio) {
+    let Some(count) = studio.sweep.asking else {
+        return;
+    };
+    let time = run::estimate(studio, count);
+    let mut command = None;
+    egui::Modal::new(egui::Id::unique("many_pictures")).show(ui.ctx(), |ui| {
+        ui.set_width(340.0);
+        ui.heading(format!("Draw {count} pictures?"));
+        ui.label(match time {
+            Some(seconds) => format!("This takes about {}.", duration(seconds)),
+            None => "How long this takes is known after the first picture.".into(),
+        });
+        ui.weak("You can cancel at any time; finished pictures stay.");
+        ui.add_space(8.0);
+        ui.horizontal(|ui| {
+            if ui.button("Draw them all").clicked() {
+                command = Some(SweepCommand::Confirm);
+            }
+            if ui.button("Never mind").clicked()
+                || ui.input(|input| input.key_pressed(egui::Key::Escape))
+            {
+                command = Some(SweepCommand::NeverMind);
+            }
+        });
+    });
+    if let Some(command) = command {
+        studio.emit(command);
+    }
+}
+
+/// A time for people.
+fn duration(seconds: f64) -> String {
+    match seconds {
+        s if s < 1.5 => "a second".into(),
+        s if s < 90.0 => format!("{s:.0} s"),
+        s if s < 5400.0 => format!("{:.0} min", s / 60.0),
+        s => format!("{:.1} h", s / 3600.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::duration;
+
+    #[test]
+    fn times_are_short() {
+        let texts = [0.2, 45.0, 600.0, 9000.0].map(duration);
+        assert_eq!(texts, ["a second", "45 s", "10 min", "2.5 h"]);
+    }
+}

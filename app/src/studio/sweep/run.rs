@@ -1,0 +1,435 @@
+//! A sweep while it is drawn: its cells as work of the queue, and what comes of them.
+
+use std::sync::Arc;
+
+use mmface_engine::condition::LabelImage;
+use mmface_engine::job::{Condition, Fork, Job, Sweep};
+use mmface_engine::picture::RgbImage;
+use mmface_engine::picture::resize::lanczos_rgb;
+
+use super::export::{Export, Tile};
+use super::{MANY, locality};
+use crate::project::Library;
+use crate::studio::generate::{self, Outcome, Owner, Work, WorkId, flow, keep};
+use crate::studio::models::Status;
+use crate::studio::state::Studio;
+use crate::studio::toast::Toast;
+
+/// Side of a cell's picture in the grid on screen, pixels.
+pub const SMALL: usize = 224;
+
+/// Cells of one sweep are told apart by the lower bits of the owner's number.
+const CELL_BITS: u32 = 16;
+
+/// A sweep.
+pub struct Run {
+    /// Tells it from other sweeps of the session.
+    pub number: u64,
+    /// Axes and cells.
+    pub sweep: Sweep,
+    /// The job that all cells share but for the prompt.
+    pub base: Job,
+    /// Name of the model.
+    pub model: String,
+    /// Steps that all cells share.
+    pub fork_step: usize,
+    /// The cells in the sweep's order.
+    pub cells: Vec<Cell>,
+    /// The cell that is looked at.
+    pub selected: Option<usize>,
+    /// The regions by which changes are measured.
+    mask: Option<Arc<LabelImage>>,
+    /// Where the other cells go on from, once the first has come by.
+    pub(super) fork: Option<Fork>,
+    /// The person has heard that it is over.
+    told: bool,
+    pub(super) textures: Vec<Option<egui::TextureHandle>>,
+}
+
+/// A cell of the sweep.
+#[derive(Clone, Debug, Default)]
+pub struct Cell {
+    /// Its work, once it is submitted.
+    pub work: Option<WorkId>,
+    /// What has become of it.
+    pub state: CellState,
+}
+
+/// What has become of a cell.
+#[derive(Clone, Debug, Default)]
+pub enum CellState {
+    /// Waits, or is being drawn.
+    #[default]
+    Waiting,
+    /// Is drawn and saved.
+    Done {
+        /// The picture.
+        tile: Tile,
+        /// The picture for the grid, and whether its changes are known.
+        small: Option<Arc<RgbImage>>,
+    },
+    /// Could not be drawn, and why.
+    Failed(String),
+    /// Was not drawn.
+    Cancelled,
+}
+
+impl Cell {
+    /// The finished picture.
+    pub fn tile(&self) -> Option<&Tile> {
+        match &self.state {
+            CellState::Done { tile, .. } => Some(tile),
+            _ => None,
+        }
+    }
+
+    fn waits(&self) -> bool {
+        matches!(self.state, CellState::Waiting)
+    }
+}
+
+impl Run {
+    /// Whether cells are still to be drawn.
+    pub fn is_busy(&self) -> bool {
+        self.cells.iter().any(Cell::waits)
+    }
+
+    /// Cells that are drawn.
+    pub fn finished(&self) -> usize {
+        self.cells
+            .iter()
+            .filter(|cell| cell.tile().is_some())
+            .count()
+    }
+
+    /// The job of a cell: seed, size and condition are the base's, so the noise is the same.
+    pub fn job(&self, cell: usize) -> Job {
+        let prompt = self.sweep.cells.get(cell).map(|cell| cell.prompt.clone());
+        let fork = if cell == 0 { None } else { self.fork.clone() };
+        Job {
+            prompt: prompt.unwrap_or_default(),
+            fork,
+            ..self.base.clone()
+        }
+    }
+
+    fn owner(&self, cell: usize) -> Owner {
+        Owner::Sweep(self.number << CELL_BITS | cell as u64)
+    }
+
+    /// Everything that an export needs.
+    pub fn export(&self) -> Export {
+        Export {
+            sweep: self.sweep.clone(),
+            base: self.base.clone(),
+            model: self.model.clone(),
+            fork_step: self.fork.as_ref().map_or(0, |fork| fork.step),
+            tiles: self.cells.iter().map(|cell| cell.tile().cloned()).collect(),
+        }
+    }
+
+    /// A file name for the grid, of the varied words.
+    pub fn file_name(&self) -> String {
+        let words = self.sweep.axes.iter().flatten();
+        let plain: String = words
+            .take(4)
+            .flat_map(|word| word.chars().chain(['-']))
+            .map(|c| if c.is_alphanumeric() { c } else { '-' })
+            .take(48)
+            .collect();
+        format!("sweep-{}.png", plain.trim_matches('-'))
+    }
+}
+
+/// Pictures of a prompt's sweep; an error in one line when it is none.
+pub fn count(prompt: &str) -> Result<(usize, usize), String> {
+    Sweep::parse(prompt.trim())
+        .map(|sweep| (sweep.rows(), sweep.columns()))
+        .map_err(|error| error.to_string())
+}
+
+/// Seconds that so many cells take, as far as the last steps tell.
+pub fn estimate(studio: &Studio, cells: usize) -> Option<f64> {
+    let steps = studio.generate.request.steps;
+    let shared = studio.sweep.fork_step.min(steps.saturating_sub(1));
+    let all = (steps * cells).saturating_sub(shared * cells.saturating_sub(1));
+    Some(studio.generate.step_seconds? * all as f64)
+}
+
+/// Starts the sweep of the prompt.
+pub fn start(studio: &mut Studio, confirmed: bool) {
+    studio.sweep.asking = None;
+    if studio.sweep.is_busy() {
+        let text = "the sweep at hand is still being drawn; wait for it, or cancel it";
+        return studio.tell(Toast::Warning(text.into()));
+    }
+    studio.generate.request.tidy();
+    if let Status::Failed(why) = &studio.models.status {
+        let text = format!("there is no model to draw with: {why}");
+        return studio.tell(Toast::Error(text));
+    }
+    let condition = flow::condition(studio);
+    let request = &studio.generate.request;
+    let base = Job {
+        count: 1,
+        ..request.job(condition)
+    };
+    let sweep = match Sweep::parse(&base.prompt) {
+        Ok(sweep) => sweep,
+        Err(error) => return studio.tell(Toast::Error(error.to_string())),
+    };
+    let count = sweep.cells.len();
+    if count > MANY && !confirmed {
+        studio.sweep.asking = Some(count);
+        return;
+    }
+    let prompt = request.prompt.clone();
+    if studio.generate.history.add(&prompt) {
+        keep::keep_history(studio);
+    }
+    let mask = match &base.condition {
+        Condition::Mask(mask) => Some(mask.clone()),
+        // A sketch has no regions; those that are painted beside it may serve.
+        _ => Some(studio.painter.drawing().label_image()),
+    };
+    let mask = mask.filter(|mask| mask.labels.iter().any(|class| *class != 0));
+    let fork_step = studio.sweep.fork_step.min(base.steps.saturating_sub(1));
+    studio.sweep.last += 1;
+    let run = Run {
+        number: studio.sweep.last,
+        model: studio
+            .models
+            .ready()
+            .map_or_else(String::new, |model| model.name.clone()),
+        cells: vec![Cell::default(); count],
+        selected: None,
+        mask: mask.map(Arc::new),
+        fork: None,
+        told: false,
+        textures: vec![None; count],
+        fork_step,
+        sweep,
+        base,
+    };
+    generate::start::tell_if_empty(studio, &run.base.condition);
+    studio.generate.last_seed = Some(run.base.seed);
+    studio.generate.request.next_seed();
+    studio.sweep.run = Some(run);
+    studio.sweep.open = true;
+    // With a fork the others wait for the first to show the way.
+    let first = if fork_step > 0 { 1 } else { count };
+    submit(studio, 0..first);
+    generate::start::tell_if_waiting(studio);
+}
+
+fn submit(studio: &mut Studio, cells: std::ops::Range<usize>) {
+    for cell in cells {
+        let Some(run) = &studio.sweep.run else {
+            return;
+        };
+        if !run.cells.get(cell).is_some_and(Cell::waits) {
+            continue;
+        }
+        let work = Work {
+            job: run.job(cell),
+            owner: run.owner(cell),
+            template: Some(run.sweep.template.clone()),
+        };
+        let work = flow::submit(studio, work);
+        let Some(run) = &mut studio.sweep.run else {
+            return;
+        };
+        match work {
+            Some(work) => run.cells[cell].work = Some(work),
+            None => {
+                for cell in run.cells.iter_mut().skip(cell).filter(|cell| cell.waits()) {
+                    cell.state = CellState::Failed("the queue took no more work".into());
+                }
+                return over(studio);
+            }
+        }
+    }
+}
+
+/// Draws no more cells. The one that is being drawn ends within a step.
+pub fn cancel(studio: &mut Studio) {
+    let Some(run) = &mut studio.sweep.run else {
+        return;
+    };
+    let mut works = Vec::new();
+    for cell in run.cells.iter_mut().filter(|cell| cell.waits()) {
+        match cell.work {
+            Some(work) => works.push(work),
+            None => cell.state = CellState::Cancelled,
+        }
+    }
+    // From the end, so that no cell begins only to be cancelled.
+    for work in works.into_iter().rev() {
+        flow::cancel(studio, work);
+    }
+    over(studio);
+}
+
+/// Looks at a cell: its picture is shown on the canvas.
+pub fn select(studio: &mut Studio, cell: usize) {
+    let Some(run) = &mut studio.sweep.run else {
+        return;
+    };
+    let picture = run
+        .cells
+        .get(cell)
+        .and_then(Cell::tile)
+        .map(|tile| Arc::clone(&tile.image));
+    if let Some(picture) = picture {
+        run.selected = Some(cell);
+        studio.generate.preview = Some(picture);
+        studio.generate.preview_number += 1;
+    }
+}
+
+/// Hears how a picture or a whole work of a sweep ended; asked for with `Owner::Sweep`.
+pub fn on_outcome(studio: &mut Studio, owner: Owner, work: WorkId, outcome: &Outcome) {
+    let Owner::Sweep(number) = owner else {
+        return;
+    };
+    let folders = &studio.services.folders;
+    let library = Library::new(&folders.results, &folders.cache);
+    let Some(run) = &mut studio.sweep.run else {
+        return;
+    };
+    let index = (number & ((1 << CELL_BITS) - 1)) as usize;
+    if number >> CELL_BITS != run.number {
+        return; // Of an earlier sweep: its pictures are in the library.
+    }
+    let Some(cell) = run.cells.get_mut(index) else {
+        return;
+    };
+    cell.work = Some(work);
+    match outcome {
+        Outcome::Saved(finished) => {
+            cell.state = CellState::Done {
+                tile: Tile {
+                    image: Arc::clone(&finished.picture),
+                    file: library.path(&finished.entry.file),
+                    changes: Vec::new(),
+                },
+                small: None,
+            };
+            if index == 0 {
+                go_on(studio);
+            }
+            compare(studio);
+        }
+        Outcome::Failed(why) => {
+            cell.state = CellState::Failed(why.clone());
+            if index == 0 {
+                go_on(studio);
+            }
+        }
+        // A cell that was saved before the rest of its work was dropped stays.
+        Outcome::Cancelled if cell.waits() => {
+            cell.state = CellState::Cancelled;
+            if index == 0 {
+                give_up(studio);
+            }
+        }
+        Outcome::Cancelled => {}
+    }
+    over(studio);
+}
+
+/// The first cell is done: the others begin where it came by.
+fn go_on(studio: &mut Studio) {
+    let Some(run) = &studio.sweep.run else {
+        return;
+    };
+    if run.fork_step == 0 {
+        return;
+    }
+    let count = run.cells.len();
+    if run.fork.is_none() {
+        let text = "the first cell left no step to go on from; the cells share the noise only";
+        studio.tell(Toast::Warning(text.into()));
+    }
+    submit(studio, 1..count);
+}
+
+/// The first cell was cancelled: cells that wait for it are not drawn either.
+fn give_up(studio: &mut Studio) {
+    if let Some(run) = &mut studio.sweep.run {
+        let unsent = |cell: &&mut Cell| cell.waits() && cell.work.is_none();
+        for cell in run.cells.iter_mut().filter(unsent) {
+            cell.state = CellState::Cancelled;
+        }
+    }
+}
+
+/// Measures what changed in cells that are new, beside the GUI thread.
+fn compare(studio: &mut Studio) {
+    let Some(run) = &studio.sweep.run else {
+        return;
+    };
+    let number = run.number;
+    let first = run.cells.first().and_then(Cell::tile);
+    let first = first.map(|tile| Arc::clone(&tile.image));
+    let mask = run.mask.clone();
+    let mut due: Vec<(usize, Arc<RgbImage>)> = Vec::new();
+    for (index, cell) in run.cells.iter().enumerate() {
+        if let CellState::Done { tile, small } = &cell.state {
+            let unmeasured = index > 0 && first.is_some() && tile.changes.is_empty();
+            if small.is_none() || unmeasured {
+                due.push((index, Arc::clone(&tile.image)));
+            }
+        }
+    }
+    if due.is_empty() {
+        return;
+    }
+    studio.services.tasks.spawn("comparing the cells", move || {
+        let measured: Vec<_> = due
+            .into_iter()
+            .map(|(index, image)| {
+                let changes = match &first {
+                    Some(first) if index > 0 => locality::changes(first, &image, mask.as_deref()),
+                    _ => Vec::new(),
+                };
+                let side = SMALL.min(image.width.max(1));
+                (index, changes, Arc::new(lanczos_rgb(&image, side, side)))
+            })
+            .collect();
+        move |studio: &mut Studio| {
+            let run = studio.sweep.run.as_mut();
+            let Some(run) = run.filter(|run| run.number == number) else {
+                return;
+            };
+            for (index, changes, picture) in measured {
+                if let Some(CellState::Done { tile, small }) =
+                    run.cells.get_mut(index).map(|cell| &mut cell.state)
+                {
+                    if !changes.is_empty() {
+                        tile.changes = changes;
+                    }
+                    small.get_or_insert(picture);
+                }
+            }
+        }
+    });
+}
+
+/// Tells the person once that nothing more comes.
+fn over(studio: &mut Studio) {
+    let Some(run) = &mut studio.sweep.run else {
+        return;
+    };
+    if run.is_busy() || std::mem::replace(&mut run.told, true) {
+        return;
+    }
+    let (finished, all) = (run.finished(), run.cells.len());
+    studio.tell(if finished == all {
+        Toast::Success(format!("the sweep is complete: {all} pictures"))
+    } else {
+        Toast::Info(format!(
+            "{finished} of {all} pictures of the sweep are drawn"
+        ))
+    });
+}
