@@ -7,7 +7,7 @@ use super::command::ShellCommand;
 use super::state::{Studio, Workspace};
 use super::widgets::{action_button, icon_toggle};
 use super::{
-    canvas, generate, keeping, models, palette, photo, results, settings, sweep, tools, trainer,
+    canvas, generate, keeping, models, palette, photo, results, settings, tools, trainer,
 };
 
 /// Draws the whole window.
@@ -113,7 +113,6 @@ fn show_studio(ui: &mut Ui, studio: &mut Studio) {
                     .show(ui, |ui| generate::panel::show_button(ui, studio));
                 ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
                     generate::panel::show(ui, studio);
-                    sweep::panel::show(ui, studio);
                     photo::panel::show(ui, studio);
                     generate::panel::show_queue(ui, studio);
                 });

@@ -391,5 +391,7 @@ fn apply(studio: &mut Studio, photo: &Photo, side: usize) {
 
 /// Puts the photo under the drawing.
 fn show_under(studio: &mut Studio, square: RgbImage) {
+    let ctx = studio.ctx.clone();
+    studio.canvas.show_onion(&ctx, &square);
     studio.photo.under = Some(Arc::new(square));
 }

@@ -287,6 +287,10 @@ fn accept(ui: &mut Ui, studio: &mut Studio) {
         "Keep the photo under the drawing",
     )
     .on_hover_text("To draw over; it never goes to the model");
+    if studio.photo.wanted.onion {
+        let onion = &mut studio.canvas.opacities.onion;
+        ui.add(Slider::new(onion, 0.0..=1.0).text("Opacity of the photo"));
+    }
     ui.add_space(4.0);
     ui.horizontal(|ui| {
         let wanted = studio.photo.wanted;

@@ -4,119 +4,136 @@ use egui::{Button, RichText, Slider, TextEdit, Ui, WidgetInfo};
 
 use super::{SweepCommand, chips, grid_view, run};
 use crate::studio::state::Studio;
-use crate::studio::widgets::heading;
 
-/// Draws the part of the panel, and the grid.
+/// Draws the part of the panel that belongs under the prompt, and the grid.
 pub fn show(ui: &mut Ui, studio: &mut Studio) {
     words(ui, studio);
-    editor(ui, studio);
     start(ui, studio);
     grid_view::show(ui, studio);
     question(ui, studio);
 }
 
 fn words(ui: &mut Ui, studio: &mut Studio) {
-    heading(ui, "Vary a word");
     let prompt = &studio.generate.request.prompt;
     let chips = chips::chips(prompt);
+    if studio
+        .sweep
+        .editing
+        .as_ref()
+        .is_some_and(|editing| editing.prompt != *prompt)
+    {
+        // The prompt was typed into: the place of the word is unknown now.
+        studio.sweep.editing = None;
+    }
     if chips.is_empty() {
-        ui.weak("Words of the prompt appear here: click one to compare it with others.");
         return;
     }
+    ui.weak("Click a word to compare it with others");
     let edited = studio
         .sweep
         .editing
         .as_ref()
-        .filter(|editing| editing.prompt == *prompt)
         .map(|editing| editing.range.clone());
     let accent = studio.theme.colours(ui).accent;
     let on_accent = studio.theme.colours(ui).on_accent;
     let mut wanted = None;
-    ui.horizontal_wrapped(|ui| {
-        ui.spacing_mut().item_spacing = egui::vec2(4.0, 4.0);
-        for chip in chips {
-            let text = chip.text();
-            let chosen = edited.as_ref() == Some(&chip.range);
-            let (button, name) = if chip.group {
-                let text = RichText::new(&text).color(on_accent);
-                let name = format!("Alternatives: {}", chip.text());
-                (Button::new(text).fill(accent).truncate(), name)
-            } else {
-                (
-                    Button::selectable(chosen, &text).frame(true),
-                    format!("Word: {text}"),
-                )
-            };
-            let response = ui.add(button);
-            response.widget_info(|| WidgetInfo::labeled(egui::Role::Button, true, &name));
-            if response
-                .on_hover_text("Compare it with other words")
-                .clicked()
-            {
-                wanted = Some(match chosen {
-                    true => SweepCommand::CloseEditor,
-                    false => SweepCommand::Edit(chip.range),
-                });
+    let mut anchor: Option<egui::Response> = None;
+    // A long prompt must not push everything else away.
+    let scroll = egui::ScrollArea::vertical()
+        .id_salt("chips")
+        .max_height(104.0);
+    scroll.show(ui, |ui| {
+        ui.horizontal_wrapped(|ui| {
+            ui.spacing_mut().item_spacing = egui::vec2(4.0, 4.0);
+            for chip in chips {
+                let text = chip.text();
+                let chosen = edited.as_ref() == Some(&chip.range);
+                let (button, name) = if chip.group {
+                    let text = RichText::new(&text).color(on_accent);
+                    let name = format!("Alternatives: {}", chip.text());
+                    (Button::new(text).fill(accent).truncate(), name)
+                } else {
+                    (
+                        Button::selectable(chosen, &text).frame(true),
+                        format!("Word: {text}"),
+                    )
+                };
+                let response = ui.add(button);
+                response.widget_info(|| WidgetInfo::labeled(egui::Role::Button, true, &name));
+                let response = response.on_hover_text("Compare it with other words");
+                if response.clicked() {
+                    wanted = Some(match chosen {
+                        true => SweepCommand::CloseEditor,
+                        false => SweepCommand::Edit(chip.range),
+                    });
+                }
+                if chosen {
+                    anchor = Some(response);
+                }
             }
-        }
+        });
     });
+    if let Some(chip) = anchor {
+        let mut open = true;
+        egui::Popup::from_response(&chip)
+            .open_bool(&mut open)
+            .width(270.0)
+            .close_behavior(egui::PopupCloseBehavior::CloseOnClickOutside)
+            .show(|ui| editor(ui, studio));
+        // A click on the chip itself closes by its command.
+        if !open && wanted.is_none() {
+            wanted = Some(SweepCommand::CloseEditor);
+        }
+    }
     if let Some(command) = wanted {
         studio.emit(command);
     }
 }
 
 fn editor(ui: &mut Ui, studio: &mut Studio) {
-    let prompt = &studio.generate.request.prompt;
     let Some(editing) = &mut studio.sweep.editing else {
         return;
     };
-    if editing.prompt != *prompt {
-        // The prompt was typed into: the place of the word is unknown now.
-        studio.sweep.editing = None;
-        return;
-    }
     let mut commands = Vec::new();
-    ui.group(|ui| {
-        let label = ui.label("Alternatives, one a line");
-        let field = TextEdit::multiline(&mut editing.lines)
-            .desired_rows(3)
-            .desired_width(f32::INFINITY);
-        ui.add(field).labelled_by(label.id);
-        let list = editing.alternatives();
-        ui.weak(editing.kind);
-        ui.horizontal_wrapped(|ui| {
-            ui.spacing_mut().item_spacing = egui::vec2(4.0, 4.0);
-            for word in &editing.suggestions {
-                let on = list.iter().any(|known| known == word);
-                let response = ui.add(Button::selectable(on, *word).frame(true));
-                response.widget_info(|| {
-                    WidgetInfo::selected(egui::Role::Button, true, on, format!("Suggest: {word}"))
-                });
-                if response.clicked() {
-                    commands.push(SweepCommand::Toggle(word.to_string()));
-                }
+    let label = ui.label("Alternatives, one a line");
+    let field = TextEdit::multiline(&mut editing.lines)
+        .desired_rows(3)
+        .desired_width(f32::INFINITY);
+    ui.add(field).labelled_by(label.id);
+    let list = editing.alternatives();
+    ui.weak(editing.kind);
+    ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing = egui::vec2(4.0, 4.0);
+        for word in &editing.suggestions {
+            let on = list.iter().any(|known| known == word);
+            let response = ui.add(Button::selectable(on, *word).frame(true));
+            response.widget_info(|| {
+                WidgetInfo::selected(egui::Role::Button, true, on, format!("Suggest: {word}"))
+            });
+            if response.clicked() {
+                commands.push(SweepCommand::Toggle(word.to_string()));
             }
-        });
-        ui.horizontal_wrapped(|ui| {
-            let several = list.len() > 1;
-            if ui
-                .add_enabled(several, Button::new("Put into the prompt"))
-                .on_disabled_hover_text("Two alternatives at least")
-                .clicked()
-            {
-                commands.push(SweepCommand::Use);
-            }
-            if ui
-                .add_enabled(!list.is_empty(), Button::new("First only"))
-                .on_hover_text("Back to a single word")
-                .clicked()
-            {
-                commands.push(SweepCommand::UseFirst);
-            }
-            if ui.button("From a text file…").clicked() {
-                commands.push(SweepCommand::AskList);
-            }
-        });
+        }
+    });
+    ui.horizontal_wrapped(|ui| {
+        let several = list.len() > 1;
+        if ui
+            .add_enabled(several, Button::new("Put into the prompt"))
+            .on_disabled_hover_text("Two alternatives at least")
+            .clicked()
+        {
+            commands.push(SweepCommand::Use);
+        }
+        if ui
+            .add_enabled(!list.is_empty(), Button::new("First only"))
+            .on_hover_text("Back to a single word")
+            .clicked()
+        {
+            commands.push(SweepCommand::UseFirst);
+        }
+        if ui.button("From a text file…").clicked() {
+            commands.push(SweepCommand::AskList);
+        }
     });
     for command in commands {
         studio.emit(command);

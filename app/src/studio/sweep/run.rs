@@ -282,8 +282,9 @@ pub fn select(studio: &mut Studio, cell: usize) {
         .map(|tile| Arc::clone(&tile.image));
     if let Some(picture) = picture {
         run.selected = Some(cell);
-        studio.generate.preview = Some(picture);
-        studio.generate.preview_number += 1;
+        let ctx = studio.ctx.clone();
+        studio.canvas.watch();
+        studio.canvas.show_picture(&ctx, &picture);
     }
 }
 

@@ -53,5 +53,6 @@ pub fn show(ui: &mut Ui, studio: &mut Studio) {
         }
     });
     prompt::show(ui, studio);
+    crate::studio::sweep::panel::show(ui, studio);
     values::show(ui, studio);
 }
