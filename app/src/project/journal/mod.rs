@@ -244,4 +244,6 @@ fn tiles(layer: u8, old: &Tiles, new: &Tiles, bytes: &mut Vec<u8>) {
 }
 
 #[cfg(test)]
+mod kill_tests;
+#[cfg(test)]
 mod tests;

@@ -1,38 +1,302 @@
 //! The project file, the journal behind it, and what a crash left.
+//!
+//! [`document`] opens and saves, [`recovery`] keeps the journal of this session and offers those of
+//! crashed ones, [`bridge`] gathers what a project holds from the other features and hands it back.
+//! Whatever would throw away unsaved work asks first.
 
+pub mod bridge;
+mod document;
 pub mod panel;
+mod recovery;
+
+use std::path::{Path, PathBuf};
+
+use egui::{Context, ViewportCommand};
+
+pub use recovery::Offer;
 
 use super::actions::Action;
 use super::state::Studio;
+use crate::project::{ProjectData, Recent, ResultRef};
 
 /// The feature's state.
-#[derive(Debug, Default)]
-pub struct State {}
+#[derive(Default)]
+pub struct State {
+    /// The project file, once there is one.
+    pub file: Option<PathBuf>,
+    /// The starter template that the drawing began with.
+    pub template: Option<String>,
+    /// The pictures that were made from this project, oldest first.
+    pub results: Vec<ResultRef>,
+    /// Copies of the results travel in the project file.
+    pub copies: bool,
+    /// What waits for the person's word on unsaved work.
+    pub question: Option<Next>,
+    /// Projects that were opened or saved lately.
+    pub recent: Recent,
+    /// Work that crashed sessions left, newest first.
+    pub offers: Vec<Offer>,
+    /// The list of that work is on screen.
+    pub offering: bool,
+    /// What is in the project file, or was there when the drawing was new; `None` when nothing of
+    /// it is: the work of a crashed session.
+    saved: Option<Mark>,
+    saving: bool,
+    /// Another save that was asked for while one was under way.
+    again: Option<(PathBuf, Option<Next>)>,
+    keeper: recovery::Keeper,
+    /// The person knows that the program ends.
+    may_close: bool,
+    shown_title: String,
+}
 
-/// The feature's actions.
+/// A state of the work, to tell whether it has changed.
+#[derive(Clone, Debug)]
+struct Mark {
+    revision: u64,
+    data: ProjectData,
+}
+
+impl Mark {
+    fn of(studio: &Studio) -> Self {
+        Self {
+            revision: studio.painter.revision(),
+            data: bridge::gather(studio),
+        }
+    }
+}
+
+/// What is to happen once unsaved work is saved or given up.
 #[derive(Clone, Debug, PartialEq)]
-pub enum KeepingCommand {}
+pub enum Next {
+    /// An empty project.
+    New,
+    /// This project file.
+    Open(PathBuf),
+    /// The work that a crashed session left in this folder.
+    Restore(PathBuf),
+    /// The end of the program.
+    Quit,
+}
+
+/// Actions on project files and lost work.
+#[derive(Clone, Debug, PartialEq)]
+pub enum KeepingCommand {
+    /// Begins an empty project.
+    New,
+    /// Asks for a project file and opens it.
+    Open,
+    /// Opens a project file: a recent one, one that was dropped on the window.
+    OpenFile(PathBuf),
+    /// Takes a file off the list of recent ones.
+    ForgetRecent(PathBuf),
+    /// Saves into the project file; asks for one when there is none.
+    Save,
+    /// Asks for a file and saves into it.
+    SaveAs,
+    /// Shows the work that crashed sessions left.
+    ShowLost,
+    /// Hides it; it stays where it is.
+    HideLost,
+    /// Takes up the work of a crashed session, named by its folder.
+    Restore(PathBuf),
+    /// Removes it for good.
+    DiscardLost(PathBuf),
+    /// The answer to the question about unsaved work.
+    Answer(Answer),
+}
+
+/// What to do with unsaved work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Save it, then go on.
+    Save,
+    /// Give it up and go on.
+    Discard,
+    /// Go back to it.
+    Cancel,
+}
 
 /// Named actions.
-pub const ACTIONS: &[Action] = &[];
+pub const ACTIONS: &[Action] = &[
+    Action::new("keeping.new", "New project", &["Ctrl+N"], || {
+        KeepingCommand::New.into()
+    })
+    .in_text(),
+    Action::new("keeping.open", "Open a project", &["Ctrl+O"], || {
+        KeepingCommand::Open.into()
+    })
+    .in_text(),
+    Action::new("keeping.save", "Save the project", &["Ctrl+S"], || {
+        KeepingCommand::Save.into()
+    })
+    .in_text(),
+    Action::new(
+        "keeping.save_as",
+        "Save the project as",
+        &["Ctrl+Shift+S"],
+        || KeepingCommand::SaveAs.into(),
+    )
+    .in_text(),
+    Action::new("keeping.lost", "Recover lost work", &[], || {
+        KeepingCommand::ShowLost.into()
+    }),
+];
 
 /// Does what the command says.
-pub fn run(_studio: &mut Studio, command: KeepingCommand) {
-    match command {}
+pub fn run(studio: &mut Studio, command: KeepingCommand) {
+    match command {
+        KeepingCommand::New => ask_first(studio, Next::New),
+        KeepingCommand::Open => document::ask_to_open(studio),
+        KeepingCommand::OpenFile(path) => ask_first(studio, Next::Open(path)),
+        KeepingCommand::ForgetRecent(path) => document::forget_recent(studio, path),
+        KeepingCommand::Save => document::save(studio, None),
+        KeepingCommand::SaveAs => document::save_as(studio, None),
+        KeepingCommand::ShowLost => recovery::look_again(studio),
+        KeepingCommand::HideLost => studio.keeping.offering = false,
+        KeepingCommand::Restore(folder) => ask_first(studio, Next::Restore(folder)),
+        KeepingCommand::DiscardLost(folder) => recovery::discard(studio, folder),
+        KeepingCommand::Answer(answer) => {
+            let Some(next) = studio.keeping.question.take() else {
+                return;
+            };
+            match answer {
+                Answer::Save => document::save(studio, Some(next)),
+                Answer::Discard => go_on(studio, next),
+                Answer::Cancel => {}
+            }
+        }
+    }
+}
+
+/// Goes on when nothing would be lost, else asks.
+fn ask_first(studio: &mut Studio, next: Next) {
+    if is_unsaved(studio) {
+        studio.keeping.question = Some(next);
+    } else {
+        go_on(studio, next);
+    }
+}
+
+fn go_on(studio: &mut Studio, next: Next) {
+    match next {
+        Next::New => document::begin(studio),
+        Next::Open(path) => document::open(studio, path),
+        Next::Restore(folder) => recovery::restore(studio, folder),
+        Next::Quit => {
+            studio.keeping.may_close = true;
+            studio.ctx.send_viewport_cmd(ViewportCommand::Close);
+        }
+    }
+}
+
+/// Whether something would be missed that is in no project file.
+pub fn is_unsaved(studio: &Studio) -> bool {
+    let state = &studio.keeping;
+    let Some(saved) = &state.saved else {
+        return true;
+    };
+    saved.revision != studio.painter.revision()
+        || differs(&saved.data, &bridge::gather(studio), state.file.is_some())
+}
+
+/// Without a project file only what a person has made counts: settings follow the model and the
+/// seed rolls by itself.
+fn differs(old: &ProjectData, new: &ProjectData, settings_too: bool) -> bool {
+    let words = |data: &ProjectData| {
+        (
+            data.prompt.clone(),
+            data.negative.clone(),
+            data.sweep.clone(),
+            data.onion,
+        )
+    };
+    let settings = |data: &ProjectData| {
+        let seed = data.seed_locked.then_some(data.seed);
+        let numbers = (
+            data.size,
+            data.steps,
+            data.count,
+            data.guidance,
+            data.guidance_interval,
+        );
+        (data.follow, data.sampler, seed, numbers, data.copies)
+    };
+    words(old) != words(new) || settings_too && settings(old) != settings(new)
+}
+
+/// The project's name for people.
+pub fn name(studio: &Studio) -> String {
+    let file = studio.keeping.file.as_deref();
+    file.map_or_else(|| "Untitled".into(), display_name)
+}
+
+fn display_name(file: &Path) -> String {
+    file.file_stem()
+        .unwrap_or(file.as_os_str())
+        .to_string_lossy()
+        .into_owned()
+}
+
+/// Notes a finished picture in the project: its file in the library and the recipe's hash of the
+/// pixels.
+pub fn add_result(studio: &mut Studio, file: &str, recipe: &str) {
+    let results = &mut studio.keeping.results;
+    if results.len() >= crate::project::data::MAX_RESULTS {
+        results.remove(0);
+    }
+    results.push(ResultRef {
+        file: file.into(),
+        recipe: recipe.into(),
+        copy: None,
+    });
 }
 
 /// Opens the session's journal, and the project that the person named; offers what a crash left.
-pub fn start(_studio: &mut Studio, _project: Option<std::path::PathBuf>) {}
+pub fn start(studio: &mut Studio, project: Option<PathBuf>) {
+    studio.keeping.saved = Some(Mark::of(studio));
+    recovery::start(studio);
+    if let Some(project) = project {
+        document::open(studio, project);
+    }
+}
 
 /// Passes changes on to the journal.
-pub fn tick(_studio: &mut Studio) {}
+pub fn tick(studio: &mut Studio) {
+    recovery::tick(studio);
+}
 
-/// Asks about unsaved work when the window is to close.
-pub fn show_close_question(ctx: &egui::Context, studio: &mut Studio) {
+/// Asks about unsaved work when the window is to close. Runs at the end of each frame, so that
+/// what the frame changed reaches the journal even if no other frame follows.
+pub fn show_close_question(ctx: &Context, studio: &mut Studio) {
+    recovery::tick(studio);
+    show_title(ctx, studio);
     if std::mem::take(&mut studio.wants_to_close) {
-        ctx.send_viewport_cmd(egui::ViewportCommand::Close);
+        ask_first(studio, Next::Quit);
+    }
+    if ctx.input(|input| input.viewport().close_requested()) && !studio.keeping.may_close {
+        if is_unsaved(studio) {
+            ctx.send_viewport_cmd(ViewportCommand::CancelClose);
+            studio.keeping.question = Some(Next::Quit);
+        } else {
+            studio.keeping.may_close = true;
+        }
+    }
+}
+
+fn show_title(ctx: &Context, studio: &mut Studio) {
+    let dot = if is_unsaved(studio) { "• " } else { "" };
+    let title = format!("{dot}{} - MMFace Studio", name(studio));
+    if title != studio.keeping.shown_title {
+        ctx.send_viewport_cmd(ViewportCommand::Title(title.clone()));
+        studio.keeping.shown_title = title;
     }
 }
 
 /// Ends the session properly.
-pub fn on_exit(_studio: &mut Studio) {}
+pub fn on_exit(studio: &mut Studio) {
+    // A window that went without the person's word is as good as a crash: the next start offers
+    // the work.
+    let properly = studio.keeping.may_close || !is_unsaved(studio);
+    recovery::end(studio, properly);
+}

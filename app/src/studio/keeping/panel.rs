@@ -1,14 +1,219 @@
-//! What is drawn of it.
+//! The File menu, the project's name, the question about unsaved work, and the list of lost work.
 
-use egui::Ui;
+use std::path::Path;
 
+use egui::{Button, Id, Key, Modal, RichText, Role, ScrollArea, Ui, WidgetInfo, vec2};
+
+use super::{Answer, KeepingCommand, Next, State, display_name, is_unsaved, name};
+use crate::project::file::EXTENSION;
+use crate::studio::command::ShellCommand;
 use crate::studio::state::Studio;
 
-/// Draws the panel.
-pub fn menu(_ui: &mut Ui, _studio: &mut Studio) {}
+/// Draws the File menu.
+pub fn menu(ui: &mut Ui, studio: &mut Studio) {
+    ui.menu_button("File", |ui| {
+        ui.set_min_width(220.0);
+        entry(ui, studio, "keeping.new", "New");
+        entry(ui, studio, "keeping.open", "Open…");
+        ui.menu_button("Open recent", |ui| {
+            ui.set_min_width(240.0);
+            recent_list(ui, studio);
+        });
+        ui.separator();
+        entry(ui, studio, "keeping.save", "Save");
+        entry(ui, studio, "keeping.save_as", "Save as…");
+        ui.checkbox(
+            &mut studio.keeping.copies,
+            "Keep copies of results in the project",
+        )
+        .on_hover_text("The project then carries its pictures to another machine; the file grows");
+        ui.separator();
+        entry(ui, studio, "keeping.lost", "Recover lost work…");
+        ui.separator();
+        let quit =
+            Button::new("Quit").shortcut_text(studio.keymap.hint("shell.quit").unwrap_or_default());
+        if ui.add(quit).clicked() {
+            studio.emit(ShellCommand::Quit);
+            ui.close();
+        }
+    });
+}
 
-/// Draws the panel.
-pub fn title(_ui: &mut Ui, _studio: &mut Studio) {}
+fn entry(ui: &mut Ui, studio: &mut Studio, id: &str, title: &str) {
+    let key = studio.keymap.hint(id).unwrap_or_default();
+    if ui.add(Button::new(title).shortcut_text(key)).clicked() {
+        studio.emit_action(id);
+        ui.close();
+    }
+}
 
-/// Draws the panel.
-pub fn show_windows(_ui: &mut Ui, _studio: &mut Studio) {}
+/// Draws the projects that were opened lately: for the menu and for an empty canvas.
+pub fn recent_list(ui: &mut Ui, studio: &mut Studio) {
+    if studio.keeping.recent.files.is_empty() {
+        ui.label(RichText::new("No project has been saved yet").weak());
+        return;
+    }
+    let mut command = None;
+    for file in studio.keeping.recent.files.iter().take(10) {
+        let name = display_name(&file.path);
+        let folder = file
+            .path
+            .parent()
+            .unwrap_or(Path::new(""))
+            .display()
+            .to_string();
+        if file.missing {
+            ui.horizontal(|ui| {
+                ui.label(RichText::new(format!("{name} (not there)")).weak())
+                    .on_hover_text(&folder);
+                if ui.small_button("Forget").clicked() {
+                    command = Some(KeepingCommand::ForgetRecent(file.path.clone()));
+                }
+            });
+        } else if ui.button(&name).on_hover_text(&folder).clicked() {
+            command = Some(KeepingCommand::OpenFile(file.path.clone()));
+            ui.close();
+        }
+    }
+    if let Some(command) = command {
+        studio.emit(command);
+    }
+}
+
+/// Draws the project's name and whether it is saved.
+pub fn title(ui: &mut Ui, studio: &mut Studio) {
+    let unsaved = is_unsaved(studio);
+    let name = name(studio);
+    let text = if unsaved {
+        format!("{name} •")
+    } else {
+        name.clone()
+    };
+    let label = ui.label(RichText::new(text).weak());
+    let state = if unsaved { "not saved" } else { "saved" };
+    label
+        .widget_info(|| WidgetInfo::labeled(Role::Label, true, format!("Project {name}, {state}")));
+    let place = studio
+        .keeping
+        .file
+        .as_ref()
+        .map(|file| file.display().to_string());
+    let tip = match (place, unsaved) {
+        (Some(place), true) => format!("{place}\nhas changes that are not saved"),
+        (Some(place), false) => place,
+        (None, true) => "Not saved yet; a crash would not lose it".into(),
+        (None, false) => "A new project".into(),
+    };
+    label.on_hover_text(tip);
+}
+
+/// Draws the question and the list of lost work when they are due, and takes dropped projects.
+pub fn show_windows(ui: &mut Ui, studio: &mut Studio) {
+    take_dropped(ui, studio);
+    if studio.keeping.question.is_some() {
+        question(ui, studio);
+    } else if studio.keeping.offering {
+        lost_work(ui, studio);
+    }
+}
+
+fn take_dropped(ui: &Ui, studio: &mut Studio) {
+    let dropped = ui.input(|input| input.raw.dropped_files.clone());
+    let is_project = |path: &&Path| path.extension().is_some_and(|ending| ending == EXTENSION);
+    if let Some(path) = dropped.iter().map(|file| file.path()).find(is_project) {
+        studio.emit(KeepingCommand::OpenFile(path.to_owned()));
+    }
+}
+
+fn question(ui: &Ui, studio: &mut Studio) {
+    let name = name(studio);
+    let what = match &studio.keeping.question {
+        Some(Next::Quit) => "before the program ends",
+        Some(Next::New) => "before a new project begins",
+        Some(Next::Open(_)) => "before another project opens",
+        _ => "before lost work is restored",
+    };
+    let modal = Modal::new(Id::unique("unsaved work")).show(ui.ctx(), |ui| {
+        ui.set_width(380.0);
+        ui.heading(format!("Save {name} first?"));
+        ui.add_space(4.0);
+        ui.label(format!(
+            "It has changes that are in no file yet. Save them {what}?"
+        ));
+        ui.add_space(10.0);
+        ui.horizontal(|ui| {
+            let save = ui.button("Save");
+            // Enter saves: the answer that loses nothing.
+            if ui.memory(|memory| memory.focused().is_none()) {
+                save.request_focus();
+            }
+            if save.clicked() {
+                studio.emit(KeepingCommand::Answer(Answer::Save));
+            }
+            if ui.button("Don't save").clicked() {
+                studio.emit(KeepingCommand::Answer(Answer::Discard));
+            }
+            if ui.button("Cancel").clicked() {
+                studio.emit(KeepingCommand::Answer(Answer::Cancel));
+            }
+        });
+    });
+    if modal.should_close() {
+        studio.emit(KeepingCommand::Answer(Answer::Cancel));
+    }
+}
+
+fn lost_work(ui: &Ui, studio: &mut Studio) {
+    let mut command = None;
+    let State { offers, .. } = &studio.keeping;
+    Modal::new(Id::unique("lost work")).show(ui.ctx(), |ui| {
+        ui.set_width(440.0);
+        ui.heading("Work that was not saved");
+        ui.add_space(4.0);
+        ui.label("MMFace Studio ended unexpectedly. This is what was on the canvas:");
+        ui.add_space(8.0);
+        ScrollArea::vertical().max_height(360.0).show(ui, |ui| {
+            for offer in offers {
+                ui.horizontal(|ui| {
+                    ui.add(
+                        egui::Image::new(&offer.picture)
+                            .fit_to_exact_size(vec2(72.0, 72.0))
+                            .alt_text("Preview of the drawing"),
+                    );
+                    ui.vertical(|ui| {
+                        ui.set_width(220.0);
+                        ui.label(RichText::new(offer.title()).strong());
+                        let prompt = &offer.left.prompt;
+                        if !prompt.is_empty() {
+                            ui.add(egui::Label::new(prompt).truncate());
+                        }
+                        ui.label(RichText::new(offer.age()).weak());
+                    });
+                    let named = |ui: &mut Ui, text: &str| {
+                        let button = ui.button(text);
+                        let name = format!("{text} {}, {}", offer.title(), offer.age());
+                        button.widget_info(|| WidgetInfo::labeled(Role::Button, true, &name));
+                        button.clicked()
+                    };
+                    let folder = offer.left.folder.clone();
+                    if named(ui, "Restore") {
+                        command = Some(KeepingCommand::Restore(folder));
+                    } else if named(ui, "Discard") {
+                        command = Some(KeepingCommand::DiscardLost(folder));
+                    }
+                });
+                ui.add_space(4.0);
+            }
+        });
+        ui.add_space(8.0);
+        let later = ui
+            .button("Decide later")
+            .on_hover_text("File > Recover lost work shows this again");
+        if later.clicked() || ui.input(|input| input.key_pressed(Key::Escape)) {
+            command = Some(KeepingCommand::HideLost);
+        }
+    });
+    if let Some(command) = command {
+        studio.emit(command);
+    }
+}
