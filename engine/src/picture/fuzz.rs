@@ -174,7 +174,7 @@ fn fuzz_picture_recipes() {
                         .is_some()
                 );
             }
-            for level in [Level::Mark, Level::Recipe] {
+            for level in [Level::Minimum, Level::Mark, Level::Recipe] {
                 if let Ok(labelled) = provenance::relabel(bytes, level, path()) {
                     assert!(
                         provenance::read_bytes(&labelled, path())

@@ -6,6 +6,7 @@ mod parts;
 mod preview;
 mod run;
 pub mod sample;
+mod trail;
 mod types;
 
 #[cfg(test)]
@@ -13,7 +14,7 @@ mod tests;
 
 pub use memory::{decode_bytes, free_memory};
 pub use parts::Parts;
-pub use types::{ModelSummary, Picture, PipelineOptions, PreviewPolicy};
+pub use types::{ModelSummary, Picture, PipelineOptions, PreviewPolicy, Trail, TrailStep};
 
 use std::time::Instant;
 

@@ -8,6 +8,7 @@ use super::memory;
 use super::parts::Parts;
 use super::preview::{Costs, Ladder, Rung};
 use super::sample::{Conditioning, Evaluator, sample};
+use super::trail::Trails;
 use super::types::{Picture, PreviewPolicy};
 use crate::job::{Condition, Job};
 use crate::sampling::{Walk, torch_randn};
@@ -88,6 +89,7 @@ pub fn run(
     let mut pictures = Vec::with_capacity(job.count);
     let mut decode_cost = None;
     let mut ladder = Ladder::new(previews, parts, &mut kept.costs, job.steps);
+    let mut trails = Trails::new(observer.trail_steps(), job.steps);
     for number in 0..job.count {
         let seed = job.seed + number as u64;
         let mut walk = walk(parts, job, seed)?;
@@ -96,6 +98,7 @@ pub fn run(
             let took = began.elapsed();
             done += 1;
             let preview = ladder.after_step(walk.step(), took, walk.clean())?;
+            trails.after_step(parts, walk)?;
             observer.step(done, of, took.as_secs_f64(), preview);
             began = Instant::now();
             Ok(())
@@ -104,6 +107,9 @@ pub fn run(
         let began = Instant::now();
         let image = parts.decode(&latent, attempt.tiled_decoding)?;
         decode_cost = Some((latent.elem_count(), began.elapsed().as_secs_f64()));
+        if let Some(trail) = trails.finish(&image) {
+            observer.trail(trail);
+        }
         pictures.push(Picture {
             seed,
             image,

@@ -125,6 +125,8 @@ struct Listener {
     warnings: Vec<String>,
     /// Raise the flag after this step.
     cancel_after: Option<(usize, Cancel)>,
+    trail_steps: usize,
+    trails: Vec<Trail>,
 }
 
 impl Observer for Listener {
@@ -140,6 +142,14 @@ impl Observer for Listener {
 
     fn warning(&mut self, text: String) {
         self.warnings.push(text);
+    }
+
+    fn trail_steps(&self) -> usize {
+        self.trail_steps
+    }
+
+    fn trail(&mut self, trail: Trail) {
+        self.trails.push(trail);
     }
 }
 
@@ -396,6 +406,55 @@ fn a_fork_from_the_middle_ends_in_the_same_bytes() {
         ..job()
     };
     assert!(run_with(&parts, PreviewPolicy::Off, &short, &mut listener).is_err());
+}
+
+#[test]
+fn a_fork_from_any_point_of_a_trail_ends_in_the_same_bytes() {
+    let cases = [
+        (Objective::Flow, Sampler::Euler),
+        (Objective::Flow, Sampler::Heun),
+        (Objective::Diffusion, Sampler::Ddim),
+    ];
+    for (objective, sampler) in cases {
+        let parts = parts_of(objective, None);
+        let job = Job {
+            sampler,
+            count: 2,
+            ..job()
+        };
+        let plain = draw(&parts, &job);
+        let mut listener = Listener {
+            trail_steps: 8,
+            ..Listener::default()
+        };
+        let traced = run_with(&parts, PreviewPolicy::Off, &job, &mut listener).unwrap();
+        assert_eq!(traced, plain, "remembering changes nothing");
+        assert!(listener.previews.is_empty());
+        assert_eq!(listener.trails.len(), 2);
+        for (picture, trail) in traced.iter().zip(&listener.trails) {
+            assert_eq!(trail.pixels, crate::provenance::pixel_hash(&picture.image));
+            let steps: Vec<usize> = trail.steps.iter().map(|step| step.fork.step).collect();
+            assert_eq!(steps, [1, 2, 3]);
+            for TrailStep { fork, preview } in &trail.steps {
+                assert_eq!(preview.as_ref().map(|small| small.width), Some(8));
+                let branch = Job {
+                    seed: picture.seed,
+                    count: 1,
+                    fork: Some(fork.clone()),
+                    ..job.clone()
+                };
+                assert_eq!(draw(&parts, &branch)[0], *picture, "{sampler:?}");
+            }
+            let other = Job {
+                prompt: "a woman with blond hair".into(),
+                seed: picture.seed,
+                count: 1,
+                fork: Some(trail.steps[0].fork.clone()),
+                ..job.clone()
+            };
+            assert_ne!(draw(&parts, &other)[0].image, picture.image);
+        }
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::device::DeviceChoice;
-use crate::job::Sampler;
+use crate::job::{Fork, Sampler};
 use crate::kernels::{Precision, Storage};
 use crate::picture::RgbImage;
 
@@ -16,6 +16,24 @@ pub struct Picture {
     pub image: RgbImage,
     /// The latent that was decoded, `[channels, size / 8, size / 8]` row-major.
     pub latent: Vec<f32>,
+}
+
+/// A point on the way to a picture, from which another job can go on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrailStep {
+    /// Steps that are done here, and the latent after them.
+    pub fork: Fork,
+    /// The picture as predicted here, small; `None` when the package has no quick way to show it.
+    pub preview: Option<RgbImage>,
+}
+
+/// Some points on the way to a finished picture, in order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trail {
+    /// [`pixel_hash`](crate::provenance::pixel_hash) of the finished picture.
+    pub pixels: String,
+    /// The points.
+    pub steps: Vec<TrailStep>,
 }
 
 /// Which previews a running job makes.

@@ -142,6 +142,13 @@ fn sharing_keeps_the_mark_and_nothing_else() {
             picture()
         );
     }
+    for least in [
+        relabel(&full, Level::Minimum, path()).unwrap(),
+        encode_as(&picture(), &recipe("a secret prompt"), Level::Minimum).unwrap(),
+    ] {
+        let found = read_bytes(&least, path()).unwrap();
+        assert!(found.marked_synthetic && found.texts.is_empty() && found.recipe.is_none());
+    }
     let shared = relabel(&full, Level::Mark, path()).unwrap();
     assert!(chunks(&shared).iter().any(|chunk| &chunk.kind == b"gAMA"));
 }

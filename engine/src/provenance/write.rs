@@ -17,6 +17,8 @@ pub enum Level {
     Recipe,
     /// Only that a trained algorithm made it, and which program: for sharing.
     Mark,
+    /// Only that a trained algorithm made it.
+    Minimum,
 }
 
 /// The picture as PNG with everything that is needed to draw it again.
@@ -43,19 +45,21 @@ pub fn encode_as(picture: &RgbImage, recipe: &Recipe, level: Level) -> Result<Ve
         added.extend(text_chunk(KEYWORD, &text, true));
         added.extend(text_chunk(PARAMETERS, &parameters, false));
     }
-    added.extend(text_chunk(
-        SOFTWARE,
-        &format!("MMFace Studio {}", recipe.version),
-        false,
-    ));
+    if level != Level::Minimum {
+        added.extend(text_chunk(
+            SOFTWARE,
+            &format!("MMFace Studio {}", recipe.version),
+            false,
+        ));
+    }
     added.extend(text_chunk(XMP, &xmp(None), true));
     let bare = write::encode_rgb(picture)?;
     insert(&bare, &added, |_| true)
 }
 
 /// Another level of telling for a PNG, whoever made it; pixels, colour profiles and unknown chunks
-/// stay as they are. [`Level::Mark`] removes every text (a foreign one may hold the prompt too)
-/// and leaves the mark; [`Level::Recipe`] keeps all texts and only sees that the mark is there.
+/// stay as they are. [`Level::Mark`] and [`Level::Minimum`] remove every text (a foreign one may
+/// hold the prompt too) and leave the mark; [`Level::Recipe`] keeps all texts and only sees that the mark is there.
 pub fn relabel(png: &[u8], level: Level, path: &Path) -> Result<Vec<u8>> {
     let found = chunks(png);
     if !png.starts_with(SIGNATURE) || found.first().is_none_or(|chunk| &chunk.kind != b"IHDR") {
@@ -73,10 +77,12 @@ pub fn relabel(png: &[u8], level: Level, path: &Path) -> Result<Vec<u8>> {
     };
     let mut added = Vec::new();
     match level {
-        Level::Mark => {
-            let software = old_text(SOFTWARE).filter(|name| name.starts_with("MMFace Studio"));
-            let ours = format!("MMFace Studio {}", env!("CARGO_PKG_VERSION"));
-            added.extend(text_chunk(SOFTWARE, software.unwrap_or(&ours), false));
+        Level::Mark | Level::Minimum => {
+            if level == Level::Mark {
+                let software = old_text(SOFTWARE).filter(|name| name.starts_with("MMFace Studio"));
+                let ours = format!("MMFace Studio {}", env!("CARGO_PKG_VERSION"));
+                added.extend(text_chunk(SOFTWARE, software.unwrap_or(&ours), false));
+            }
             added.extend(text_chunk(XMP, &xmp(None), true));
             // eXIf may repeat the prompt; time and texts go with it.
             insert(png, &added, |chunk| {

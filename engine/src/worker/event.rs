@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::Error;
 use crate::picture::RgbImage;
-use crate::pipeline::{ModelSummary, Picture};
+use crate::pipeline::{ModelSummary, Picture, Trail};
 
 /// Names one submitted job for the life of its engine; later jobs have larger numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,6 +56,14 @@ pub enum Event {
         job: JobId,
         /// One sentence.
         text: String,
+    },
+    /// Points on the way to one of the job's pictures; only where they were asked for, and before
+    /// `Finished`.
+    Trail {
+        /// The job.
+        job: JobId,
+        /// The points.
+        trail: Trail,
     },
     /// The job is done.
     Finished {

@@ -14,6 +14,7 @@ mod thread;
 mod tests;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
@@ -25,7 +26,7 @@ pub use queue::Lane;
 
 use crate::job::Job;
 use crate::picture::RgbImage;
-use crate::pipeline::{ModelSummary, Picture, Pipeline, PipelineOptions};
+use crate::pipeline::{ModelSummary, Picture, Pipeline, PipelineOptions, Trail};
 use crate::{Error, Result};
 use event::PreviewSlot;
 use queue::{Queue, Task};
@@ -54,6 +55,12 @@ pub trait Observer {
     fn step(&mut self, index: usize, of: usize, seconds: f64, preview: Option<RgbImage>);
     /// Something the person should know though the job goes on.
     fn warning(&mut self, text: String);
+    /// How many points of each picture's way are worth remembering.
+    fn trail_steps(&self) -> usize {
+        0
+    }
+    /// The points on the way to a picture that is finished now.
+    fn trail(&mut self, _trail: Trail) {}
 }
 
 /// What the worker drives: loads models and runs jobs, on one thread.
@@ -93,6 +100,8 @@ struct Shared {
     events: Sender<Event>,
     wake: Box<dyn Fn() + Send + Sync>,
     preview: Arc<PreviewSlot>,
+    /// Points of each picture's way that batch jobs report.
+    trail_steps: AtomicUsize,
 }
 
 /// Events of a job are sent under this lock: that keeps their order and makes "exactly one
@@ -141,6 +150,7 @@ impl Engine {
             events,
             wake: Box::new(wake),
             preview: Arc::default(),
+            trail_steps: AtomicUsize::new(0),
         });
         let worker = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
@@ -173,6 +183,12 @@ impl Engine {
         }
         self.shared.notify(state);
         id
+    }
+
+    /// From the next job on, batch jobs report so many points of each picture's way with
+    /// [`Event::Trail`]; 0, as at the start, costs nothing.
+    pub fn keep_trails(&self, steps: usize) {
+        self.shared.trail_steps.store(steps, Ordering::Relaxed);
     }
 
     /// Adds a batch job.

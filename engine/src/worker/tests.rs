@@ -131,6 +131,12 @@ impl Backend for Fake {
             }
             observer.step(step, steps, 0.0, Some(image()));
         }
+        if observer.trail_steps() > 0 {
+            observer.trail(Trail {
+                pixels: format!("{} steps", observer.trail_steps()),
+                steps: Vec::new(),
+            });
+        }
         match act {
             Act::Fail => Err(Error::Argument("failed on purpose".into())),
             Act::Panic => panic!("panicked on purpose"),
@@ -569,4 +575,29 @@ proptest! {
             prop_assert!(end < newer_queued || cancelled, "an older live job did more");
         }
     }
+}
+
+#[test]
+fn trails_come_when_asked_for_and_never_from_live_jobs() {
+    let (engine, events) = engine(&Fake::default());
+    let before = engine.submit(job(Act::Finish));
+    assert!(matches!(end_of(&events, before), Event::Finished { .. }));
+    engine.keep_trails(5);
+    let batch = engine.submit(job(Act::Finish));
+    let trail = wait_for(&events, |event| {
+        !matches!(
+            event,
+            Event::Step { .. } | Event::Queued { .. } | Event::Started { .. }
+        )
+    });
+    assert!(
+        matches!(&trail, Event::Trail { job, trail } if *job == batch && trail.pixels == "5 steps"),
+        "{trail:?}"
+    );
+    assert!(matches!(end_of(&events, batch), Event::Finished { .. }));
+    let live = engine.submit_to(Lane::Live, job(Act::Finish));
+    let end = wait_for(&events, |event| {
+        matches!(event, Event::Trail { .. }) || event.ends() == Some(live)
+    });
+    assert!(matches!(end, Event::Finished { .. }), "{end:?}");
 }

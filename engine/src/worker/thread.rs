@@ -2,12 +2,15 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
 
 use super::queue::Task;
-use super::{Attempt, Backend, Cancel, Event, JobId, LoadId, ModelRef, Observer, Running, Shared};
+use super::{
+    Attempt, Backend, Cancel, Event, JobId, Lane, LoadId, ModelRef, Observer, Running, Shared,
+};
 use crate::job::Job;
 use crate::picture::RgbImage;
-use crate::pipeline::Picture;
+use crate::pipeline::{Picture, Trail};
 use crate::{Error, Result};
 
 /// Runs tasks until the engine is dropped.
@@ -16,7 +19,19 @@ pub(super) fn run<B: Backend>(shared: &Shared, mut backend: B) {
     while let Some((task, cancel)) = next(shared) {
         match task {
             Task::Load(id, wanted) => model = load(shared, &mut backend, id, &wanted, &cancel),
-            Task::Job(id, _, job) => run_job(shared, &mut backend, id, &job, &model, &cancel),
+            Task::Job(id, lane, job) => {
+                // Nobody goes back to a live picture.
+                let trail_steps = match lane {
+                    Lane::Batch => shared.trail_steps.load(Ordering::Relaxed),
+                    Lane::Live => 0,
+                };
+                let mut reporter = Reporter {
+                    shared,
+                    job: id,
+                    trail_steps,
+                };
+                run_job(&mut reporter, &mut backend, &job, &model, &cancel);
+            }
         }
     }
 }
@@ -99,13 +114,13 @@ fn load<B: Backend>(
 
 /// Runs a job to its terminal event.
 fn run_job<B: Backend>(
-    shared: &Shared,
+    reporter: &mut Reporter,
     backend: &mut B,
-    id: JobId,
     job: &Job,
     model: &Result<(), String>,
     cancel: &Cancel,
 ) {
+    let (shared, id) = (reporter.shared, reporter.job);
     let result = match model {
         Err(reason) => Err(Error::NoModel(reason.clone())),
         Ok(()) => {
@@ -114,7 +129,7 @@ fn run_job<B: Backend>(
                 steps: job.total_steps(),
             });
             shared.wake();
-            attempt_twice(shared, backend, id, job, cancel)
+            attempt_twice(reporter, backend, job, cancel)
         }
     };
     if matches!(result, Err(Error::OutOfMemory { .. } | Error::Panic(_))) {
@@ -133,17 +148,15 @@ fn run_job<B: Backend>(
 
 /// Out of memory once is an ordinary matter: let go of the caches and decode in tiles.
 fn attempt_twice<B: Backend>(
-    shared: &Shared,
+    reporter: &mut Reporter,
     backend: &mut B,
-    id: JobId,
     job: &Job,
     cancel: &Cancel,
 ) -> Result<Vec<Picture>> {
-    let mut observer = Reporter { shared, job: id };
     let mut attempt = |backend: &mut B, attempt| {
         guarded(|| {
             cancel.check()?;
-            backend.run(job, attempt, &mut observer, cancel)
+            backend.run(job, attempt, reporter, cancel)
         })
     };
     match attempt(backend, Attempt::default()) {
@@ -182,6 +195,7 @@ fn message(panic: &(dyn Any + Send)) -> String {
 struct Reporter<'a> {
     shared: &'a Shared,
     job: JobId,
+    trail_steps: usize,
 }
 
 impl Observer for Reporter<'_> {
@@ -203,5 +217,14 @@ impl Observer for Reporter<'_> {
             text,
         });
         self.shared.wake();
+    }
+
+    fn trail_steps(&self) -> usize {
+        self.trail_steps
+    }
+
+    fn trail(&mut self, trail: Trail) {
+        let job = self.job;
+        self.shared.send(Event::Trail { job, trail });
     }
 }
