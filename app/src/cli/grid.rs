@@ -80,6 +80,22 @@ impl Grid {
     }
 }
 
+/// Writes a short label on paper into the lower left corner of a picture.
+pub fn stamp(picture: &mut RgbImage, label: &str) {
+    let mut text = Text::new(picture.width);
+    text.size = (picture.width as f32 / 28.0).clamp(10.0, 40.0);
+    let width = (text.width(label).ceil() as usize + GAP).min(picture.width);
+    let height = (text.line_height() + GAP / 2).min(picture.height);
+    let top = picture.height - height;
+    for y in top..picture.height {
+        let start = 3 * y * picture.width;
+        for pixel in picture.pixels[start..start + 3 * width].chunks_exact_mut(3) {
+            pixel.copy_from_slice(&PAPER);
+        }
+    }
+    text.draw(picture, label, GAP / 2, top + GAP / 4, width);
+}
+
 /// Labels in the bundled font.
 struct Text {
     font: Option<FontRef<'static>>,
@@ -209,6 +225,28 @@ mod tests {
             [255, 0, 0]
         );
         assert_eq!(picture.pixel(left + 5, top + 5), PAPER);
+    }
+
+    #[test]
+    fn a_stamp_stays_in_its_corner() {
+        for side in [64, 512] {
+            let before = RgbImage::filled(side, side, [90, 0, 0]);
+            let mut after = before.clone();
+            stamp(&mut after, "AI generated");
+            assert_ne!(after.pixel(0, side - 1), [90, 0, 0]);
+            assert!(
+                after
+                    .pixels
+                    .chunks_exact(3)
+                    .any(|pixel| pixel[1] > 20 && pixel[1] < 120)
+            );
+            assert_eq!(
+                after.pixels[..3 * side * side / 2],
+                before.pixels[..3 * side * side / 2]
+            );
+        }
+        let mut tiny = RgbImage::filled(3, 3, [9; 3]);
+        stamp(&mut tiny, "AI generated");
     }
 
     #[test]

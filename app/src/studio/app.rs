@@ -4,7 +4,7 @@ use egui::{Context, Ui};
 
 use super::start_trace::StartTrace;
 use super::state::{Options, Studio};
-use super::{canvas, generate, keeping, layout, models, settings, theme, trainer};
+use super::{canvas, generate, keeping, layout, models, results, settings, theme, trainer};
 
 /// The program with a window.
 pub struct StudioApp {
@@ -23,7 +23,10 @@ impl StudioApp {
             canvas::start_gpu(render);
             studio.models.adapter = Some(models::about::Adapter::of(&render.adapter.get_info()));
         }
-        Self { studio, trace: StartTrace::default() }
+        Self {
+            studio,
+            trace: StartTrace::default(),
+        }
     }
 }
 
@@ -52,6 +55,7 @@ impl eframe::App for StudioApp {
 
     fn on_exit(&mut self) {
         keeping::on_exit(&mut self.studio);
+        results::on_exit(&mut self.studio);
         trainer::on_exit(&mut self.studio);
     }
 
@@ -66,6 +70,7 @@ fn take_keys(studio: &mut Studio, ctx: &Context) {
     if studio.palette.rebinding.is_some() {
         return;
     }
+    results::panel::take_keys(studio, ctx);
     let typing = ctx.text_edit_focused();
     let by_position = studio.settings.keys_by_position;
     let commands =

@@ -44,6 +44,11 @@ impl EngineLink {
         self.engine.submit_to(lane, job)
     }
 
+    /// How many points on the way to each picture batch jobs report from now on.
+    pub fn keep_trails(&self, steps: usize) {
+        self.engine.keep_trails(steps);
+    }
+
     /// Cancels a job; false when it is over already.
     pub fn cancel(&self, job: JobId) -> bool {
         self.engine.cancel(job)

@@ -28,6 +28,7 @@ pub fn show(ui: &mut Ui, studio: &mut Studio) {
     palette::panel::show(ui, studio);
     settings::panel::show(ui, studio);
     photo::panel::show_window(ui, studio);
+    results::panel::show_windows(ui, studio);
     models::about::show_windows(ui, studio);
     keeping::panel::show_windows(ui, studio);
 }

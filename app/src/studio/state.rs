@@ -251,6 +251,7 @@ impl Studio {
             Event::Loading { .. } | Event::Ready { .. } | Event::LoadFailed { .. } => {
                 models::on_event(self, event)
             }
+            Event::Trail { trail, .. } => results::on_trail(self, trail),
             _ => generate::on_event(self, event),
         }
     }

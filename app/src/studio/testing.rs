@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
-use mmface_engine::job::{Condition, Job};
+use mmface_engine::job::{Condition, Fork, Job};
 use mmface_engine::picture::RgbImage;
-use mmface_engine::pipeline::{ModelSummary, Picture};
+use mmface_engine::pipeline::{ModelSummary, Picture, Trail, TrailStep};
+use mmface_engine::provenance::pixel_hash;
 use mmface_engine::worker::{Attempt, Backend, Cancel, ModelRef, Observer};
 use mmface_engine::{Error, Result};
 
@@ -110,6 +111,21 @@ impl Backend for FakeBackend {
             }
             std::thread::sleep(self.step);
             observer.step(index, total, self.step.as_secs_f64(), Some(image(job.seed)));
+        }
+        for i in 0..job.count {
+            if observer.trail_steps() > 0 && job.steps > 1 {
+                let at = |step: usize| TrailStep {
+                    fork: Fork {
+                        step,
+                        latent: vec![step as f32; 4],
+                    },
+                    preview: Some(RgbImage::filled(8, 8, [(step % 251) as u8, 0, 0])),
+                };
+                observer.trail(Trail {
+                    pixels: pixel_hash(&image(job.seed + i as u64)),
+                    steps: vec![at(1), at(job.steps - 1)],
+                });
+            }
         }
         let picture = |i: usize| Picture {
             seed: job.seed + i as u64,

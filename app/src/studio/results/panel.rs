@@ -1,8 +1,495 @@
-//! What is drawn of it.
+//! The filmstrip, and the windows that show its pictures.
 
-use egui::Ui;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::studio::state::Studio;
+use egui::{
+    Align2, Color32, Context, EventFilter, Id, Key, Modifiers, Pos2, Rect, Response, Role,
+    ScrollArea, Sense, Stroke, StrokeKind, TextEdit, TextStyle, Ui, WidgetInfo, pos2, vec2,
+};
+use egui_material_icons::icons;
+use mmface_engine::provenance::sampler_name;
 
-/// Draws the panel.
-pub fn show(_ui: &mut Ui, _studio: &mut Studio) {}
+use super::pictures::{Known, thumbnail};
+use super::strip::Cell;
+use super::{ResultsCommand, about, compare, drops, export, scrub, tick};
+use crate::project::clock;
+use crate::project::library::Entry;
+use crate::studio::generate::works;
+use crate::studio::state::{Studio, Workspace};
+use crate::studio::widgets::{action_button, empty_state, icon_button};
+
+/// Space between two thumbnails.
+const GAP: f32 = 4.0;
+/// Height of the line that names a sweep.
+const BRACKET: f32 = 15.0;
+
+fn strip_id() -> Id {
+    Id::unique("filmstrip")
+}
+
+/// Keys of the filmstrip while it has the focus, and of an open comparison; before the key map.
+pub fn take_keys(studio: &mut Studio, ctx: &Context) {
+    compare::take_keys(studio, ctx);
+    if !ctx.memory(|memory| memory.has_focus(strip_id())) {
+        return;
+    }
+    let (none, shift) = (Modifiers::NONE, Modifiers::SHIFT);
+    let far = isize::MAX / 2;
+    let mut commands = Vec::new();
+    ctx.input_mut(|input| {
+        for (key, by) in [
+            (Key::ArrowRight, 1),
+            (Key::ArrowLeft, -1),
+            (Key::PageDown, 10),
+            (Key::PageUp, -10),
+            (Key::End, far),
+            (Key::Home, -far),
+        ] {
+            for (modifiers, extend) in [(shift, true), (none, false)] {
+                for _ in 0..input.count_and_consume_key(modifiers, key) {
+                    commands.push(ResultsCommand::Step(by, extend));
+                }
+            }
+        }
+        if input.consume_key(none, Key::Enter) {
+            commands.push(ResultsCommand::Restore);
+        }
+        if input.consume_key(none, Key::Delete) || input.consume_key(none, Key::Backspace) {
+            commands.push(ResultsCommand::Delete);
+        }
+        if studio.results.deleting.count() > 0 && input.consume_key(Modifiers::COMMAND, Key::Z) {
+            commands.push(ResultsCommand::UndoDelete);
+        }
+    });
+    for command in commands {
+        studio.emit(command);
+    }
+}
+
+/// What floats over the window; also looks after dropped files and what other programs do to the
+/// folder. Called in every frame.
+pub fn show_windows(ui: &Ui, studio: &mut Studio) {
+    tick(studio);
+    let ctx = ui.ctx().clone();
+    if studio.workspace == Workspace::Studio {
+        compare::show_window(&ctx, studio);
+        scrub::show_window(&ctx, studio);
+        export::show_window(&ctx, studio);
+        about::show_window(&ctx, studio);
+    }
+    show_drop_hint(&ctx, studio);
+}
+
+/// What will happen when a file is let go over the window.
+fn show_drop_hint(ctx: &Context, studio: &Studio) {
+    let hovering = ctx.input(|input| {
+        let files = &input.raw.hovered_files;
+        let known = |file: &egui::HoveredFile| file.path.as_deref().is_none_or(drops::is_picture);
+        files.iter().any(known)
+    });
+    if !hovering {
+        return;
+    }
+    let layer = egui::LayerId::new(egui::Order::Foreground, Id::unique("drop hint"));
+    let painter = ctx.layer_painter(layer);
+    let rect = ctx.content_rect();
+    painter.rect_filled(rect, 0.0, Color32::from_black_alpha(160));
+    painter.text(
+        rect.center(),
+        Align2::CENTER_CENTER,
+        "A picture of ours brings back prompt, seed and drawing,\none of another program its prompt; any other can be traced",
+        TextStyle::Heading.resolve(&ctx.global_style()),
+        studio.theme.dark.text,
+    );
+}
+
+/// Draws the filmstrip.
+pub fn show(ui: &mut Ui, studio: &mut Studio) {
+    studio.results.thumbnails.begin_frame();
+    ui.add_space(3.0);
+    header(ui, studio);
+    if let Some(problem) = studio.results.problem.clone() {
+        ui.horizontal_wrapped(|ui| {
+            ui.colored_label(studio.theme.colours(ui).warning, problem);
+            if ui.small_button("Look again").clicked() {
+                studio.emit(ResultsCommand::Rescan);
+            }
+        });
+    }
+    if studio.results.strip.cells().is_empty() {
+        let text = match studio.results.strip.listing.entries.is_empty() {
+            true => {
+                "Every finished picture appears here and is kept in a folder on your disk. Press Generate to draw the first one, or drop a picture of yours on the window"
+            }
+            false => {
+                "No picture fits the search. Words are looked for in prompt, seed, model and file name; seed:42, class:hat and model:demo look in one place"
+            }
+        };
+        empty_state(ui, icons::ICON_PHOTO_LIBRARY, text);
+        return;
+    }
+    pictures(ui, studio);
+}
+
+fn header(ui: &mut Ui, studio: &mut Studio) {
+    ui.horizontal(|ui| {
+        let search = TextEdit::singleline(&mut studio.results.strip.search)
+            .hint_text("Search results")
+            .desired_width(170.0);
+        let response = ui.add(search);
+        response.widget_info(|| WidgetInfo::labeled(Role::TextInput, true, "Search results"));
+        if std::mem::take(&mut studio.results.focus_search) {
+            response.request_focus();
+        }
+        if response.changed() {
+            studio.results.strip.refresh();
+        }
+        if !studio.results.strip.search.is_empty()
+            && icon_button(ui, icons::ICON_CLOSE, "Clear the search").clicked()
+        {
+            studio.results.strip.search.clear();
+            studio.results.strip.refresh();
+        }
+        let deleted = studio.results.deleting.count();
+        if deleted > 0 {
+            let what = if deleted == 1 { "picture" } else { "pictures" };
+            ui.weak(format!("{deleted} {what} deleted"));
+            if ui
+                .button("Undo deletion")
+                .on_hover_text("Bring deleted results back")
+                .clicked()
+            {
+                studio.emit(ResultsCommand::UndoDelete);
+            }
+        }
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            action_button(ui, studio, icons::ICON_FOLDER_OPEN, "results.folder");
+            ui.add_enabled_ui(studio.results.strip.current.is_some(), |ui| {
+                action_button(ui, studio, icons::ICON_DELETE, "results.delete");
+                action_button(ui, studio, icons::ICON_SHARE, "results.export");
+                action_button(ui, studio, icons::ICON_INFO, "results.about");
+                action_button(ui, studio, icons::ICON_TIMELINE, "results.steps");
+                action_button(ui, studio, icons::ICON_COMPARE, "results.compare");
+                action_button(
+                    ui,
+                    studio,
+                    icons::ICON_SETTINGS_BACKUP_RESTORE,
+                    "results.restore",
+                );
+            });
+            let strip = &studio.results.strip;
+            let (found, all) = (strip.found(), strip.listing.entries.len());
+            let bytes = strip.listing.bytes();
+            let count = match strip.search.is_empty() {
+                true => format!("{all}"),
+                false => format!("{found} of {all}"),
+            };
+            let folder = studio.services.folders.results.display();
+            let tip = match strip.listing.trash_bytes {
+                0 => format!("{folder}"),
+                trash => format!("{folder}\n{} more in its .trash", megabytes(trash)),
+            };
+            let text = format!("{count} · {}", megabytes(bytes));
+            ui.add(egui::Label::new(egui::RichText::new(text).weak()).truncate())
+                .on_hover_text(tip);
+        });
+    });
+}
+
+/// `12.3 MB`.
+fn megabytes(bytes: u64) -> String {
+    let megabytes = bytes as f64 / 1e6;
+    match megabytes {
+        large if large >= 1000.0 => format!("{:.1} GB", large / 1000.0),
+        large if large >= 100.0 => format!("{large:.0} MB"),
+        small => format!("{small:.1} MB"),
+    }
+}
+
+fn pictures(ui: &mut Ui, studio: &mut Studio) {
+    let grouped = !studio.results.strip.groups().is_empty();
+    let bracket = if grouped { BRACKET } else { 0.0 };
+    let bar = ui.spacing().scroll.allocated_width().max(8.0);
+    let side = (ui.available_height() - bracket - bar - 2.0).clamp(48.0, 192.0);
+    let pitch = side + GAP;
+    let count = studio.results.strip.cells().len();
+    // Below everything else, so that the keys have a place to go to.
+    let area = ui.available_rect_before_wrap();
+    let ground = ui.interact(area, strip_id(), Sense::click());
+    ground.widget_info(|| WidgetInfo::labeled(Role::List, true, "Filmstrip"));
+    if ground.clicked() || std::mem::take(&mut studio.results.focus_strip) {
+        ground.request_focus();
+    }
+    // Arrows walk through the pictures, not from widget to widget.
+    let keys = EventFilter {
+        horizontal_arrows: true,
+        vertical_arrows: true,
+        escape: false,
+        tab: false,
+    };
+    ui.memory_mut(|memory| memory.set_focus_lock_filter(strip_id(), keys));
+    let focused = ground.has_focus();
+    let reveal = std::mem::take(&mut studio.results.strip.reveal);
+    ScrollArea::horizontal()
+        .id_salt("filmstrip scroll")
+        .auto_shrink(false)
+        .show_viewport(ui, |ui, viewport| {
+            ui.set_width(count as f32 * pitch);
+            ui.set_height(side + bracket);
+            let origin = ui.min_rect().min;
+            let place = |at: usize| {
+                let left = origin.x + at as f32 * pitch;
+                Rect::from_min_size(pos2(left, origin.y + bracket), vec2(side, side))
+            };
+            if reveal && let Some(at) = current_cell(studio) {
+                ui.scroll_to_rect(place(at), None);
+            }
+            let first = (viewport.left() / pitch).floor().max(0.0) as usize;
+            let last = ((viewport.right() / pitch).ceil().max(0.0) as usize).min(count);
+            for at in first..last {
+                let Some(&cell) = studio.results.strip.cells().get(at) else {
+                    break;
+                };
+                let Some(entry) = studio.results.strip.entry(cell).cloned() else {
+                    continue;
+                };
+                picture(ui, studio, place(at), cell, &entry, focused);
+            }
+            if grouped {
+                brackets(ui, studio, first..last, place);
+            }
+        });
+}
+
+fn current_cell(studio: &Studio) -> Option<usize> {
+    let strip = &studio.results.strip;
+    let current = strip.current.as_ref()?;
+    let is = |cell: &Cell| {
+        strip
+            .entry(*cell)
+            .is_some_and(|entry| entry.file == *current)
+    };
+    strip.cells().iter().position(is)
+}
+
+/// Names the sweeps over their pictures; a click folds them.
+fn brackets(
+    ui: &mut Ui,
+    studio: &mut Studio,
+    shown: std::ops::Range<usize>,
+    place: impl Fn(usize) -> Rect,
+) {
+    let groups = studio.results.strip.groups().to_vec();
+    for group in groups {
+        let last = group.start + group.cells - 1;
+        if last < shown.start || group.start >= shown.end {
+            continue;
+        }
+        let (a, b) = (place(group.start), place(last));
+        let rect = Rect::from_min_max(
+            pos2(a.left(), a.top() - BRACKET),
+            pos2(b.right(), a.top() - 1.0),
+        );
+        let folded = group.cells < group.pictures;
+        let name = format!("Sweep of {}: {}", group.pictures, group.template);
+        let response = ui
+            .interact(
+                rect,
+                ui.scope_id().with(("sweep", group.start)),
+                Sense::click(),
+            )
+            .on_hover_text(format!(
+                "{name}\nClick to {}",
+                if folded { "unfold" } else { "fold" }
+            ));
+        response.widget_info(|| WidgetInfo::selected(Role::Button, true, folded, name.as_str()));
+        if response.clicked() {
+            studio.emit(ResultsCommand::Fold(group.template.clone()));
+        }
+        let colours = studio.theme.colours(ui);
+        let colour = if response.hovered() {
+            colours.text
+        } else {
+            colours.weak
+        };
+        let painter = ui.painter().with_clip_rect(rect.intersect(ui.clip_rect()));
+        painter.hline(
+            rect.x_range(),
+            rect.bottom(),
+            Stroke::new(2.0, colours.line),
+        );
+        let sign = if folded { "▸" } else { "▾" };
+        let text = format!("{sign} {} · {}", group.pictures, group.template);
+        let left = rect.left().max(ui.clip_rect().left());
+        let font = TextStyle::Small.resolve(ui.style());
+        painter.text(
+            pos2(left, rect.center().y - 1.0),
+            Align2::LEFT_CENTER,
+            text,
+            font,
+            colour,
+        );
+    }
+}
+
+fn picture(ui: &mut Ui, studio: &mut Studio, rect: Rect, cell: Cell, entry: &Entry, focused: bool) {
+    let response = ui.interact(rect, ui.scope_id().with(&entry.file), Sense::click());
+    let strip = &studio.results.strip;
+    let selected = strip.selected.contains(&entry.file);
+    let is_current = strip.current.as_deref() == Some(entry.file.as_str());
+    let name = format!(
+        "{}, seed {}",
+        works::title(&entry.about.prompt),
+        entry.about.seed
+    );
+    response.widget_info(|| WidgetInfo::selected(Role::Button, true, selected, name.as_str()));
+    draw(ui, studio, rect, entry);
+    let colours = studio.theme.colours(ui);
+    let (line, inside) = match (is_current, selected) {
+        (true, _) if focused => (Stroke::new(3.0, colours.accent), true),
+        (true, _) => (Stroke::new(2.0, colours.accent), true),
+        (_, true) => (Stroke::new(2.0, colours.text), true),
+        _ if response.hovered() => (Stroke::new(1.0, colours.text), true),
+        _ => (Stroke::NONE, false),
+    };
+    if inside {
+        let rounding = studio.theme.rounding;
+        ui.painter()
+            .rect_stroke(rect, rounding, line, StrokeKind::Inside);
+    }
+    folded_mark(ui, studio, rect, cell);
+    clicks(ui, studio, &response, entry, selected);
+    response.on_hover_ui(|ui| card(ui, entry));
+}
+
+fn draw(ui: &Ui, studio: &mut Studio, rect: Rect, entry: &Entry) {
+    let known = thumbnail(studio, entry);
+    let colours = studio.theme.colours(ui);
+    let rounding = studio.theme.rounding;
+    let text = |text: &str| {
+        ui.painter().rect_filled(rect, rounding, colours.field);
+        let font = TextStyle::Small.resolve(ui.style());
+        ui.painter().text(
+            rect.center(),
+            Align2::CENTER_CENTER,
+            text,
+            font,
+            colours.weak,
+        );
+    };
+    match known {
+        Known::Here(texture) => {
+            let [width, height] = texture.size();
+            let longest = width.max(height).max(1) as f32;
+            let size = rect.size() * vec2(width as f32 / longest, height as f32 / longest);
+            let image = egui::Image::new((texture.id(), size)).corner_radius(rounding);
+            image.paint_at(ui, Rect::from_center_size(rect.center(), size));
+        }
+        Known::Coming => text("…"),
+        Known::Damaged => text("damaged"),
+    }
+}
+
+/// How many pictures lie under a folded one.
+fn folded_mark(ui: &Ui, studio: &Studio, rect: Rect, cell: Cell) {
+    let strip = &studio.results.strip;
+    let Some(group) = cell.group.and_then(|group| strip.groups().get(group)) else {
+        return;
+    };
+    if group.cells == group.pictures {
+        return;
+    }
+    let corner = Rect::from_min_size(
+        Pos2::new(rect.right() - 30.0, rect.bottom() - 20.0),
+        vec2(26.0, 16.0),
+    );
+    ui.painter()
+        .rect_filled(corner, 4.0, Color32::from_black_alpha(190));
+    let font = TextStyle::Small.resolve(ui.style());
+    let text = group.pictures.to_string();
+    ui.painter().text(
+        corner.center(),
+        Align2::CENTER_CENTER,
+        text,
+        font,
+        Color32::WHITE,
+    );
+}
+
+fn clicks(ui: &Ui, studio: &mut Studio, response: &Response, entry: &Entry, selected: bool) {
+    let file = || entry.file.clone();
+    if response.double_clicked() {
+        studio.emit(ResultsCommand::Select(file()));
+        studio.emit(ResultsCommand::Restore);
+    } else if response.clicked() {
+        let modifiers = ui.input(|input| input.modifiers);
+        studio.emit(match modifiers {
+            held if held.shift => ResultsCommand::SelectTo(file()),
+            held if held.command => ResultsCommand::Toggle(file()),
+            _ => ResultsCommand::Select(file()),
+        });
+    } else if response.secondary_clicked() && !selected {
+        studio.emit(ResultsCommand::Select(file()));
+    }
+    if response.clicked() || response.secondary_clicked() {
+        ui.memory_mut(|memory| memory.request_focus(strip_id()));
+    }
+    response.context_menu(|ui| {
+        for (title, command) in [
+            ("Bring its recipe back", ResultsCommand::Restore),
+            ("Draw again exactly", ResultsCommand::Again),
+            ("Steps …", ResultsCommand::Steps),
+            ("Compare", ResultsCommand::Compare),
+            ("About …", ResultsCommand::About),
+            ("Copy the picture", ResultsCommand::Copy),
+            ("Copy the prompt", ResultsCommand::CopyPrompt),
+            ("Copy a command line", ResultsCommand::CopyCommand),
+            ("Export …", ResultsCommand::Export),
+            ("Delete", ResultsCommand::Delete),
+        ] {
+            if ui.button(title).clicked() {
+                studio.emit(command);
+                ui.close();
+            }
+        }
+    });
+}
+
+/// What the pointer learns of a picture.
+fn card(ui: &mut Ui, entry: &Entry) {
+    ui.set_max_width(320.0);
+    let about = &entry.about;
+    ui.strong(works::title(&about.prompt));
+    if !about.negative.is_empty() {
+        ui.label(format!("Without: {}", about.negative));
+    }
+    if let Some(template) = &about.template {
+        ui.label(format!("Sweep: {template}"));
+    }
+    ui.label(format!(
+        "Seed {} · {} × {} · {} steps, {} · guidance {}",
+        about.seed,
+        entry.width,
+        entry.height,
+        about.steps,
+        sampler_name(about.sampler),
+        about.guidance
+    ));
+    let then = UNIX_EPOCH + Duration::from_millis(entry.modified);
+    let ago = clock::ago(then, SystemTime::now());
+    ui.weak(format!("{} · {ago}", about.model));
+    ui.weak("Double-click or Enter brings prompt, seed, drawing and settings back");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_readable() {
+        assert_eq!(megabytes(0), "0.0 MB");
+        assert_eq!(megabytes(12_345_678), "12.3 MB");
+        assert_eq!(megabytes(512_000_000), "512 MB");
+        assert_eq!(megabytes(2_500_000_000), "2.5 GB");
+    }
+}

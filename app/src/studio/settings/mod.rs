@@ -68,6 +68,8 @@ pub struct Settings {
     pub show_right: bool,
     /// The filmstrip is shown.
     pub show_filmstrip: bool,
+    /// Steps on the way to each picture that are kept to branch off from; 0 keeps none.
+    pub trail_steps: usize,
     /// The notice about real people has been read.
     pub notice_read: bool,
 }
@@ -89,6 +91,7 @@ impl Default for Settings {
             show_left: true,
             show_right: true,
             show_filmstrip: true,
+            trail_steps: 8,
             notice_read: false,
         }
     }
@@ -115,6 +118,7 @@ impl Settings {
         if !CANVAS_SIDES.contains(&self.canvas_side) {
             self.canvas_side = CANVAS_SIDES[0];
         }
+        self.trail_steps = self.trail_steps.min(64);
         self
     }
 }

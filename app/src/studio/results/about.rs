@@ -1,0 +1,271 @@
+//! The recipe of the current picture, for people and for the command line.
+
+use std::path::Path;
+
+use egui::{Context, Ui, vec2};
+use mmface_engine::job::{Condition, Sampler};
+use mmface_engine::provenance::{Recipe, sampler_name};
+
+use super::{ResultsCommand, library, restore};
+use crate::studio::state::Studio;
+use crate::studio::toast::Toast;
+use crate::studio::widgets::heading;
+
+/// The window.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Window {
+    /// The picture in the library.
+    pub file: String,
+    /// Its recipe; `None` while it is read.
+    pub recipe: Option<Recipe>,
+}
+
+/// Opens or closes the window.
+pub fn toggle(studio: &mut Studio) {
+    if studio.results.about.take().is_some() {
+        return;
+    }
+    if let Some(entry) = super::current(studio) {
+        open(studio, entry.file);
+    }
+}
+
+/// The window, if it is open, goes on to another picture.
+pub fn follow(studio: &mut Studio, file: &str) {
+    if studio
+        .results
+        .about
+        .as_ref()
+        .is_some_and(|about| about.file != file)
+    {
+        open(studio, file.to_string());
+    }
+}
+
+fn open(studio: &mut Studio, file: String) {
+    studio.results.about = Some(Window {
+        file: file.clone(),
+        recipe: None,
+    });
+    restore::with_recipe(studio, &file.clone(), move |studio, recipe| {
+        if let Some(about) = &mut studio.results.about
+            && about.file == file
+        {
+            about.recipe = Some(recipe);
+        }
+    });
+}
+
+/// Copies a command line that draws the current picture.
+pub fn copy_command(studio: &mut Studio) {
+    let Some(entry) = super::current(studio) else {
+        return;
+    };
+    let path = library(studio).path(&entry.file);
+    restore::with_recipe(studio, &entry.file, move |studio, recipe| {
+        studio.ctx.copy_text(command_line(&recipe, &path));
+        studio.tell(Toast::Success("the command line is copied".into()));
+    });
+}
+
+/// A command line that draws a picture. A condition or a branch lies in the picture's own file, so
+/// `replay` reads it from there; what follows nothing is drawn by `generate`.
+pub fn command_line(recipe: &Recipe, picture: &Path) -> String {
+    let job = &recipe.job;
+    if job.condition != Condition::None || job.fork.is_some() {
+        return format!("mmface replay {}", quoted(&picture.to_string_lossy()));
+    }
+    let sampler = match job.sampler {
+        Sampler::Euler => "euler",
+        Sampler::Heun => "heun",
+        Sampler::DpmPp2M => "dpmpp-2m",
+        Sampler::Ddim => "ddim",
+        Sampler::UniPc => "unipc",
+    };
+    let mut words = format!(
+        "mmface generate --no-condition --prompt {}",
+        quoted(&job.prompt)
+    );
+    if !job.negative.is_empty() {
+        words += &format!(" --negative {}", quoted(&job.negative));
+    }
+    words += &format!(
+        " --seed {} --size {} --steps {} --sampler {sampler} --guidance {}",
+        job.seed, job.size, job.steps, job.guidance
+    );
+    let (from, to) = job.guidance_interval;
+    if (from, to) != (0.0, 1.0) {
+        words += &format!(" --guidance-interval {from}:{to}");
+    }
+    if !recipe.model.is_empty() {
+        words += &format!(" --model {}", quoted(&recipe.model));
+    }
+    words
+}
+
+/// A word for a POSIX shell.
+fn quoted(word: &str) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:".contains(letter);
+    match !word.is_empty() && word.chars().all(plain) {
+        true => word.to_string(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
+}
+
+/// Draws the window.
+pub fn show_window(ctx: &Context, studio: &mut Studio) {
+    let Some(about) = studio.results.about.take() else {
+        return;
+    };
+    let mut open = true;
+    egui::Window::new("About this picture")
+        .open(&mut open)
+        .default_size(vec2(360.0, 420.0))
+        .collapsible(false)
+        .vscroll(true)
+        .show(ctx, |ui| match &about.recipe {
+            Some(recipe) => contents(ui, studio, &about.file, recipe),
+            None => {
+                ui.label("Reading …");
+            }
+        });
+    studio.results.about = Some(about);
+    if !open {
+        studio.emit(ResultsCommand::About);
+    }
+}
+
+fn contents(ui: &mut Ui, studio: &mut Studio, file: &str, recipe: &Recipe) {
+    // First, so that they are in sight however long the prompt is.
+    ui.horizontal_wrapped(|ui| {
+        for (title, command) in [
+            ("Bring back", ResultsCommand::Restore),
+            ("Draw again", ResultsCommand::Again),
+            ("Copy prompt", ResultsCommand::CopyPrompt),
+            ("Copy command line", ResultsCommand::CopyCommand),
+            ("Export …", ResultsCommand::Export),
+        ] {
+            if ui.button(title).clicked() {
+                studio.emit(command);
+            }
+        }
+    });
+    let job = &recipe.job;
+    heading(ui, "Prompt");
+    ui.label(if job.prompt.is_empty() {
+        "None"
+    } else {
+        &job.prompt
+    });
+    if !job.negative.is_empty() {
+        heading(ui, "Negative prompt");
+        ui.label(&job.negative);
+    }
+    if let Some(template) = &recipe.template {
+        heading(ui, "Sweep");
+        ui.label(template);
+    }
+    heading(ui, "Settings");
+    let follows = match &job.condition {
+        Condition::Mask(mask) => format!("a mask of {} × {}", mask.width, mask.height),
+        Condition::Sketch(sketch) => format!("a sketch of {} × {}", sketch.width, sketch.height),
+        Condition::None => "the prompt alone".into(),
+    };
+    let made = match studio.models.ready() {
+        Some(loaded) if loaded.sha256 == recipe.sha256 => "yes",
+        Some(_) => "no, by other weights",
+        None => "no model is loaded",
+    };
+    let mut rows = vec![
+        ("Seed", job.seed.to_string()),
+        ("Size", format!("{0} × {0}", job.size)),
+        (
+            "Steps",
+            format!("{}, {}", job.steps, sampler_name(job.sampler)),
+        ),
+        ("Guidance", job.guidance.to_string()),
+        ("Follows", follows),
+        ("Model", recipe.model.clone()),
+        ("Made by the loaded model", made.to_string()),
+        ("Weights", recipe.sha256.chars().take(16).collect()),
+        (
+            "Computed on",
+            format!(
+                "{}, {:?} products, {:?} weights",
+                recipe.device, recipe.precision, recipe.storage
+            ),
+        ),
+        ("Program", format!("MMFace Studio {}", recipe.version)),
+        ("File", file.to_string()),
+    ];
+    if let Some(fork) = &job.fork {
+        rows.insert(5, ("Branches off", format!("after step {}", fork.step)));
+    }
+    egui::Grid::new("recipe")
+        .num_columns(2)
+        .striped(true)
+        .show(ui, |ui| {
+            for (name, value) in rows {
+                ui.weak(name);
+                ui.add(egui::Label::new(value).wrap());
+                ui.end_row();
+            }
+        });
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use mmface_engine::job::{Job, LabelImage};
+    use mmface_engine::pipeline::ModelSummary;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(subcommand)]
+        command: Sub,
+    }
+
+    #[derive(clap::Subcommand)]
+    enum Sub {
+        Generate(crate::cli::generate::Arguments),
+    }
+
+    fn recipe(job: Job) -> Recipe {
+        let model = ModelSummary {
+            name: "demo".into(),
+            ..ModelSummary::default()
+        };
+        Recipe::new(job, &model)
+    }
+
+    #[test]
+    fn command_lines_are_ones_that_the_program_takes() {
+        let job = Job {
+            prompt: "it's a face".into(),
+            negative: "hat".into(),
+            seed: 7,
+            guidance_interval: (0.2, 0.8),
+            ..Job::default()
+        };
+        let line = command_line(&recipe(job), Path::new("/x/a b.png"));
+        assert!(line.contains(r"--prompt 'it'\''s a face'"), "{line}");
+        // What a shell makes of it.
+        let words = line.replace(r"'it'\''s a face'", "PROMPT");
+        let words = words.split(' ').map(|word| {
+            if word == "PROMPT" {
+                "it's a face"
+            } else {
+                word
+            }
+        });
+        assert!(Cli::try_parse_from(words).is_ok(), "{line}");
+        let masked = Job {
+            condition: Condition::Mask(LabelImage::filled(64, 64, 1)),
+            ..Job::default()
+        };
+        let line = command_line(&recipe(masked), Path::new("/x/a b.png"));
+        assert_eq!(line, "mmface replay '/x/a b.png'");
+    }
+}

@@ -1,0 +1,130 @@
+//! A recipe comes back: prompt, seed and settings into the panel, the condition into the drawing as
+//! one step that can be undone.
+
+use mmface_engine::job::{Condition, Job, MAX_STEPS};
+use mmface_engine::provenance::{Foreign, Recipe};
+
+use super::{library, scan};
+use crate::studio::settings::CANVAS_SIDES;
+use crate::studio::state::{Studio, Workspace};
+use crate::studio::toast::Toast;
+
+/// Reads the recipe of a picture of the library and hands it to `then`.
+pub fn with_recipe(
+    studio: &mut Studio,
+    file: &str,
+    then: impl FnOnce(&mut Studio, Recipe) + Send + 'static,
+) {
+    let (library, file) = (library(studio), file.to_string());
+    studio.services.tasks.spawn("reading the recipe", move || {
+        let recipe = library.recipe(&file);
+        move |studio: &mut Studio| match recipe {
+            Ok(recipe) => then(studio, recipe),
+            Err(error) => {
+                studio.tell(Toast::Error(error.to_string()));
+                scan(studio);
+            }
+        }
+    });
+}
+
+/// Brings everything of the current picture back.
+pub fn current(studio: &mut Studio) {
+    if let Some(entry) = super::current(studio) {
+        with_recipe(studio, &entry.file, |studio, recipe| {
+            bring_back(studio, &recipe)
+        });
+    }
+}
+
+/// Brings everything of a recipe back.
+pub fn bring_back(studio: &mut Studio, recipe: &Recipe) {
+    studio.workspace = Workspace::Studio;
+    let mut request = studio.generate.request.clone();
+    request.take(&recipe.job);
+    studio.generate.set_request(request);
+    let drawing = match &recipe.job.condition {
+        Condition::Mask(mask) => {
+            let side = side_for(mask.width, mask.height, studio.painter.drawing().side());
+            studio.painter.edit("Mask of a result", |drawing| {
+                *drawing = drawing.resized(side);
+                drawing.set_mask(mask);
+            });
+            ", mask"
+        }
+        Condition::Sketch(sketch) => {
+            let side = side_for(sketch.width, sketch.height, studio.painter.drawing().side());
+            studio.painter.edit("Sketch of a result", |drawing| {
+                *drawing = drawing.resized(side);
+                drawing.set_sketch(sketch);
+            });
+            ", sketch"
+        }
+        Condition::None => "",
+    };
+    let undo = match (drawing, studio.keymap.hint("tools.undo")) {
+        ("", _) | (_, None) => String::new(),
+        (_, Some(key)) => format!("; {key} brings your drawing back"),
+    };
+    studio.tell(Toast::Success(format!(
+        "prompt, seed{drawing} and settings are back{undo}"
+    )));
+    if recipe.job.fork.is_some() {
+        studio.tell(Toast::Info(
+            "this picture branched off from another one: “Draw again” repeats it exactly".into(),
+        ));
+    }
+    let loaded = studio.models.ready().cloned();
+    if let Some(loaded) = loaded.filter(|loaded| loaded.sha256 != recipe.sha256) {
+        studio.tell(Toast::Warning(format!(
+            "the picture was made by {}; {} is loaded and draws another one",
+            recipe.model, loaded.name
+        )));
+    }
+}
+
+/// The canvas takes on the side of a condition that was drawn on one of its own sides, so that
+/// every pixel comes back as it was; others are fitted into the canvas at hand.
+fn side_for(width: usize, height: usize, now: usize) -> usize {
+    match width == height && CANVAS_SIDES.contains(&width) {
+        true => width,
+        false => now,
+    }
+}
+
+/// Takes over what another program wrote, as far as it means the same here.
+pub fn take_foreign(studio: &mut Studio, foreign: &Foreign) {
+    studio.workspace = Workspace::Studio;
+    let mut request = studio.generate.request.clone();
+    request.prompt = foreign.prompt.clone();
+    request.negative = foreign.negative.clone();
+    let mut taken = vec!["prompt"];
+    if let Some(seed) = foreign.seed {
+        request.seed = seed;
+        taken.push("seed");
+    }
+    if let Some(steps) = foreign
+        .steps
+        .filter(|steps| (1..=MAX_STEPS).contains(steps))
+    {
+        request.steps = steps;
+        taken.push("steps");
+    }
+    let valid = |guidance: &f64| {
+        let job = Job {
+            guidance: *guidance,
+            ..Job::default()
+        };
+        job.validate().is_ok()
+    };
+    if let Some(guidance) = foreign.guidance.filter(valid) {
+        request.guidance = guidance;
+        taken.push("guidance");
+    }
+    studio.generate.set_request(request);
+    studio.tell(Toast::Success(format!(
+        "{} taken over from {}; its model drew another face",
+        taken.join(", "),
+        foreign.tool
+    )));
+}

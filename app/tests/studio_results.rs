@@ -1,0 +1,664 @@
+//! The filmstrip and what follows from a finished picture, with a fake engine.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+#[path = "common/studio.rs"]
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use common::{studio, wait_for};
+use egui::{Key, Modifiers, Role};
+use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable;
+use mmface::project::{Library, Listing};
+use mmface::studio::StudioApp;
+use mmface::studio::generate::{Follow, GenerateCommand};
+use mmface::studio::results::{ResultsCommand as Do, compare::Mode};
+use mmface_engine::condition::{GrayImage, LabelImage};
+use mmface_engine::job::{Condition, Job, Sampler};
+use mmface_engine::picture::{RgbImage, write};
+use mmface_engine::pipeline::ModelSummary;
+use mmface_engine::provenance::{self, Level, Recipe};
+use proptest::prelude::*;
+
+type Studio = Harness<'static, StudioApp>;
+
+fn library(home: &Path) -> Library {
+    Library::new(home.join("results"), home.join("cache")).with_own_trash()
+}
+
+fn recipe(job: Job) -> Recipe {
+    let model = ModelSummary {
+        name: "fake".into(),
+        sha256: "0".repeat(64),
+        ..ModelSummary::default()
+    };
+    Recipe::new(job, &model)
+}
+
+fn job(prompt: &str, seed: u64) -> Job {
+    Job {
+        prompt: prompt.into(),
+        seed,
+        size: 64,
+        ..Job::default()
+    }
+}
+
+/// Saves a picture as the engine would have; returns its name.
+fn keep(home: &Path, job: Job) -> String {
+    let grey = (job.seed % 200) as u8;
+    let picture = RgbImage::filled(job.size, job.size, [grey, 90, 120]);
+    library(home).save(&picture, &recipe(job)).unwrap().file
+}
+
+/// A studio that has read everything.
+fn ready(home: &Path) -> Studio {
+    let mut harness = studio(home);
+    harness.state_mut().studio.results.own_trash = true;
+    settle(&mut harness);
+    harness
+}
+
+fn settle(harness: &mut Studio) {
+    wait_for(harness, "model and tasks", |app| {
+        app.studio.models.ready().is_some() && app.studio.services.tasks.running().next().is_none()
+    });
+    harness.run_steps(2);
+}
+
+fn emit(harness: &mut Studio, command: Do) {
+    harness.state_mut().studio.emit(command);
+    harness.step();
+    settle(harness);
+}
+
+fn shown(harness: &Studio) -> Vec<u64> {
+    let strip = &harness.state().studio.results.strip;
+    let entries = strip.cells().iter().filter_map(|cell| strip.entry(*cell));
+    entries.map(|entry| entry.about.seed).collect()
+}
+
+fn current(harness: &Studio) -> Option<u64> {
+    let strip = &harness.state().studio.results.strip;
+    strip.current().map(|entry| entry.about.seed)
+}
+
+fn told(harness: &Studio, part: &str) -> bool {
+    let log = &harness.state().studio.toasts.log;
+    log.iter().any(|toast| toast.text().contains(part))
+}
+
+#[test]
+fn an_empty_library_says_how_to_begin() {
+    let home = tempfile::tempdir().unwrap();
+    let harness = ready(home.path());
+    assert!(
+        harness
+            .query_by_label_contains("Press Generate to draw the first one")
+            .is_some()
+    );
+    assert!(
+        !told(&harness, "gone"),
+        "a folder that never was is not missed"
+    );
+}
+
+#[test]
+fn pictures_of_the_folder_and_new_ones_appear_newest_first() {
+    let home = tempfile::tempdir().unwrap();
+    keep(home.path(), job("a pirate", 7));
+    let mut harness = ready(home.path());
+    assert_eq!(shown(&harness), [7]);
+    assert!(harness.query_by_label("a pirate, seed 7").is_some());
+    let request = &mut harness.state_mut().studio.generate.request;
+    request.prompt = "a queen".into();
+    request.follow = Follow::None;
+    request.seed = 9;
+    request.seed_locked = true;
+    request.size = 64;
+    harness.state_mut().studio.emit(GenerateCommand::Start);
+    harness.step();
+    wait_for(&mut harness, "the picture", |app| {
+        app.studio.results.strip.listing.entries.len() == 2
+    });
+    settle(&mut harness);
+    assert_eq!(shown(&harness), [9, 7]);
+    assert!(harness.query_by_label("a queen, seed 9").is_some());
+    assert_eq!(current(&harness), Some(9), "nothing was chosen before");
+    // The disk agrees, and the next start knows them.
+    assert_eq!(
+        library(home.path())
+            .scan(&Listing::default())
+            .unwrap()
+            .entries
+            .len(),
+        2
+    );
+}
+
+#[test]
+fn searching_typing_and_keys() {
+    let home = tempfile::tempdir().unwrap();
+    for (prompt, seed) in [
+        ("a pirate", 1),
+        ("a queen with a hat", 2),
+        ("a pirate queen", 3),
+    ] {
+        keep(home.path(), job(prompt, seed));
+    }
+    let mut harness = ready(home.path());
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::F);
+    harness.run_steps(2);
+    let field = harness.get_by_role_and_label(Role::TextInput, "Search results");
+    field.type_text("queen");
+    harness.run_steps(2);
+    let mut found = shown(&harness);
+    found.sort_unstable();
+    assert_eq!(found, [2, 3]);
+    harness.state_mut().studio.results.strip.search = "seed:1".into();
+    harness.state_mut().studio.results.strip.refresh();
+    harness.run_steps(2);
+    assert_eq!(shown(&harness), [1]);
+    harness.get_by_label("Clear the search").click();
+    harness.run_steps(2);
+    assert_eq!(shown(&harness).len(), 3);
+    // With the focus on the filmstrip, arrows walk and Shift extends.
+    let all = shown(&harness);
+    emit(&mut harness, Do::Focus);
+    harness.run_steps(2);
+    harness.key_press(Key::Home);
+    harness.step();
+    assert_eq!(current(&harness), Some(all[0]));
+    harness.key_press(Key::ArrowRight);
+    harness.step();
+    assert_eq!(current(&harness), Some(all[1]));
+    harness.key_press_modifiers(Modifiers::SHIFT, Key::ArrowRight);
+    harness.step();
+    assert_eq!(harness.state().studio.results.strip.chosen().len(), 2);
+    harness.key_press(Key::End);
+    harness.step();
+    assert_eq!(current(&harness), Some(all[2]));
+    assert_eq!(harness.state().studio.results.strip.chosen().len(), 1);
+}
+
+#[test]
+fn enter_brings_everything_back_as_one_step() {
+    let home = tempfile::tempdir().unwrap();
+    let mut mask = LabelImage::filled(512, 512, 0);
+    for (at, label) in mask.labels.iter_mut().enumerate() {
+        *label = ((at * 7 + at / 512) % 19) as u8;
+    }
+    keep(
+        home.path(),
+        Job {
+            condition: Condition::Mask(mask.clone()),
+            negative: "glasses".into(),
+            steps: 11,
+            sampler: Sampler::Heun,
+            guidance: 3.25,
+            ..job("a sailor", 77)
+        },
+    );
+    let mut harness = ready(home.path());
+    let before = harness.state().studio.painter.drawing().label_image();
+    harness.get_by_label("a sailor, seed 77").click();
+    harness.run_steps(2);
+    harness.key_press(Key::Enter);
+    harness.step();
+    wait_for(&mut harness, "the recipe", |app| {
+        app.studio.generate.request.prompt == "a sailor"
+    });
+    let studio = &harness.state().studio;
+    let request = &studio.generate.request;
+    assert_eq!((request.seed, request.steps, request.size), (77, 11, 64));
+    assert_eq!((request.sampler, request.guidance), (Sampler::Heun, 3.25));
+    assert_eq!(
+        (request.negative.as_str(), request.follow),
+        ("glasses", Follow::Mask)
+    );
+    assert_eq!(studio.painter.drawing().label_image(), mask);
+    assert!(harness.state_mut().studio.painter.undo(), "one step");
+    assert_eq!(
+        harness.state().studio.painter.drawing().label_image(),
+        before
+    );
+}
+
+#[test]
+fn any_recipe_comes_back_exactly() {
+    let config = ProptestConfig {
+        cases: 6,
+        ..ProptestConfig::default()
+    };
+    let home = tempfile::tempdir().unwrap();
+    let harness = std::cell::RefCell::new(ready(home.path()));
+    proptest!(config, |(
+        words in "[a-z,\"\\\\ ]{1,30}", seed in 0u64..u64::MAX - 2000, steps in 1usize..60,
+        guidance in 0.0f64..20.0, large: bool, sketch: bool, pattern in 1usize..1000,
+    )| {
+        let side = if large { 1024 } else { 512 };
+        let pixels = |most: usize| -> Vec<u8> {
+            (0..side * side).map(|at| ((at * pattern + at / side) % most) as u8).collect()
+        };
+        let condition = if sketch {
+            Condition::Sketch(GrayImage { width: side, height: side, pixels: pixels(256) })
+        } else {
+            Condition::Mask(LabelImage { width: side, height: side, labels: pixels(19) })
+        };
+        let prompt = format!("a{words}b");
+        let job = Job { condition, steps, guidance, ..job(&prompt, seed) };
+        let file = keep(home.path(), job.clone());
+        let mut harness = harness.borrow_mut();
+        emit(&mut harness, Do::Rescan);
+        emit(&mut harness, Do::Select(file));
+        emit(&mut harness, Do::Restore);
+        let studio = &harness.state().studio;
+        let condition = mmface::studio::generate::flow::condition(studio);
+        prop_assert!(studio.generate.request.job(condition) == job);
+    });
+}
+
+#[derive(Debug)]
+struct Dropped(PathBuf);
+
+impl egui::DroppedFile for Dropped {
+    fn path(&self) -> &Path {
+        &self.0
+    }
+
+    fn bytes(&self) -> Result<Vec<u8>, String> {
+        fs::read(&self.0).map_err(|error| error.to_string())
+    }
+}
+
+fn let_fall(harness: &mut Studio, path: &Path) {
+    harness
+        .input_mut()
+        .dropped_files
+        .push(Arc::new(Dropped(path.into())));
+    harness.step();
+    settle(harness);
+}
+
+#[test]
+fn dropped_pictures_tell_what_they_know() {
+    let home = tempfile::tempdir().unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let mut harness = ready(home.path());
+    let picture = RgbImage::filled(64, 64, [1, 2, 3]);
+    let ours = elsewhere.path().join("ours.png");
+    fs::write(
+        &ours,
+        provenance::encode(&picture, &recipe(job("from afar", 5))).unwrap(),
+    )
+    .unwrap();
+    let_fall(&mut harness, &ours);
+    assert_eq!(harness.state().studio.generate.request.prompt, "from afar");
+    assert_eq!(harness.state().studio.generate.request.seed, 5);
+
+    let plain = elsewhere.path().join("plain.png");
+    fs::write(&plain, write::encode_rgb(&picture).unwrap()).unwrap();
+    let_fall(&mut harness, &plain);
+    let studio = &harness.state().studio;
+    assert_eq!(
+        studio.generate.request.prompt, "from afar",
+        "nothing is lost"
+    );
+    assert!(
+        studio.photo.photo.is_some(),
+        "a picture without a recipe may be a photo"
+    );
+    harness.state_mut().studio.photo.photo = None;
+
+    // Another program's text stands behind the header, which is 33 bytes long.
+    let text = b"parameters\0a knight\nNegative prompt: helmet\nSteps: 30, Sampler: Euler, CFG scale: 4.5, Seed: 99, Size: 512x512";
+    let mut bytes = write::encode_rgb(&picture).unwrap();
+    let rest = bytes.split_off(33);
+    bytes.extend((text.len() as u32).to_be_bytes());
+    let body = [b"tEXt".as_slice(), text].concat();
+    bytes.extend(&body);
+    bytes.extend(crc32(&body).to_be_bytes());
+    bytes.extend(rest);
+    let foreign = elsewhere.path().join("foreign.png");
+    fs::write(&foreign, bytes).unwrap();
+    let_fall(&mut harness, &foreign);
+    let request = &harness.state().studio.generate.request;
+    assert_eq!(
+        (request.prompt.as_str(), request.negative.as_str()),
+        ("a knight", "helmet")
+    );
+    assert_eq!(
+        (request.seed, request.steps, request.guidance),
+        (99, 30, 4.5)
+    );
+    assert!(told(&harness, "taken over from A1111"));
+
+    let broken = elsewhere.path().join("broken.png");
+    fs::write(&broken, b"\x89PNG\r\n\x1a\nrubbish").unwrap();
+    let_fall(&mut harness, &broken);
+    assert!(told(&harness, "broken.png"));
+}
+
+fn crc32(bytes: &[u8]) -> u32 {
+    let mut sum = !0u32;
+    for byte in bytes {
+        sum ^= u32::from(*byte);
+        for _ in 0..8 {
+            sum = if sum & 1 == 1 {
+                0xedb8_8320 ^ (sum >> 1)
+            } else {
+                sum >> 1
+            };
+        }
+    }
+    !sum
+}
+
+#[test]
+fn deleting_can_be_taken_back_and_ends_in_the_trash() {
+    let home = tempfile::tempdir().unwrap();
+    let file = keep(home.path(), job("keep me", 1));
+    keep(home.path(), job("another", 2));
+    let mut harness = ready(home.path());
+    harness.get_by_label("keep me, seed 1").click();
+    harness.run_steps(2);
+    harness.key_press(Key::Delete);
+    harness.run_steps(2);
+    assert_eq!(shown(&harness), [2]);
+    assert!(library(home.path()).path(&file).exists(), "not yet");
+    harness.get_by_label("Undo deletion").click();
+    harness.run_steps(2);
+    assert!(shown(&harness).contains(&1));
+    assert_eq!(current(&harness), Some(1));
+    emit(&mut harness, Do::Delete);
+    // Who ends the program ends the moment, too.
+    mmface::studio::results::on_exit(&mut harness.state_mut().studio);
+    settle(&mut harness);
+    assert!(!library(home.path()).path(&file).exists());
+    assert_eq!(
+        fs::read_dir(home.path().join("results/.trash"))
+            .unwrap()
+            .count(),
+        1
+    );
+    assert_eq!(shown(&harness), [2]);
+}
+
+#[test]
+fn what_other_programs_do_to_the_folder_is_seen_and_nothing_is_lost() {
+    let home = tempfile::tempdir().unwrap();
+    let file = keep(home.path(), job("first", 1));
+    keep(home.path(), job("second", 2));
+    let mut harness = ready(home.path());
+    fs::remove_file(library(home.path()).path(&file)).unwrap();
+    // Coming back to the window looks at the folder again.
+    harness.input_mut().focused = false;
+    harness.step();
+    harness.input_mut().focused = true;
+    harness.step();
+    settle(&mut harness);
+    assert_eq!(shown(&harness), [2]);
+    let (results, aside) = (home.path().join("results"), home.path().join("aside"));
+    fs::rename(&results, &aside).unwrap();
+    emit(&mut harness, Do::Rescan);
+    assert!(told(&harness, "the folder of results is gone"));
+    assert!(harness.query_by_label("Look again").is_some());
+    assert_eq!(shown(&harness), [2], "what was there is still known");
+    fs::rename(&aside, &results).unwrap();
+    harness.get_by_label("Look again").click();
+    harness.step();
+    settle(&mut harness);
+    assert!(told(&harness, "the folder of results is back"));
+    assert!(harness.state().studio.results.problem.is_none());
+}
+
+#[test]
+fn two_results_are_compared_in_four_ways() {
+    let home = tempfile::tempdir().unwrap();
+    keep(home.path(), job("young", 10));
+    keep(home.path(), job("old", 60));
+    let mut harness = ready(home.path());
+    emit(&mut harness, Do::Step(-1, false));
+    emit(&mut harness, Do::Compare);
+    assert!(harness.query_by_label("Comparison, Slider").is_some());
+    assert!(
+        harness.query_by_label_contains("Seed: ").is_some(),
+        "what differs is said"
+    );
+    let split = harness.get_by_role_and_label(Role::Slider, "Split");
+    split.focus();
+    harness.step();
+    let before = harness
+        .state()
+        .studio
+        .results
+        .compare
+        .as_ref()
+        .unwrap()
+        .split;
+    harness.key_press(Key::ArrowRight);
+    harness.run_steps(2);
+    assert!(
+        harness
+            .state()
+            .studio
+            .results
+            .compare
+            .as_ref()
+            .unwrap()
+            .split
+            > before
+    );
+    harness.get_by_label("Side by side").click();
+    harness.run_steps(2);
+    assert!(harness.query_by_label("Comparison, Side by side").is_some());
+    harness.key_press(Key::Num3);
+    harness.run_steps(2);
+    assert_eq!(
+        harness
+            .state()
+            .studio
+            .results
+            .compare
+            .as_ref()
+            .unwrap()
+            .mode,
+        Mode::Blink
+    );
+    harness.key_down(Key::Space);
+    harness.step();
+    assert!(
+        harness
+            .state()
+            .studio
+            .results
+            .compare
+            .as_ref()
+            .unwrap()
+            .blinking
+    );
+    harness.key_up(Key::Space);
+    harness.step();
+    assert!(
+        !harness
+            .state()
+            .studio
+            .results
+            .compare
+            .as_ref()
+            .unwrap()
+            .blinking
+    );
+    emit(&mut harness, Do::CompareAs(Mode::Difference));
+    let compare = harness.state().studio.results.compare.as_ref().unwrap();
+    let found = compare.difference().unwrap();
+    assert!((found.mean - 50.0 / 3.0).abs() < 0.5, "{}", found.mean);
+    let (left, right) = (compare.left.file.clone(), compare.right.file.clone());
+    emit(&mut harness, Do::Swap);
+    let compare = harness.state().studio.results.compare.as_ref().unwrap();
+    assert_eq!((&compare.left.file, &compare.right.file), (&right, &left));
+    harness.key_press(Key::Escape);
+    harness.run_steps(2);
+    assert!(harness.state().studio.results.compare.is_none());
+}
+
+#[test]
+fn exports_tell_as_much_as_was_chosen() {
+    let home = tempfile::tempdir().unwrap();
+    keep(home.path(), job("a secret", 1));
+    let target = home.path().join("shared.png");
+    let mut options = mmface::studio::testing::options(home.path(), Default::default());
+    options.dialogs = Box::new(mmface::studio::dialogs::Prepared(Some(target.clone())));
+    let mut harness = common::studio_with(options);
+    settle(&mut harness);
+    for (level, label) in [
+        (Level::Recipe, "Full recipe"),
+        (Level::Mark, "AI mark and program"),
+        (Level::Minimum, "AI mark only"),
+    ] {
+        emit(&mut harness, Do::Step(1, false));
+        emit(&mut harness, Do::Export);
+        assert!(
+            harness
+                .query_by_label_contains("social sites remove every mark")
+                .is_some()
+        );
+        harness.get_by_label(label).click();
+        harness.run_steps(2);
+        harness.get_by_label("Save as …").click();
+        harness.step();
+        wait_for(&mut harness, "the export", |app| {
+            app.studio.results.export.is_none()
+        });
+        let found = provenance::read(&target).unwrap();
+        assert!(found.marked_synthetic, "{level:?}");
+        assert_eq!(found.recipe.is_some(), level == Level::Recipe);
+        assert_eq!(
+            found.texts.is_empty(),
+            level == Level::Minimum,
+            "{:?}",
+            found.texts
+        );
+        let bytes = fs::read(&target).unwrap();
+        let told = String::from_utf8_lossy(&bytes).contains("a secret");
+        assert_eq!(told, level == Level::Recipe);
+        fs::remove_file(&target).unwrap();
+    }
+    // A visible label changes pixels, and the recipe knows the new ones.
+    emit(&mut harness, Do::Export);
+    harness.get_by_label_contains("into the corner").click();
+    harness.run_steps(2);
+    harness.get_by_label("Save as …").click();
+    harness.step();
+    wait_for(&mut harness, "the export", |app| {
+        app.studio.results.export.is_none()
+    });
+    let picture = mmface_engine::picture::read::read(&target)
+        .unwrap()
+        .to_rgb();
+    assert_ne!(picture.pixel(0, 63), picture.pixel(0, 0));
+    let recipe = provenance::read(&target).unwrap().recipe.unwrap();
+    assert_eq!(recipe.made(&picture), Some(true));
+}
+
+#[test]
+fn a_branch_goes_on_from_a_kept_step_with_other_words() {
+    let home = tempfile::tempdir().unwrap();
+    let mut harness = ready(home.path());
+    let request = &mut harness.state_mut().studio.generate.request;
+    request.prompt = "a man".into();
+    request.follow = Follow::None;
+    request.size = 64;
+    request.steps = 6;
+    harness.state_mut().studio.emit(GenerateCommand::Start);
+    harness.step();
+    wait_for(&mut harness, "the picture", |app| {
+        app.studio.results.strip.listing.entries.len() == 1
+    });
+    settle(&mut harness);
+    emit(&mut harness, Do::Step(-1, false));
+    emit(&mut harness, Do::Steps);
+    let scrub = harness.state().studio.results.scrub.as_ref().unwrap();
+    assert_eq!(scrub.found.as_ref().unwrap().steps(), [1, 5]);
+    harness
+        .state_mut()
+        .studio
+        .results
+        .scrub
+        .as_mut()
+        .unwrap()
+        .at = 0;
+    harness
+        .state_mut()
+        .studio
+        .results
+        .scrub
+        .as_mut()
+        .unwrap()
+        .prompt = "an old man".into();
+    harness.run_steps(2);
+    assert!(harness.query_by_label("Step 1 of 6").is_some());
+    harness.get_by_label("Branch from step 1").click();
+    harness.step();
+    wait_for(&mut harness, "the branch", |app| {
+        app.studio.results.strip.listing.entries.len() == 2
+    });
+    settle(&mut harness);
+    let strip = &harness.state().studio.results.strip;
+    let entry = strip
+        .listing
+        .entries
+        .iter()
+        .find(|entry| entry.about.prompt == "an old man");
+    let branch = library(home.path()).recipe(&entry.unwrap().file).unwrap();
+    assert_eq!(branch.job.fork.as_ref().map(|fork| fork.step), Some(1));
+    assert_eq!(branch.job.fork.unwrap().latent, [1.0; 4]);
+    assert_eq!(branch.job.steps, 6);
+    // Without kept steps the window says what they are for.
+    emit(&mut harness, Do::Steps);
+    fs::remove_dir_all(home.path().join("cache/trails")).unwrap();
+    emit(&mut harness, Do::Steps);
+    assert!(
+        harness
+            .query_by_label_contains("No steps were kept")
+            .is_some()
+    );
+    harness
+        .get_by_label("Keep 8 steps of each new picture")
+        .click();
+    harness.run_steps(2);
+    assert_eq!(harness.state().studio.settings.trail_steps, 0);
+}
+
+#[test]
+fn the_recipe_is_shown_with_whether_the_loaded_model_made_it() {
+    let home = tempfile::tempdir().unwrap();
+    keep(home.path(), job("a judge", 4));
+    let mut harness = ready(home.path());
+    emit(&mut harness, Do::Step(-1, false));
+    emit(&mut harness, Do::About);
+    assert!(harness.query_by_label("a judge").is_some());
+    assert!(harness.query_by_label("yes").is_some(), "the same weights");
+    harness.get_by_label("Copy command line").click();
+    harness.run_steps(2);
+    settle(&mut harness);
+    assert!(told(&harness, "the command line is copied"));
+    harness.get_by_label("Draw again").click();
+    harness.step();
+    wait_for(&mut harness, "the picture again", |app| {
+        app.studio.results.strip.listing.entries.len() == 2
+    });
+    settle(&mut harness);
+    let strip = &harness.state().studio.results.strip;
+    assert!(
+        strip
+            .listing
+            .entries
+            .iter()
+            .all(|entry| entry.about.seed == 4)
+    );
+}
