@@ -61,8 +61,8 @@ fn light(c: vec3f) -> f32 {
 }
 
 // Stripes of a direction and width of their own for each class, in screen pixels.
-fn hatched(c: vec3f, class: u32, at: vec2f) -> vec3f {
-    let kind = (class * 7u) % 19u;
+fn hatched(c: vec3f, index: u32, at: vec2f) -> vec3f {
+    let kind = (index * 7u) % 19u;
     var along = at.x;
     switch kind % 4u {
         case 1u: { along = at.y; }
@@ -79,17 +79,17 @@ fn hatched(c: vec3f, class: u32, at: vec2f) -> vec3f {
 
 // Colour and opacity of the mask at a point, colour multiplied by opacity.
 fn class_colour(p: vec2f, at: vec2f) -> vec4f {
-    var class = label(p);
-    let hidden = (view.hidden & (1u << class)) != 0u;
-    var strength = view.mask * select(1.0, view.ground.a, class == 0u);
+    var index = label(p);
+    let hidden = (view.hidden & (1u << index)) != 0u;
+    var strength = view.mask * select(1.0, view.ground.a, index == 0u);
     if hidden {
         strength = 0.0;
     }
-    var c = textureLoad(palette, vec2i(i32(class), 0), 0).rgb;
-    if (view.flags & HATCH) != 0u && class != 0u {
-        c = hatched(c, class, at);
+    var c = textureLoad(palette, vec2i(i32(index), 0), 0).rgb;
+    if (view.flags & HATCH) != 0u && index != 0u {
+        c = hatched(c, index, at);
     }
-    if view.lit < 19u && class != view.lit {
+    if view.lit < 19u && index != view.lit {
         c = mix(c, vec3f(light(c) * 0.35 + 0.08), 0.8);
     }
     return vec4f(c, 1.0) * strength;
