@@ -8,7 +8,7 @@ mod common;
 use std::path::Path;
 use std::time::Duration;
 
-use common::{studio, studio_with, wait_for};
+use common::{click, studio, studio_with, wait_for};
 use egui::{Key, Modifiers, Role};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
@@ -189,13 +189,10 @@ fn waiting_work_is_paused_reordered_and_removed() {
     harness.run_steps(3);
     assert!(harness.state().studio.generate.running.is_none());
     assert!(told(&harness, "paused"));
-    harness.get_by_label("Sooner “third”").click();
-    harness.run_steps(2);
-    harness.get_by_label("Sooner “third”").click();
-    harness.run_steps(2);
-    harness.get_by_label("Remove “fourth”").click();
-    harness.run_steps(2);
-    harness.get_by_label("Resume the queue").click();
+    click(&mut harness, "Sooner “third”");
+    click(&mut harness, "Sooner “third”");
+    click(&mut harness, "Remove “fourth”");
+    click(&mut harness, "Resume the queue");
     harness.step();
     idle(&mut harness);
     assert_eq!(prompts(home.path()), ["third", "first", "second"]);
@@ -213,7 +210,7 @@ fn failing_and_panicking_jobs_are_told_and_the_next_runs() {
     assert!(told(&harness, "change the prompt") && told(&harness, "internal error"));
     assert_eq!(harness.state().studio.generate.works.failures.len(), 2);
     harness.run_steps(2);
-    harness.get_all_by_label("Retry").next().unwrap().click();
+    click(&mut harness, "Retry");
     harness.step();
     idle(&mut harness);
     let failures = &harness.state().studio.generate.works.failures;

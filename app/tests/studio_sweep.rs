@@ -66,13 +66,13 @@ fn a_word_is_clicked_given_alternatives_and_swept_with_one_noise() {
     let home = tempfile::tempdir().expect("a folder");
     let mut harness = ready(home.path(), FakeBackend::default(), "a man with brown hair");
     harness.get_by_label("Word: brown").click();
-    harness.run_steps(2);
+    harness.run_steps(6);
     harness.get_by_label("Suggest: red").click();
-    harness.run_steps(2);
+    harness.run_steps(6);
     harness.get_by_label("Suggest: grey").click();
-    harness.run_steps(2);
+    harness.run_steps(6);
     harness.get_by_label("Put into the prompt").click();
-    harness.run_steps(2);
+    harness.run_steps(6);
     assert_eq!(
         harness.state().studio.generate.request.prompt,
         "a man with [brown|red|grey] hair"
@@ -232,4 +232,42 @@ fn alternatives_come_from_a_text_file() {
         harness.state().studio.generate.request.prompt,
         "[platinum|dark red] hair"
     );
+}
+
+#[test]
+fn with_a_late_fork_the_others_go_on_from_the_first() {
+    let home = tempfile::tempdir().expect("a folder");
+    let mut harness = ready(home.path(), FakeBackend::default(), "[red|brown|grey] hair");
+    harness.state_mut().studio.sweep.fork_step = 3;
+    harness.state_mut().studio.emit(SweepCommand::Start);
+    harness.step();
+    wait_for(&mut harness, "the sweep", over);
+    let jobs = saved_jobs(harness.state());
+    assert_eq!(jobs[0].fork, None, "the first is drawn in full");
+    let fork = jobs[1].fork.clone().expect("a fork");
+    assert_eq!(fork.step, 3);
+    assert_eq!(
+        jobs[2].fork.as_ref(),
+        Some(&fork),
+        "all go on from one point"
+    );
+    assert!(jobs.iter().all(|job| job.seed == 41));
+}
+
+#[test]
+fn a_cancelled_first_cell_leaves_none_that_waits_for_it() {
+    let home = tempfile::tempdir().expect("a folder");
+    let backend = FakeBackend {
+        step: Duration::from_millis(60),
+        ..FakeBackend::default()
+    };
+    let mut harness = ready(home.path(), backend, "[red|brown|grey] hair");
+    harness.state_mut().studio.sweep.fork_step = 2;
+    harness.state_mut().studio.emit(SweepCommand::Start);
+    harness.step();
+    harness.state_mut().studio.emit(SweepCommand::Cancel);
+    harness.step();
+    wait_for(&mut harness, "the end", over);
+    let run = harness.state().studio.sweep.run.as_ref().expect("a sweep");
+    assert_eq!(run.finished(), 0);
 }

@@ -251,7 +251,10 @@ impl Studio {
             Event::Loading { .. } | Event::Ready { .. } | Event::LoadFailed { .. } => {
                 models::on_event(self, event)
             }
-            Event::Trail { trail, .. } => results::on_trail(self, trail),
+            Event::Trail { trail, .. } => {
+                sweep::run::on_trail(self, &trail);
+                results::on_trail(self, trail);
+            }
             _ => generate::on_event(self, event),
         }
     }

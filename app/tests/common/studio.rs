@@ -4,6 +4,7 @@
 
 use egui::{Pos2, vec2};
 use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable;
 use mmface::studio::testing::{FakeBackend, options};
 use mmface::studio::{Options, StudioApp};
 
@@ -52,4 +53,20 @@ pub fn drag(harness: &mut Harness<'_, StudioApp>, points: &[Pos2]) {
     }
     harness.drop_at(*last);
     harness.step();
+}
+
+/// Scrolls to a widget, as a person would, and clicks it.
+pub fn click(harness: &mut Harness<'_, StudioApp>, label: &str) {
+    harness
+        .get_all_by_label(label)
+        .next()
+        .expect("a widget of this name")
+        .scroll_to_me();
+    harness.run_steps(10);
+    harness
+        .get_all_by_label(label)
+        .next()
+        .expect("a widget of this name")
+        .click();
+    harness.run_steps(2);
 }

@@ -10,7 +10,7 @@ use egui_material_icons::icons;
 use super::crop_view::{self, Grip};
 use super::{PhotoCommand, advance, work};
 use crate::studio::state::Studio;
-use crate::studio::widgets::{action_button, heading};
+use crate::studio::widgets::action_button;
 
 /// Side of the photo in the window, points.
 const PHOTO: f32 = 400.0;
@@ -36,13 +36,13 @@ impl std::fmt::Debug for View {
 
 /// Draws the part of the panel.
 pub fn show(ui: &mut Ui, studio: &mut Studio) {
-    heading(ui, "Photo");
+    ui.add_space(4.0);
     ui.horizontal(|ui| {
         action_button(ui, studio, icons::ICON_ADD_PHOTO_ALTERNATE, "photo.open");
         if studio.photo.reading {
             ui.weak("Reading the photo…");
         } else {
-            ui.weak("Mask and sketch from a photo; or paste one");
+            ui.weak("Mask and sketch from a photo");
         }
     });
 }

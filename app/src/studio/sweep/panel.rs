@@ -28,7 +28,6 @@ fn words(ui: &mut Ui, studio: &mut Studio) {
     if chips.is_empty() {
         return;
     }
-    ui.weak("Click a word to compare it with others");
     let edited = studio
         .sweep
         .editing
@@ -41,10 +40,12 @@ fn words(ui: &mut Ui, studio: &mut Studio) {
     // A long prompt must not push everything else away.
     let scroll = egui::ScrollArea::vertical()
         .id_salt("chips")
-        .max_height(104.0);
+        .max_height(58.0);
     scroll.show(ui, |ui| {
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing = egui::vec2(4.0, 4.0);
+            ui.weak("Vary")
+                .on_hover_text("Click a word to compare it with others");
             for chip in chips {
                 let text = chip.text();
                 let chosen = edited.as_ref() == Some(&chip.range);

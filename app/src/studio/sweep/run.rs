@@ -6,6 +6,7 @@ use mmface_engine::condition::LabelImage;
 use mmface_engine::job::{Condition, Fork, Job, Sweep};
 use mmface_engine::picture::RgbImage;
 use mmface_engine::picture::resize::lanczos_rgb;
+use mmface_engine::pipeline::Trail;
 
 use super::export::{Export, Tile};
 use super::{MANY, locality};
@@ -218,6 +219,9 @@ pub fn start(studio: &mut Studio, confirmed: bool) {
     studio.sweep.open = true;
     // With a fork the others wait for the first to show the way.
     let first = if fork_step > 0 { 1 } else { count };
+    if fork_step > 0 {
+        keep_steps(studio, studio.generate.request.steps);
+    }
     submit(studio, 0..first);
     generate::start::tell_if_waiting(studio);
 }
@@ -348,6 +352,10 @@ fn go_on(studio: &mut Studio) {
         return;
     }
     let count = run.cells.len();
+    keep_steps(studio, 0);
+    let Some(run) = &studio.sweep.run else {
+        return;
+    };
     if run.fork.is_none() {
         let text = "the first cell left no step to go on from; the cells share the noise only";
         studio.tell(Toast::Warning(text.into()));
@@ -355,8 +363,32 @@ fn go_on(studio: &mut Studio) {
     submit(studio, 1..count);
 }
 
+/// Has the engine tell the points on the way to a picture: as many as the person keeps, or more.
+fn keep_steps(studio: &Studio, least: usize) {
+    if let Ok(engine) = &studio.services.engine {
+        engine.keep_trails(studio.settings.trail_steps.max(least));
+    }
+}
+
+/// Hears of the way to a picture: where the first cell came by, the others begin.
+pub fn on_trail(studio: &mut Studio, trail: &Trail) {
+    let drawn = studio.generate.running.as_ref().map(|running| running.work);
+    let Some(run) = &mut studio.sweep.run else {
+        return;
+    };
+    let first = run.cells.first().and_then(|cell| cell.work);
+    if run.fork_step == 0 || first.is_none() || first != drawn {
+        return;
+    }
+    // The latest point that is not beyond the wanted one; the engine may keep fewer.
+    let points = trail.steps.iter().map(|step| &step.fork);
+    let usable = points.filter(|fork| fork.step <= run.fork_step);
+    run.fork = usable.max_by_key(|fork| fork.step).cloned();
+}
+
 /// The first cell was cancelled: cells that wait for it are not drawn either.
 fn give_up(studio: &mut Studio) {
+    keep_steps(studio, 0);
     if let Some(run) = &mut studio.sweep.run {
         let unsent = |cell: &&mut Cell| cell.waits() && cell.work.is_none();
         for cell in run.cells.iter_mut().filter(unsent) {
