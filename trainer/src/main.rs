@@ -7,8 +7,10 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
+use mmface_engine::job::Guide;
 use mmface_engine::kernels::Precision;
 use mmface_engine::picture::write::write_atomic;
+use mmface_engine::weights::package::Package;
 use mmface_trainer::bench::{Case, bench_train_step};
 use mmface_trainer::evaluate::{self, Evaluation, Options};
 use mmface_trainer::report::Sink;
@@ -82,6 +84,9 @@ enum Command {
         /// Guidance weight
         #[arg(long, default_value_t = 3.0)]
         guidance: f64,
+        /// What guidance strengthens; left out: as the package says
+        #[arg(long, value_parser = ["words", "all"])]
+        guide: Option<String>,
         /// Seed of the first sample
         #[arg(long, default_value_t = 1)]
         seed: u64,
@@ -167,6 +172,7 @@ fn execute(command: Command) -> anyhow::Result<()> {
             size,
             steps,
             guidance,
+            guide,
             seed,
             limit,
             threads,
@@ -180,6 +186,11 @@ fn execute(command: Command) -> anyhow::Result<()> {
                 size: size.unwrap_or(trained),
                 steps,
                 guidance,
+                guide: match guide.as_deref() {
+                    Some("words") => Guide::Words,
+                    Some(_) => Guide::WordsAndDrawing,
+                    None => Package::open(&model)?.manifest().guide,
+                },
                 seed,
                 limit,
                 sheet,

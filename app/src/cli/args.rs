@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use mmface_engine::device::DeviceChoice;
-use mmface_engine::job::{MAX_COUNT, MAX_GUIDANCE, MAX_STEPS, SIZE_STEP, SIZES, Sampler};
+use mmface_engine::job::{Guide, MAX_COUNT, MAX_GUIDANCE, MAX_STEPS, SIZE_STEP, SIZES, Sampler};
 use mmface_engine::kernels::{Precision, Storage};
 use mmface_engine::pipeline::{PipelineOptions, PreviewPolicy};
 use mmface_engine::worker::ModelRef;
@@ -48,6 +48,24 @@ pub enum PrecisionArg {
     /// those of two seeds (BENCHMARKS.md).
     #[default]
     Fast,
+}
+
+/// `--guide`.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum GuideArg {
+    /// The words only, as the authors do.
+    Words,
+    /// Words and drawing alike.
+    All,
+}
+
+impl From<GuideArg> for Guide {
+    fn from(guide: GuideArg) -> Self {
+        match guide {
+            GuideArg::Words => Self::Words,
+            GuideArg::All => Self::WordsAndDrawing,
+        }
+    }
 }
 
 /// `--memory`.
@@ -96,6 +114,9 @@ pub struct SampleArgs {
     /// Part of the sampling in which guidance acts, as two fractions
     #[arg(long, value_name = "FROM:TO", value_parser = parse_interval, default_value = "0:1")]
     pub guidance_interval: (f64, f64),
+    /// What guidance strengthens [default: what suits the model]
+    #[arg(long, value_enum)]
+    pub guide: Option<GuideArg>,
 }
 
 /// `--sampler`.

@@ -108,6 +108,7 @@ pub fn job(start: Start, sample: &SampleArgs, count: usize, model: &ModelSummary
         sampler: sample.sampler.map_or(model.default_sampler, Into::into),
         guidance: sample.guidance.unwrap_or(model.default_guidance),
         guidance_interval: sample.guidance_interval,
+        guide: sample.guide.map_or(model.default_guide, Into::into),
         fork: None,
     }
 }

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use mmface_engine::condition::CLASS_COUNT;
-use mmface_engine::job::{Job, Sampler};
+use mmface_engine::job::{Guide, Job, Sampler};
 use mmface_engine::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -49,6 +49,9 @@ pub struct ProjectData {
     pub guidance: f64,
     /// Fractions of the sampling in which guidance acts.
     pub guidance_interval: (f64, f64),
+    /// What guidance strengthens.
+    #[serde(default)]
+    pub guide: Guide,
     /// What the face follows.
     pub follow: ConditionKind,
     /// Side of the canvas in pixels, one of [`SIDES`].
@@ -96,6 +99,7 @@ impl Default for ProjectData {
             sampler: job.sampler,
             guidance: job.guidance,
             guidance_interval: job.guidance_interval,
+            guide: job.guide,
             follow: ConditionKind::Mask,
             side: SIDES[0],
             tools: ToolSettings::default(),
@@ -169,6 +173,7 @@ impl ProjectData {
             sampler: self.sampler,
             guidance: self.guidance,
             guidance_interval: self.guidance_interval,
+            guide: self.guide,
             ..Job::default()
         }
     }

@@ -6,9 +6,7 @@ use egui_material_icons::icons;
 use super::command::ShellCommand;
 use super::state::{Studio, Workspace};
 use super::widgets::{action_button, icon_toggle};
-use super::{
-    canvas, generate, keeping, models, palette, photo, results, settings, tools, trainer,
-};
+use super::{canvas, generate, keeping, models, palette, photo, results, settings, tools, trainer};
 
 /// Draws the whole window.
 pub fn show(ui: &mut Ui, studio: &mut Studio) {

@@ -40,6 +40,25 @@ pub enum Sampler {
     UniPc,
 }
 
+/// What the other branch of guidance is told, the one that the picture is pushed away from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Guide {
+    /// The negative prompt with the same condition: guidance strengthens the words. The authors'
+    /// way (reference.md section 4).
+    #[default]
+    Words,
+    /// The negative prompt with an empty condition, as condition dropout trains it: guidance
+    /// strengthens words and drawing alike.
+    WordsAndDrawing,
+}
+
+impl Guide {
+    /// The authors' way; it is left out of recipes.
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// One generation (design.md section 5). Serialisable: it is what `replay` runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Job {
@@ -63,6 +82,9 @@ pub struct Job {
     pub guidance: f64,
     /// Fractions of the sampling in which guidance acts, `(from, to)` in 0..=1.
     pub guidance_interval: (f64, f64),
+    /// What guidance strengthens.
+    #[serde(default, skip_serializing_if = "Guide::is_default")]
+    pub guide: Guide,
     /// Where to go on from, instead of from noise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fork: Option<Fork>,
@@ -95,6 +117,7 @@ impl Default for Job {
             sampler: Sampler::Euler,
             guidance: 7.5,
             guidance_interval: (0.0, 1.0),
+            guide: Guide::default(),
             fork: None,
         }
     }

@@ -90,6 +90,7 @@ fn summarise(package: &Package, device: &OpenDevice, options: &PipelineOptions) 
         default_sampler,
         resolution: manifest.resolution,
         default_guidance: manifest.guidance,
+        default_guide: manifest.guide,
         parameters: manifest.dit.parameter_count() as u64,
         device: device.name.clone(),
         note: device.note.clone(),

@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Tensor};
 
-use crate::job::Job;
+use crate::job::{Guide, Job};
 use crate::model::clip_text::TextFeatures;
 use crate::model::dit::Dit;
 use crate::sampling::{Walk, guidance};
@@ -32,6 +32,8 @@ pub struct Evaluator<'a> {
     weight: f64,
     acts: Vec<bool>,
     condition: Tensor,
+    /// An empty condition, where the unconditional branch gets one.
+    empty: Option<Tensor>,
     /// Text tokens, unconditional first, `[2, tokens, hidden]`; only the prompt's when guidance
     /// never acts.
     text: Tensor,
@@ -70,6 +72,10 @@ impl<'a> Evaluator<'a> {
             weight: job.guidance,
             acts,
             condition: conditioning.latent.clone(),
+            empty: match job.guide {
+                Guide::Words => None,
+                Guide::WordsAndDrawing => Some(conditioning.latent.zeros_like()?),
+            },
             pooled,
             modality: conditioning.modality,
             times: walk.times().to_vec(),
@@ -103,7 +109,14 @@ impl<'a> Evaluator<'a> {
         let latent = Tensor::cat(&[walk.input(), &self.condition], 1)?;
         let mut image = self.dit.embed_latent(&latent)?;
         if rows == 2 {
-            image = Tensor::cat(&[&image, &image], 0)?;
+            let other = match &self.empty {
+                None => image.clone(),
+                Some(empty) => {
+                    let latent = Tensor::cat(&[walk.input(), empty], 1)?;
+                    self.dit.embed_latent(&latent)?
+                }
+            };
+            image = Tensor::cat(&[&other, &image], 0)?;
         }
         let mut text = self.text.narrow(0, branch, rows)?;
         let grid = latent.dim(3)? / self.dit.config().patch;

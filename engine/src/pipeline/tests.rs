@@ -13,7 +13,7 @@ use super::run::Memory;
 use super::*;
 use crate::Error;
 use crate::condition::{GrayImage, LabelImage, class};
-use crate::job::{Condition, Fork, Sampler};
+use crate::job::{Condition, Fork, Guide, Sampler};
 use crate::model::LoadOptions;
 use crate::model::autoencoder_kl::{AutoencoderKl, AutoencoderKlConfig};
 use crate::model::clip_text::{ClipText, ClipTextConfig};
@@ -362,6 +362,36 @@ fn sketches_masks_prompts_and_guidance_all_matter() {
         draw(&parts, &unguided("glasses")),
         "no guidance, no negative prompt"
     );
+}
+
+#[test]
+fn guiding_words_and_drawing_moves_away_from_the_empty_condition() {
+    let parts = parts();
+    let one = |condition: Condition, prompt: &str, guidance: f64| {
+        let job = Job {
+            condition,
+            prompt: prompt.into(),
+            guidance,
+            guide: Guide::WordsAndDrawing,
+            steps: 1,
+            ..job()
+        };
+        draw(&parts, &job).remove(0).latent
+    };
+    let prompt = job().prompt;
+    let without = one(Condition::None, "", 1.0);
+    let with = one(mask(), &prompt, 1.0);
+    let guided = one(mask(), &prompt, 3.0);
+    // One Euler step is linear in the velocity, and so is guidance.
+    let largest = guided
+        .iter()
+        .fold(0f32, |most, value| most.max(value.abs()));
+    for ((u, c), got) in without.iter().zip(&with).zip(&guided) {
+        let expected = u + 3.0 * (c - u);
+        assert!((got - expected).abs() < 1e-4 * largest, "{got} {expected}");
+    }
+    let words = Job { steps: 1, ..job() };
+    assert_ne!(draw(&parts, &words).remove(0).latent, guided);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::device::DeviceChoice;
-use crate::job::{Fork, Sampler};
+use crate::job::{Fork, Guide, Sampler};
 use crate::kernels::{Precision, Storage};
 use crate::picture::RgbImage;
 
@@ -84,6 +84,8 @@ pub struct ModelSummary {
     pub resolution: usize,
     /// The guidance weight to take when nobody says otherwise.
     pub default_guidance: f64,
+    /// What guidance strengthens when nobody says otherwise.
+    pub default_guide: Guide,
     /// Parameters of the transformer.
     pub parameters: u64,
     /// Where it computes: `cpu`, `cuda:0`.

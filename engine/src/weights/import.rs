@@ -77,6 +77,7 @@ pub fn import(options: &ImportOptions, progress: Progress<'_>) -> Result<Importe
         objective: dit.objective,
         resolution: options.resolution.unwrap_or(512),
         guidance: manifest::paper_guidance(),
+        guide: crate::job::Guide::default(),
         latent: upstream::latent_config(dit.channels / 2, found.config(Part::Vae).as_deref())?,
         text: upstream::text_config(dit.text_dim, found.config(Part::Text).as_deref(), pad)?,
         dit,

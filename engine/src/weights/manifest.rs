@@ -6,6 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::layout::shown;
+use crate::job::Guide;
 use crate::model::autoencoder_kl::AutoencoderKlConfig;
 use crate::model::clip_text::{Activation, ClipTextConfig, EndOfText};
 use crate::model::dit::{DitConfig, Objective};
@@ -322,6 +323,9 @@ pub struct PackageManifest {
     /// Guidance weight that suits it when nobody says otherwise; the paper's unless it says.
     #[serde(default = "paper_guidance", skip_serializing_if = "is_paper_guidance")]
     pub guidance: f64,
+    /// What guidance strengthens when nobody says otherwise; the authors' way unless it says.
+    #[serde(default, skip_serializing_if = "Guide::is_default")]
+    pub guide: Guide,
     /// The transformer.
     pub dit: DitConfig,
     /// The latent space.
@@ -495,6 +499,7 @@ pub(super) mod tests {
             objective: Objective::Flow,
             resolution: 256,
             guidance: paper_guidance(),
+            guide: Guide::default(),
             dit: DitConfig::demo(),
             latent: LatentConfig::from_autoencoder(&AutoencoderKlConfig::demo()),
             text: TextConfig::from_tower(&text),

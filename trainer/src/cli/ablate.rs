@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use mmface_engine::job::Guide;
 use mmface_engine::picture::write::write_atomic;
 use mmface_trainer::ablate::{self, Row};
 use mmface_trainer::control::Console;
@@ -67,6 +68,8 @@ pub fn execute(args: &AblateArgs) -> anyhow::Result<()> {
                 size: side,
                 steps: 20,
                 guidance: 3.0,
+                // As the authors sample: the rows differ in the model only.
+                guide: Guide::Words,
                 seed: 1,
                 limit: args.limit,
                 sheet: None,

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use candle_core::Device;
 use mmface_engine::condition::{GrayImage, LabelImage};
+use mmface_engine::job::Guide;
 use mmface_engine::model::face_parser::FaceParser;
 use mmface_engine::picture::convert::{luma, to_tensor};
 use mmface_engine::picture::resize::lanczos_rgb;
@@ -44,6 +45,8 @@ pub struct Options {
     pub steps: usize,
     /// Guidance weight.
     pub guidance: f64,
+    /// What guidance strengthens.
+    pub guide: Guide,
     /// Seed of the first sample.
     pub seed: u64,
     /// Held-out samples to use.
@@ -72,6 +75,9 @@ pub struct Evaluation {
     pub steps: usize,
     /// Guidance weight.
     pub guidance: f64,
+    /// What guidance strengthened.
+    #[serde(default)]
+    pub guide: Guide,
     /// Seed of the first sample.
     pub seed: u64,
     /// Held-out samples used.
@@ -181,6 +187,7 @@ pub fn evaluate(
         size: options.size,
         steps: options.steps,
         guidance: options.guidance,
+        guide: options.guide,
         seed: options.seed,
         samples: items.len(),
         photos: photo_agreement,
@@ -290,7 +297,7 @@ impl Evaluation {
             )
         };
         format!(
-            "Measured on {} held-out conditions at {}², {} Euler steps, guidance {}, parsed by the bundled face parser:\n\n\
+            "Measured on {} held-out conditions at {}², {} Euler steps, guidance {}{}, parsed by the bundled face parser:\n\n\
             | | pixel accuracy | mIoU (19 classes) | of the photos' mIoU |\n| --- | --- | --- | --- |\n{}{}{}\n\
             `[blonde|brown|black] hair` orders the hair's brightness on {} of {} masks (means {:.0}, {:.0}, {:.0} of 255).\n\n\
             ### Memorisation\n\nRMS distance of 32 × 32 brightness pictures (mean 0, deviation 1) to the nearest of the {} training photos and their\n\
@@ -299,6 +306,10 @@ impl Evaluation {
             self.size,
             self.steps,
             self.guidance,
+            match self.guide {
+                Guide::Words => "",
+                Guide::WordsAndDrawing => " of words and drawing",
+            },
             row("held-out photos", &self.photos),
             row("samples of masks", &self.from_mask),
             row("samples of sketches", &self.from_sketch),

@@ -2,6 +2,7 @@
 
 use candle_core::{DType, Device, Tensor};
 use mmface_engine::condition::{GrayImage, LabelImage, mask_tensor, sketch_tensor};
+use mmface_engine::job::Guide;
 use mmface_engine::model::autoencoder_kl::AutoencoderKl;
 use mmface_engine::model::dit::{Dit, DitInput, Objective};
 use mmface_engine::picture::RgbImage;
@@ -104,11 +105,16 @@ impl Sampler {
         let pooled = Tensor::cat(&[&empty.pooled, &prompt.pooled], 0)?;
         let modality = Tensor::from_vec(modality.repeat(2), 2 * count, &device)?;
         let condition = Tensor::cat(&conditions, 0)?;
+        let unguided = match options.guide {
+            Guide::Words => condition.clone(),
+            Guide::WordsAndDrawing => condition.zeros_like()?,
+        };
         let mut latent = Tensor::cat(&noise, 0)?;
         for step in 0..options.steps {
             let time = Tensor::full(step as f32 / options.steps as f32, 2 * count, &device)?;
+            let other = Tensor::cat(&[&latent, &unguided], 1)?;
             let one = Tensor::cat(&[&latent, &condition], 1)?;
-            let input = Tensor::cat(&[&one, &one], 0)?;
+            let input = Tensor::cat(&[&other, &one], 0)?;
             let velocity = self.dit.forward(&DitInput {
                 latent: &input,
                 time: &time,

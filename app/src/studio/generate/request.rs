@@ -2,7 +2,9 @@
 
 use std::hash::{BuildHasher, RandomState};
 
-use mmface_engine::job::{Condition, Job, MAX_GUIDANCE, MAX_STEPS, SIZE_STEP, SIZES, Sampler};
+use mmface_engine::job::{
+    Condition, Guide, Job, MAX_GUIDANCE, MAX_STEPS, SIZE_STEP, SIZES, Sampler,
+};
 use mmface_engine::pipeline::ModelSummary;
 use serde::{Deserialize, Serialize};
 
@@ -57,6 +59,8 @@ pub struct Request {
     pub guidance: f64,
     /// Fractions of the sampling in which guidance acts.
     pub guidance_interval: (f64, f64),
+    /// What guidance strengthens.
+    pub guide: Guide,
     /// The sampler.
     pub sampler: Sampler,
     /// Number of pictures.
@@ -76,6 +80,7 @@ impl Default for Request {
             steps: job.steps,
             guidance: job.guidance,
             guidance_interval: job.guidance_interval,
+            guide: job.guide,
             sampler: job.sampler,
             count: job.count,
         }
@@ -96,6 +101,7 @@ impl Request {
             sampler: self.sampler,
             guidance: self.guidance,
             guidance_interval: self.guidance_interval,
+            guide: self.guide,
             fork: None,
         }
     }
@@ -116,6 +122,7 @@ impl Request {
             steps: job.steps,
             guidance: job.guidance,
             guidance_interval: job.guidance_interval,
+            guide: job.guide,
             sampler: job.sampler,
             count: job.count,
         };
@@ -181,6 +188,8 @@ pub struct Suggested {
     pub size: usize,
     /// Guidance weight.
     pub guidance: f64,
+    /// What guidance strengthens.
+    pub guide: Guide,
     /// The sampler.
     pub sampler: Sampler,
 }
@@ -191,6 +200,7 @@ impl Default for Suggested {
         Self {
             size: job.size,
             guidance: job.guidance,
+            guide: job.guide,
             sampler: job.sampler,
         }
     }
@@ -202,6 +212,7 @@ impl Suggested {
         Self {
             size: near_size(model.resolution),
             guidance: model.default_guidance,
+            guide: model.default_guide,
             sampler: model.default_sampler,
         }
     }
@@ -214,6 +225,9 @@ impl Suggested {
         }
         if request.guidance == before.guidance {
             request.guidance = self.guidance;
+        }
+        if request.guide == before.guide {
+            request.guide = self.guide;
         }
         if request.sampler == before.sampler || !samplers(objective).contains(&request.sampler) {
             request.sampler = self.sampler;

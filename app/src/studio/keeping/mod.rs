@@ -219,6 +219,7 @@ fn differs(old: &ProjectData, new: &ProjectData, settings_too: bool) -> bool {
             data.count,
             data.guidance,
             data.guidance_interval,
+            data.guide,
         );
         (data.follow, data.sampler, seed, numbers, data.copies)
     };

@@ -2,7 +2,7 @@
 
 use egui::{ComboBox, DragValue, Grid, Response, Slider, Ui, WidgetText};
 use egui_material_icons::icons;
-use mmface_engine::job::{MAX_STEPS, SIZE_STEP, SIZES};
+use mmface_engine::job::{Guide, MAX_STEPS, SIZE_STEP, SIZES};
 use mmface_engine::provenance::sampler_name;
 
 use super::super::request::{MAX_PICTURES, near_size, samplers};
@@ -172,6 +172,17 @@ fn advanced(ui: &mut Ui, state: &mut State) {
                 ui.add(Slider::new(to, 0.0..=1.0).step_by(0.05))
             });
             *to = to.max(least);
+            row(ui, "Strengthen", |ui| {
+                let mut drawing = state.request.guide == Guide::WordsAndDrawing;
+                let response = ui.checkbox(&mut drawing, "the drawing too").on_hover_text(
+                    "Guidance pushes the face towards mask or sketch as well as towards the words",
+                );
+                state.request.guide = match drawing {
+                    true => Guide::WordsAndDrawing,
+                    false => Guide::Words,
+                };
+                response
+            });
             row(ui, "Live steps", |ui| {
                 ui.add(DragValue::new(&mut state.live.steps).range(1..=50))
             });
