@@ -473,7 +473,7 @@ mod tests {
         let full = memory_estimate(&full, 2, 77);
         assert_eq!(full.optimizer, 8 * 1_345_298_624);
         assert_eq!(full.activations, estimate.activations_plain);
-        assert!(full.activations > 10 * estimate.activations_checkpointed);
+        assert!(full.activations > 5 * estimate.activations_checkpointed);
         let halved = memory_estimate(
             &Config {
                 accumulation: 2,
@@ -483,6 +483,27 @@ mod tests {
             77,
         );
         assert!(halved.activations * 10 < estimate.activations * 6);
+    }
+
+    #[test]
+    fn estimates_are_near_what_was_measured() {
+        // BENCHMARKS.md, Memory of training: side, batch, checkpointing, largest resident megabytes.
+        for (resolution, batch, block_checkpointing, measured) in [
+            (128, 4, false, 376.0),
+            (128, 16, false, 554.0),
+            (128, 16, true, 400.0),
+            (256, 8, false, 661.0),
+            (256, 8, true, 449.0),
+        ] {
+            let config = Config {
+                resolution,
+                batch,
+                block_checkpointing,
+                ..presets::find("demo").unwrap().config().unwrap()
+            };
+            let ratio = memory_estimate(&config, 1, 48).total() as f64 / 1e6 / measured;
+            assert!((0.98..1.2).contains(&ratio), "{resolution} {batch}: {ratio}");
+        }
     }
 
     #[test]
