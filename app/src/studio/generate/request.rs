@@ -259,6 +259,7 @@ mod tests {
         let other = Suggested {
             size: 512,
             guidance: 7.5,
+            guide: first.guide,
             sampler: Sampler::DpmPp2M,
         };
         request.sampler = Sampler::Heun;
