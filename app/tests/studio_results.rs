@@ -229,6 +229,69 @@ fn enter_brings_everything_back_as_one_step() {
 }
 
 #[test]
+fn the_cells_of_a_sweep_stand_together_and_fold() {
+    let home = tempfile::tempdir().unwrap();
+    let picture = RgbImage::filled(64, 64, [9, 9, 9]);
+    for (prompt, seed) in [("a young man", 1), ("an old man", 2)] {
+        let template = Some("a [young|old] man".to_string());
+        let recipe = Recipe {
+            template,
+            ..recipe(job(prompt, seed))
+        };
+        library(home.path()).save(&picture, &recipe).unwrap();
+    }
+    let mut harness = ready(home.path());
+    harness
+        .get_by_label("Sweep of 2: a [young|old] man")
+        .click();
+    harness.run_steps(3);
+    assert_eq!(shown(&harness).len(), 1);
+    harness
+        .get_by_label("Sweep of 2: a [young|old] man")
+        .click();
+    harness.run_steps(3);
+    assert_eq!(shown(&harness).len(), 2);
+    emit(&mut harness, Do::Step(1, false));
+    let name = harness
+        .state()
+        .studio
+        .results
+        .strip
+        .current()
+        .unwrap()
+        .about
+        .prompt
+        .clone();
+    let seed = current(&harness).unwrap();
+    assert!(
+        harness
+            .query_by_label(&format!("{name}, seed {seed}"))
+            .is_some()
+    );
+}
+
+#[test]
+fn a_picture_dragged_onto_the_canvas_brings_its_recipe() {
+    let home = tempfile::tempdir().unwrap();
+    keep(home.path(), job("a sailor", 77));
+    keep(home.path(), job("a smith", 78));
+    let mut harness = ready(home.path());
+    let from = harness.get_by_label("a sailor, seed 77").rect().center();
+    // Within the filmstrip it is no more than a slip of the hand.
+    common::drag(&mut harness, &[from, from + egui::vec2(30.0, 0.0)]);
+    settle(&mut harness);
+    assert_ne!(harness.state().studio.generate.request.prompt, "a sailor");
+    common::drag(
+        &mut harness,
+        &[from, from - egui::vec2(0.0, 80.0), egui::pos2(600.0, 300.0)],
+    );
+    settle(&mut harness);
+    assert_eq!(harness.state().studio.generate.request.prompt, "a sailor");
+    assert_eq!(current(&harness), Some(77));
+    assert!(harness.state().studio.canvas.has_picture());
+}
+
+#[test]
 fn any_recipe_comes_back_exactly() {
     let config = ProptestConfig {
         cases: 6,

@@ -113,3 +113,15 @@ pub fn now(studio: &mut Studio) {
             }
         });
 }
+
+/// The same without a task: nobody would wait for it.
+pub fn before_the_end(studio: &mut Studio) {
+    let library = library(studio);
+    for file in std::mem::take(&mut studio.results.deleting.files) {
+        // One that cannot be moved stays where it was.
+        if library.delete(&file).is_ok() {
+            studio.results.strip.listing.remove(&file);
+        }
+    }
+    studio.results.strip.refresh();
+}

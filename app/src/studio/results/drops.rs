@@ -62,7 +62,7 @@ pub fn open(studio: &mut Studio, path: PathBuf) {
                 Ok(Found::Ours(recipe, picture)) => {
                     restore::bring_back(studio, &recipe);
                     if let Some(picture) = picture {
-                        show_on_canvas(studio, picture);
+                        show_on_canvas(studio, &picture);
                     }
                 }
                 Ok(Found::Foreign(foreign)) => restore::take_foreign(studio, &foreign),

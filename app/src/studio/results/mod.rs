@@ -23,6 +23,7 @@ use mmface_engine::pipeline::Trail;
 
 use super::actions::Action;
 use super::generate::{self, Finished, Owner, Work};
+use super::keeping;
 use super::state::{Studio, Workspace};
 use super::toast::Toast;
 use crate::project::Library;
@@ -348,6 +349,7 @@ pub fn scan(studio: &mut Studio) {
 
 /// Takes in a picture that was just saved.
 pub fn add(studio: &mut Studio, finished: Finished) {
+    keeping::add_result(studio, &finished.entry.file, &finished.entry.about.id);
     let state = &mut studio.results;
     state.pictures.put(&finished.entry.file, finished.picture);
     state.strip.add(finished.entry);
@@ -384,7 +386,7 @@ fn keep_trails(studio: &Studio) {
 
 /// Deletes for good what was deleted a moment ago; the program ends.
 pub fn on_exit(studio: &mut Studio) {
-    delete::now(studio);
+    delete::before_the_end(studio);
 }
 
 /// Shows the current picture on the canvas.
@@ -396,16 +398,16 @@ fn show_current(studio: &mut Studio) {
     pictures::with_picture(studio, &file.clone(), move |studio, picture| {
         // Another one may have been chosen while this one was read.
         if studio.results.strip.current.as_ref() == Some(&file) {
-            show_on_canvas(studio, picture);
+            show_on_canvas(studio, &picture);
         }
     });
 }
 
-/// Shows a picture where those appear that were just drawn.
-fn show_on_canvas(studio: &mut Studio, picture: Arc<RgbImage>) {
-    studio.generate.preview = Some(picture);
-    studio.generate.preview_number += 1;
-    studio.ctx.request_repaint();
+/// Shows a picture on the canvas.
+fn show_on_canvas(studio: &mut Studio, picture: &RgbImage) {
+    let ctx = studio.ctx.clone();
+    studio.canvas.watch();
+    studio.canvas.show_picture(&ctx, picture);
 }
 
 /// Draws the current picture again, as its recipe says.

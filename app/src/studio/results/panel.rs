@@ -279,12 +279,12 @@ fn brackets(
     shown: std::ops::Range<usize>,
     place: impl Fn(usize) -> Rect,
 ) {
-    let groups = studio.results.strip.groups().to_vec();
-    for group in groups {
+    let groups = studio.results.strip.groups().iter();
+    let visible = groups
+        .filter(|group| group.start < shown.end && group.start + group.cells > shown.start)
+        .cloned();
+    for group in visible.collect::<Vec<_>>() {
         let last = group.start + group.cells - 1;
-        if last < shown.start || group.start >= shown.end {
-            continue;
-        }
         let (a, b) = (place(group.start), place(last));
         let rect = Rect::from_min_max(
             pos2(a.left(), a.top() - BRACKET),
@@ -318,7 +318,10 @@ fn brackets(
             rect.bottom(),
             Stroke::new(2.0, colours.line),
         );
-        let sign = if folded { "▸" } else { "▾" };
+        let sign = match folded {
+            true => icons::ICON_CHEVRON_RIGHT.codepoint,
+            false => icons::ICON_EXPAND_MORE.codepoint,
+        };
         let text = format!("{sign} {} · {}", group.pictures, group.template);
         let left = rect.left().max(ui.clip_rect().left());
         let font = TextStyle::Small.resolve(ui.style());
@@ -333,7 +336,11 @@ fn brackets(
 }
 
 fn picture(ui: &mut Ui, studio: &mut Studio, rect: Rect, cell: Cell, entry: &Entry, focused: bool) {
-    let response = ui.interact(rect, ui.scope_id().with(&entry.file), Sense::click());
+    let response = ui.interact(
+        rect,
+        ui.scope_id().with(&entry.file),
+        Sense::click_and_drag(),
+    );
     let strip = &studio.results.strip;
     let selected = strip.selected.contains(&entry.file);
     let is_current = strip.current.as_deref() == Some(entry.file.as_str());
@@ -359,6 +366,7 @@ fn picture(ui: &mut Ui, studio: &mut Studio, rect: Rect, cell: Cell, entry: &Ent
     }
     folded_mark(ui, studio, rect, cell);
     clicks(ui, studio, &response, entry, selected);
+    carry(ui, studio, &response, entry);
     response.on_hover_ui(|ui| card(ui, entry));
 }
 
@@ -455,6 +463,30 @@ fn clicks(ui: &Ui, studio: &mut Studio, response: &Response, entry: &Entry, sele
     });
 }
 
+/// A picture that is dragged out of the filmstrip brings its recipe to the drawing.
+fn carry(ui: &Ui, studio: &mut Studio, response: &Response, entry: &Entry) {
+    let Some(at) = response.interact_pointer_pos() else {
+        return;
+    };
+    let outside = at.y < ui.clip_rect().top();
+    if response.dragged() && outside {
+        ui.ctx().set_cursor_icon(egui::CursorIcon::Copy);
+        if let Known::Here(texture) = thumbnail(studio, entry) {
+            let layer = egui::LayerId::new(egui::Order::Tooltip, Id::unique("carried result"));
+            let rect = Rect::from_center_size(at, vec2(64.0, 64.0));
+            let uv = Rect::from_min_max(Pos2::ZERO, pos2(1.0, 1.0));
+            let tint = Color32::from_white_alpha(200);
+            ui.ctx()
+                .layer_painter(layer)
+                .image(texture.id(), rect, uv, tint);
+        }
+    }
+    if response.drag_stopped() && outside {
+        studio.emit(ResultsCommand::Select(entry.file.clone()));
+        studio.emit(ResultsCommand::Restore);
+    }
+}
+
 /// What the pointer learns of a picture.
 fn card(ui: &mut Ui, entry: &Entry) {
     ui.set_max_width(320.0);
@@ -478,7 +510,7 @@ fn card(ui: &mut Ui, entry: &Entry) {
     let then = UNIX_EPOCH + Duration::from_millis(entry.modified);
     let ago = clock::ago(then, SystemTime::now());
     ui.weak(format!("{} · {ago}", about.model));
-    ui.weak("Double-click or Enter brings prompt, seed, drawing and settings back");
+    ui.weak("Double-click, Enter or dragging it onto the canvas brings prompt, seed, drawing and settings back");
 }
 
 #[cfg(test)]
