@@ -42,7 +42,7 @@ pub fn show(ui: &mut Ui, studio: &mut Studio) {
             let template = Label::new(RichText::new(&run.sweep.template).weak()).truncate();
             ui.add(template).on_hover_text(&run.sweep.template);
             egui::Panel::bottom("sweep_foot").show(ui, |ui| {
-                compared(ui, run, &colours);
+                compared(ui, run, &colours, &mut commands);
                 let exporting = studio.sweep.exporting;
                 let mut export = studio.sweep.export;
                 foot(ui, run, exporting, &mut export, &mut commands);
@@ -217,7 +217,7 @@ fn picture(
 }
 
 /// The selected cell beside the first, with bars of what changed.
-fn compared(ui: &mut Ui, run: &Run, colours: &Colours) {
+fn compared(ui: &mut Ui, run: &Run, colours: &Colours, commands: &mut Vec<SweepCommand>) {
     let Some(index) = run.selected else {
         return;
     };
@@ -241,12 +241,19 @@ fn compared(ui: &mut Ui, run: &Run, colours: &Colours) {
                 );
             });
         }
-        ui.vertical(|ui| match run.cells[index].tile() {
-            Some(tile) if index > 0 && !tile.changes.is_empty() => bars(ui, &tile.changes, colours),
-            _ if index == 0 => {
-                ui.weak("The others are compared with this picture.");
+        ui.vertical(|ui| {
+            match run.cells[index].tile() {
+                Some(tile) if index > 0 && !tile.changes.is_empty() => {
+                    bars(ui, &tile.changes, colours);
+                }
+                _ if index == 0 => {
+                    ui.weak("The others are compared with this picture.");
+                }
+                _ => {}
             }
-            _ => {}
+            if index > 0 && ui.button("Compare large").clicked() {
+                commands.push(SweepCommand::Compare);
+            }
         });
     });
 }

@@ -82,6 +82,8 @@ pub enum SweepCommand {
     CloseEditor,
     /// Looks at a cell, by its place in the sweep.
     Select(usize),
+    /// Compares the cell that is looked at with the first, large.
+    Compare,
     /// Asks where the grid goes.
     AskExport,
     /// Writes grid, tiles and index.
@@ -162,6 +164,7 @@ pub fn run(studio: &mut Studio, command: SweepCommand) {
         }
         SweepCommand::CloseEditor => studio.sweep.editing = None,
         SweepCommand::Select(cell) => run::select(studio, cell),
+        SweepCommand::Compare => run::compare_large(studio),
         SweepCommand::AskExport => {
             let name = match &studio.sweep.run {
                 Some(run) => run.file_name(),

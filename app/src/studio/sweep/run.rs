@@ -13,6 +13,7 @@ use super::{MANY, locality};
 use crate::project::Library;
 use crate::studio::generate::{self, Outcome, Owner, Work, WorkId, flow, keep};
 use crate::studio::models::Status;
+use crate::studio::results::ResultsCommand;
 use crate::studio::state::Studio;
 use crate::studio::toast::Toast;
 
@@ -274,22 +275,45 @@ pub fn cancel(studio: &mut Studio) {
     over(studio);
 }
 
-/// Looks at a cell: its picture is shown on the canvas.
+/// Looks at a cell: its picture is shown on the canvas and chosen in the filmstrip.
 pub fn select(studio: &mut Studio, cell: usize) {
-    let Some(run) = &mut studio.sweep.run else {
+    let Some(file) = file(studio, cell) else {
         return;
     };
-    let picture = run
-        .cells
-        .get(cell)
-        .and_then(Cell::tile)
-        .map(|tile| Arc::clone(&tile.image));
-    if let Some(picture) = picture {
+    if let Some(run) = &mut studio.sweep.run {
         run.selected = Some(cell);
-        let ctx = studio.ctx.clone();
-        studio.canvas.watch();
-        studio.canvas.show_picture(&ctx, &picture);
     }
+    studio.emit(ResultsCommand::Select(file));
+}
+
+/// Compares the cell that is looked at with the first, as any two results.
+pub fn compare_large(studio: &mut Studio) {
+    let selected = studio.sweep.run.as_ref().and_then(|run| run.selected);
+    let files = selected.and_then(|cell| Some((file(studio, 0)?, file(studio, cell)?)));
+    match files {
+        Some((first, other)) if first != other => {
+            // An open comparison would be closed instead of replaced.
+            studio.results.compare = None;
+            studio.emit(ResultsCommand::Select(first));
+            studio.emit(ResultsCommand::Toggle(other));
+            studio.emit(ResultsCommand::Compare);
+        }
+        _ => {
+            let text = "click a finished picture of the sweep other than the first";
+            studio.tell(Toast::Info(text.into()));
+        }
+    }
+}
+
+/// The name of a finished cell's file in the library.
+fn file(studio: &Studio, cell: usize) -> Option<String> {
+    let run = studio.sweep.run.as_ref()?;
+    let tile = run.cells.get(cell)?.tile()?;
+    let name = tile
+        .file
+        .strip_prefix(&studio.services.folders.results)
+        .ok()?;
+    Some(name.to_string_lossy().replace('\\', "/"))
 }
 
 /// Hears how a picture or a whole work of a sweep ended; asked for with `Owner::Sweep`.
