@@ -60,6 +60,8 @@ pub fn show_windows(ui: &mut Ui, studio: &mut Studio) {
             .open(&mut open)
             .collapsible(false)
             .default_width(470.0)
+            .pivot(egui::Align2::CENTER_CENTER)
+            .default_pos(ui.ctx().content_rect().center())
             .show(ui.ctx(), |ui| about(ui, studio));
         studio.models.about_open &= open;
     }

@@ -5,6 +5,12 @@ use egui::{Button, RichText, Slider, TextEdit, Ui, WidgetInfo};
 use super::{SweepCommand, chips, grid_view, run};
 use crate::studio::state::Studio;
 
+/// Words that nobody compares with others.
+const GLUE: [&str; 18] = [
+    "a", "an", "the", "and", "or", "with", "without", "of", "in", "on", "at", "to", "is", "has",
+    "her", "his", "their", "who",
+];
+
 /// Draws the part of the panel that belongs under the prompt, and the grid.
 pub fn show(ui: &mut Ui, studio: &mut Studio) {
     words(ui, studio);
@@ -15,7 +21,8 @@ pub fn show(ui: &mut Ui, studio: &mut Studio) {
 
 fn words(ui: &mut Ui, studio: &mut Studio) {
     let prompt = &studio.generate.request.prompt;
-    let chips = chips::chips(prompt);
+    let mut chips = chips::chips(prompt);
+    chips.retain(|chip| chip.group || !GLUE.contains(&chip.text().to_lowercase().as_str()));
     if studio
         .sweep
         .editing
