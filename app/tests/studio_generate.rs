@@ -12,10 +12,14 @@ use common::{click, studio, studio_with, wait_for};
 use egui::{Key, Modifiers, Role};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
+use mmface::paint::Layer;
 use mmface::studio::StudioApp;
 use mmface::studio::generate::{Follow, GenerateCommand as Do, WorkId};
 use mmface::studio::testing::{FakeBackend, options};
-use mmface_engine::provenance;
+use mmface_engine::condition::LabelImage;
+use mmface_engine::job::Condition;
+use mmface_engine::provenance::{self, Recipe};
+use mmface_engine::weights::registry::Registry;
 
 type Studio = Harness<'static, StudioApp>;
 
@@ -34,6 +38,8 @@ fn slow(home: &Path) -> Studio {
 }
 
 fn loaded(mut harness: Studio) -> Studio {
+    // High enough to show the whole queue: what is scrolled away cannot be clicked.
+    harness.set_size(egui::vec2(1280.0, 1600.0));
     wait_for(&mut harness, "the model and the files", |app| {
         app.studio.models.ready().is_some() && app.studio.services.tasks.running().next().is_none()
     });
@@ -64,6 +70,14 @@ fn idle(harness: &mut Studio) {
 
 /// Prompts, seeds and places of the pictures on disk, by age.
 fn saved(home: &Path) -> Vec<(String, u64, usize)> {
+    let recipes = recipes(home).into_iter();
+    recipes
+        .map(|recipe| (recipe.job.prompt, recipe.job.seed, recipe.index))
+        .collect()
+}
+
+/// The recipes of the pictures on disk, by age.
+fn recipes(home: &Path) -> Vec<Recipe> {
     let Ok(folder) = std::fs::read_dir(home.join("results")) else {
         return Vec::new();
     };
@@ -71,10 +85,7 @@ fn saved(home: &Path) -> Vec<(String, u64, usize)> {
     files.sort_by_key(|entry| entry.metadata().unwrap().modified().unwrap());
     files
         .iter()
-        .map(|entry| {
-            let recipe = provenance::read(&entry.path()).unwrap().recipe.unwrap();
-            (recipe.job.prompt, recipe.job.seed, recipe.index)
-        })
+        .map(|entry| provenance::read(&entry.path()).unwrap().recipe.unwrap())
         .collect()
 }
 
@@ -107,7 +118,51 @@ fn ctrl_enter_within_the_prompt_draws_and_saves_with_a_recipe() {
     assert_eq!(state.history.entries()[0].prompt, "an old man");
     assert!(state.preview.is_some());
     harness.run_steps(2);
-    assert!(harness.query_by_label("Preview").is_some());
+    let canvas = &harness.state().studio.canvas;
+    assert!(canvas.has_picture() && canvas.progress.is_none());
+}
+
+#[test]
+fn words_that_the_model_does_not_read_are_counted() {
+    let home = tempfile::tempdir().unwrap();
+    let mut harness = ready(home.path());
+    let package = Registry::standard().default_package().unwrap();
+    let tokenizer = package.load_tokenizer().unwrap();
+    let length = tokenizer.length();
+    let counter = &mut harness.state_mut().studio.generate.counter;
+    counter.set(Some(tokenizer));
+    prompt(&mut harness, "a face");
+    harness.run_steps(2);
+    harness.get_by_label(&format!("4 / {length}"));
+    prompt(&mut harness, &("a face ".repeat(length / 2) + "with hair"));
+    harness.run_steps(2);
+    harness.get_by_label(&format!("{length} / {length}"));
+    harness.get_by_label_contains("words were cut");
+}
+
+#[test]
+fn the_face_follows_what_is_painted() {
+    let home = tempfile::tempdir().unwrap();
+    let mut harness = ready(home.path());
+    harness.get_by_label("Follow: Mask").click();
+    harness.run_steps(2);
+    generate(&mut harness, "nothing painted");
+    assert!(told(&harness, "the mask is empty"));
+    let painter = &mut harness.state_mut().studio.painter;
+    painter.edit("a face", |drawing| {
+        *drawing = drawing.clone().with_mask(&LabelImage::filled(512, 512, 1));
+    });
+    generate(&mut harness, "a mask");
+    harness.state_mut().studio.painter.settings.layer = Layer::Sketch;
+    harness.run_steps(2);
+    let follow = harness.state().studio.generate.request.follow;
+    assert_eq!(follow, Follow::Sketch, "the hand changed over");
+    idle(&mut harness);
+    let conditions: Vec<bool> = recipes(home.path())
+        .into_iter()
+        .map(|recipe| matches!(recipe.job.condition, Condition::Mask(_)))
+        .collect();
+    assert_eq!(conditions, [false, true]);
 }
 
 #[test]
@@ -135,7 +190,7 @@ fn no_picture_is_shown_as_finished_before_it_is_on_disk() {
 fn progress_and_cancel_within_a_step() {
     let home = tempfile::tempdir().unwrap();
     let mut harness = slow(home.path());
-    harness.state_mut().studio.generate.request.steps = 1000;
+    harness.state_mut().studio.generate.request.steps = 900;
     generate(&mut harness, "a long one");
     wait_for(&mut harness, "the third step", |app| {
         let running = &app.studio.generate.running;
@@ -143,6 +198,10 @@ fn progress_and_cancel_within_a_step() {
     });
     let state = &harness.state().studio.generate;
     assert!(state.fraction() > 0.0 && state.preview.is_some());
+    let canvas = &harness.state().studio.canvas;
+    assert!(canvas.has_picture(), "the preview is on the canvas");
+    let progress = canvas.progress.as_ref().unwrap();
+    assert!(progress.text.ends_with("of 900"), "{progress:?}");
     assert!(state.seconds_left().unwrap() > 5.0);
     harness.step();
     harness.get_by_label_contains("step ");
@@ -160,7 +219,7 @@ fn progress_and_cancel_within_a_step() {
 fn escape_cancels_unless_a_person_types() {
     let home = tempfile::tempdir().unwrap();
     let mut harness = slow(home.path());
-    harness.state_mut().studio.generate.request.steps = 1000;
+    harness.state_mut().studio.generate.request.steps = 900;
     generate(&mut harness, "a long one");
     let field = harness.get_by_role_and_label(Role::MultilineTextInput, "Prompt");
     field.focus();
@@ -300,14 +359,7 @@ fn alternatives_are_drawn_with_one_seed_and_keep_their_template() {
     let found = saved(home.path());
     assert_eq!(prompts(home.path()), ["red hair", "brown hair"]);
     assert_eq!(found[0].1, found[1].1);
-    let file = std::fs::read_dir(home.path().join("results"))
-        .unwrap()
-        .next()
-        .unwrap();
-    let recipe = provenance::read(&file.unwrap().path())
-        .unwrap()
-        .recipe
-        .unwrap();
+    let recipe = recipes(home.path()).remove(0);
     assert_eq!(recipe.template.as_deref(), Some("[red|brown] hair"));
 }
 
@@ -316,7 +368,7 @@ fn the_queue_survives_the_end_of_the_program() {
     let home = tempfile::tempdir().unwrap();
     {
         let mut harness = slow(home.path());
-        harness.state_mut().studio.generate.request.steps = 1000;
+        harness.state_mut().studio.generate.request.steps = 900;
         generate(&mut harness, "was running");
         harness.state_mut().studio.generate.request.steps = 2;
         generate(&mut harness, "was waiting");

@@ -216,7 +216,12 @@ fn on_batch_event(studio: &mut Studio, event: Event) {
                 state.show(Arc::new(image));
             }
         }
-        Event::Warning { text, .. } => studio.tell(Toast::Warning(text)),
+        Event::Warning { text, .. } => {
+            if studio.generate.last_warning.as_ref() != Some(&text) {
+                studio.generate.last_warning = Some(text.clone());
+                studio.tell(Toast::Warning(text));
+            }
+        }
         Event::Finished { pictures, .. } => {
             let Some(running) = studio.generate.running.take() else {
                 return;

@@ -25,7 +25,9 @@ pub use request::{Follow, Request};
 pub use works::{Owner, Work, WorkId};
 
 use super::actions::Action;
+use super::canvas;
 use super::state::{Studio, Workspace};
+use crate::paint::Layer;
 
 /// The feature's state.
 #[derive(Default)]
@@ -57,6 +59,12 @@ pub struct State {
     live_picture: Option<(Arc<RgbImage>, Arc<Recipe>, Arc<Vec<f32>>)>,
     /// The model whose suggestions were taken on, and these.
     model: Option<(String, request::Suggested)>,
+    /// The last warning about a job: several pictures of one prompt say it once.
+    last_warning: Option<String>,
+    /// The preview that the canvas shows.
+    on_canvas: u64,
+    /// The layer that was painted on when last looked.
+    layer: Option<Layer>,
     view: panel::View,
 }
 
@@ -230,7 +238,11 @@ pub const ACTIONS: &[Action] = &[
 /// Does what the command says.
 pub fn run(studio: &mut Studio, command: GenerateCommand) {
     match command {
-        Do::Start => start::generate(studio),
+        Do::Start => {
+            studio.canvas.watch();
+            studio.generate.last_warning = None;
+            start::generate(studio);
+        }
         Do::Cancel => match studio.generate.running.as_ref().map(|running| running.work) {
             Some(work) => flow::cancel(studio, work),
             None if studio.generate.live.on => flow::stop_live(studio),
@@ -366,7 +378,49 @@ pub fn on_event(studio: &mut Studio, event: Event) {
 pub fn tick(studio: &mut Studio) {
     follow_model(studio);
     keep::tick(studio);
+    follow_layer(studio);
     flow::tick_live(studio);
+    show_on_canvas(studio);
+}
+
+/// Who begins to draw on the other layer wants the face to follow it.
+fn follow_layer(studio: &mut Studio) {
+    let layer = studio.painter.settings.layer;
+    let state = &mut studio.generate;
+    let before = state.layer.replace(layer);
+    if before.is_some_and(|before| before != layer) && state.request.follow != Follow::None {
+        state.request.follow = match layer {
+            Layer::Mask => Follow::Mask,
+            Layer::Sketch => Follow::Sketch,
+        };
+    }
+}
+
+/// Shows the newest picture and how far the engine is where the person looks.
+fn show_on_canvas(studio: &mut Studio) {
+    let state = &mut studio.generate;
+    if let Some(image) = &state.preview
+        && state.on_canvas != state.preview_number
+    {
+        state.on_canvas = state.preview_number;
+        studio.canvas.show_picture(&studio.ctx, image);
+    }
+    let progress = state.running.as_ref().map(|running| {
+        let (step, steps) = running.step;
+        let (picture, pictures) = running.picture;
+        canvas::Progress {
+            text: match (running.cancelling, pictures) {
+                (true, _) => "Cancelling…".to_string(),
+                (_, 1) => format!("Step {step} of {steps}"),
+                _ => format!(
+                    "Picture {} of {pictures}, step {step} of {steps}",
+                    picture + 1
+                ),
+            },
+            share: state.fraction(),
+        }
+    });
+    studio.canvas.progress = progress;
 }
 
 /// Takes on what a newly loaded model suggests, fetches its tokenizer, starts what waited for it.

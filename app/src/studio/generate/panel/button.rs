@@ -135,7 +135,8 @@ fn take_escape(ui: &Ui, studio: &mut Studio) {
         || studio.generate.view.history_open
         || Popup::is_any_open(ctx)
         || ctx.text_edit_focused()
-        || studio.painter.busy();
+        || studio.painter.busy()
+        || studio.canvas.in_gesture();
     let before = std::mem::replace(&mut studio.generate.view.escape_taken, elsewhere);
     if studio.generate.running.is_some()
         && !elsewhere

@@ -5,7 +5,7 @@ mod prompt;
 mod queue;
 mod values;
 
-use egui::{TextureHandle, Ui};
+use egui::Ui;
 
 use super::{Follow, GenerateCommand};
 use crate::studio::state::Studio;
@@ -25,8 +25,6 @@ pub struct View {
     escape_taken: bool,
     /// What is searched in the history.
     history_query: String,
-    /// The preview on the GPU, and which one it is.
-    preview: Option<(u64, TextureHandle)>,
 }
 
 /// Draws the settings of the next pictures.

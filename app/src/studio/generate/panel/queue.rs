@@ -1,15 +1,12 @@
-//! The picture at hand and the list of work: what runs, what waits, what failed.
+//! The list of work: what runs, what waits, what failed.
 
-use egui::{Button, ColorImage, Image, Label, RichText, Sense, TextureOptions, Ui, vec2};
+use egui::{Button, Label, RichText, Sense, Ui};
 use egui_material_icons::icons;
 
 use super::super::works::title;
 use super::super::{GenerateCommand as Do, WorkId};
 use crate::studio::state::Studio;
 use crate::studio::widgets::{empty_state, heading, icon_button, icon_toggle};
-
-/// Side of the preview in the panel, points.
-const PREVIEW: f32 = 128.0;
 
 /// A row of the list.
 struct Row {
@@ -46,7 +43,6 @@ pub fn show(ui: &mut Ui, studio: &mut Studio) {
     });
     unsaved(ui, studio);
     held(ui, studio);
-    preview(ui, studio);
     let rows = rows(studio);
     if rows.is_empty() && studio.generate.works.failures.is_empty() {
         empty_state(
@@ -200,34 +196,5 @@ fn failures(ui: &mut Ui, studio: &mut Studio) {
                     }
                 });
             });
-    }
-}
-
-/// The newest picture in a place of fixed size.
-fn preview(ui: &mut Ui, studio: &mut Studio) {
-    let state = &mut studio.generate;
-    let Some(image) = &state.preview else {
-        return;
-    };
-    let fresh = state.view.preview.as_ref().map(|(number, _)| *number);
-    if fresh != Some(state.preview_number) {
-        let colours = ColorImage::from_rgb([image.width, image.height], &image.pixels);
-        let options = TextureOptions::LINEAR;
-        match &mut state.view.preview {
-            // The whole area of the same texture: no new one is made.
-            Some((number, texture)) if texture.size() == colours.size => {
-                texture.set_partial([0, 0], colours, options);
-                *number = state.preview_number;
-            }
-            place => {
-                let texture = ui.ctx().load_texture("generate_preview", colours, options);
-                *place = Some((state.preview_number, texture));
-            }
-        }
-    }
-    if let Some((_, texture)) = &state.view.preview {
-        let shown = Image::new(texture).fit_to_exact_size(vec2(PREVIEW, PREVIEW));
-        let response = ui.vertical_centered(|ui| ui.add(shown)).inner;
-        response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, "Preview"));
     }
 }
