@@ -41,7 +41,8 @@ impl Default for Toasts {
         Self {
             shown: egui_notify::Toasts::default()
                 .with_anchor(egui_notify::Anchor::BottomRight)
-                .with_margin(egui::vec2(12.0, 36.0)),
+                // Beside the panel with the Generate button: a message never covers it.
+                .with_margin(egui::vec2(306.0, 36.0)),
             log: Vec::new(),
         }
     }
