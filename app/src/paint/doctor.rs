@@ -369,11 +369,12 @@ fn one_side(mask: &LabelImage) -> Option<Finding> {
             _ => continue,
         };
         let all = counts[usize::from(only)];
-        let beyond = positions(mask)
-            .filter(|&(x, label)| label == only && (x as f64) < middle)
-            .count();
-        // Of one eye no half lies beyond the nose.
-        if beyond * 4 > all && beyond * 4 < all * 3 {
+        let ours = || positions(mask).filter(|&(_, label)| label == only);
+        let off = |x: usize| x as f64 - middle;
+        let beyond = ours().filter(|&(x, _)| off(x) < 0.0).count();
+        // Two parts share no column with the nose's middle; one that does is a profile's.
+        let between = ours().any(|(x, _)| off(x).abs() < 0.02 * mask.width as f64);
+        if !between && beyond * 4 > all && beyond * 4 < all * 3 {
             classes.push(only);
             names.push(name);
         }
@@ -614,6 +615,14 @@ mod tests {
             ) {
                 *label = class::SKIN;
             }
+        }
+        assert_eq!(examine(&profile, None), []);
+        // Seen so far from the side that it lies across the nose's middle.
+        for y in 104..116 {
+            for x in 118..150 {
+                profile.labels[y * SIDE + x] = class::LEFT_EYE;
+            }
+            profile.labels[y * SIDE + 150..y * SIDE + 170].fill(class::SKIN);
         }
         assert_eq!(examine(&profile, None), []);
     }

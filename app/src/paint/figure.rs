@@ -8,7 +8,7 @@ use super::tiles::Tiles;
 /// What puts the figure on its layer.
 pub(super) enum Pen {
     /// Hard on the mask.
-    Hard(Paint),
+    Hard(Box<Paint>),
     /// Soft on the sketch: an ellipse is an outline there. The grey and hardness make a new pen
     /// for each redrawing.
     Soft {

@@ -1,7 +1,7 @@
 //! What a fill at a place would do: computed once, shown while hovering, used by the click.
 
 use super::fill::{Area, region};
-use super::mirror::Mirror;
+use super::mirror::{Axis, Mirror};
 use super::settings::{MAX_FILL_GAP, MAX_FILL_GROW, ToolSettings};
 use super::stamp::Paint;
 use super::tiles::Tiles;
@@ -22,6 +22,8 @@ pub struct FillPreview {
 pub(super) struct Filling {
     asked: Asked,
     region: Area,
+    /// Where the mirrored hand fills, and the mirror image of a place.
+    twin: Option<(Axis, Area)>,
     /// The mask after the fill.
     pub result: Tiles,
     pub preview: FillPreview,
@@ -70,8 +72,11 @@ impl Filling {
         y: usize,
     ) -> bool {
         // With a mirror another place of the region may have its twin in another region.
-        let same_place = self.region.get(x, y) && !settings.mirror.on;
-        same_place && self.asked == Asked::new(mask, settings, value)
+        let same_twin = self.twin.as_ref().is_none_or(|(axis, area)| {
+            let [x, y] = axis.reflect(centre(x, y)).map(f64::floor);
+            x >= 0.0 && y >= 0.0 && area.get(x as usize, y as usize)
+        });
+        self.region.get(x, y) && same_twin && self.asked == Asked::new(mask, settings, value)
     }
 
     pub fn new(mask: &Tiles, settings: &ToolSettings, value: u8, x: usize, y: usize) -> Self {
@@ -90,21 +95,28 @@ impl Filling {
             }
         };
         let mut result = mask.clone();
-        let place = [x as f64 + 0.5, y as f64 + 0.5];
-        let twin = axis.map(|axis| (axis.reflect(place), axis.is_left(place)));
-        match twin {
-            Some(([x, y], left)) if x >= 0.0 && y >= 0.0 => {
-                let other = region(&pixels, width, height, x as usize, y as usize, gap);
-                paint.both(&mut result, &spans(&own), &spans(&other), left);
+        let twin = axis.map(|axis| {
+            let [x, y] = axis.reflect(centre(x, y)).map(f64::floor);
+            let inside = x >= 0.0 && y >= 0.0;
+            let area = if inside {
+                region(&pixels, width, height, x as usize, y as usize, gap)
+            } else {
+                Area::empty(width, height)
+            };
+            (axis, area)
+        });
+        match &twin {
+            Some((axis, other)) => {
+                let left = axis.is_left(centre(x, y));
+                paint.both(&mut result, &spans(&own), &spans(other), left)
             }
-            _ => {
-                paint.write(&mut result, &spans(&own));
-            }
-        }
+            None => paint.write(&mut result, &spans(&own)),
+        };
         let (area, changed) = difference(mask, &result);
         Self {
             asked,
             region: own,
+            twin,
             result,
             preview: FillPreview {
                 area,
@@ -113,6 +125,10 @@ impl Filling {
             warned: false,
         }
     }
+}
+
+fn centre(x: usize, y: usize) -> [f64; 2] {
+    [x as f64 + 0.5, y as f64 + 0.5]
 }
 
 /// 1 where two pictures differ, and how often they do.

@@ -16,7 +16,7 @@ use super::transform::Transform;
 
 /// A gesture at hand.
 pub(super) enum Gesture {
-    Brush(BrushStroke),
+    Brush(Box<BrushStroke>),
     Pencil(Box<PencilStroke>),
     Outline(Outline, Layer, u8),
     Figure(Box<Figure>, Layer),
@@ -104,13 +104,8 @@ impl Gesture {
             Tool::Brush | Tool::Eraser => {
                 let paint = settings.paint(value, side);
                 let radius = settings.radius_of(tool);
-                Self::Brush(BrushStroke::begin(
-                    paint,
-                    radius,
-                    settings,
-                    at,
-                    &mut drawing.mask,
-                ))
+                let stroke = BrushStroke::begin(paint, radius, settings, at, &mut drawing.mask);
+                Self::Brush(Box::new(stroke))
             }
             Tool::Pencil | Tool::SketchEraser => {
                 let (rule, ink, hardness) = soft(tool);
@@ -141,7 +136,7 @@ impl Gesture {
                         axis,
                     }
                 } else {
-                    Pen::Hard(settings.paint(value, side))
+                    Pen::Hard(Box::new(settings.paint(value, side)))
                 };
                 let figure = Figure {
                     ellipse: tool == Tool::Ellipse,
@@ -167,6 +162,11 @@ impl Gesture {
             Self::Transform(_) => true,
             _ => false,
         }
+    }
+
+    /// Whether it changes pixels as it goes; an outline only does when it is closed.
+    pub fn draws(&self) -> bool {
+        !matches!(self, Self::Outline(..) | Self::Pick)
     }
 
     /// A press while it waits.

@@ -27,6 +27,7 @@ pub struct Painter {
     history: History,
     running: Option<Running>,
     revision: u64,
+    drawn: u64,
     notice: Option<String>,
     filling: Option<Filling>,
 }
@@ -51,6 +52,7 @@ impl Painter {
             history: History::default(),
             running: None,
             revision: 0,
+            drawn: 0,
             notice: None,
             filling: None,
         };
@@ -66,6 +68,18 @@ impl Painter {
     /// Changes with every visible change, of the drawing or of the overlay.
     pub fn revision(&self) -> u64 {
         self.revision
+    }
+
+    /// Changes with every change of the drawing only: what Live mode and autosave follow. An open
+    /// polygon's rubber band does not count.
+    pub fn drawing_revision(&self) -> u64 {
+        self.drawn
+    }
+
+    /// Something visible changed; `drawn` says whether pixels did.
+    fn touch(&mut self, drawn: bool) {
+        self.revision += 1;
+        self.drawn += u64::from(drawn);
     }
 
     /// Whether a gesture has begun and is not finished: a stroke, an open polygon, a region with
@@ -93,7 +107,7 @@ impl Painter {
             }
             if running.gesture.waits() && running.tool == tool {
                 let ended = running.gesture.press(&at, button, &self.settings);
-                self.revision += 1;
+                self.touch(false);
                 match ended {
                     Ended::No => return,
                     Ended::Dropped => return self.abort(),
@@ -136,7 +150,7 @@ impl Painter {
                 }
             },
         };
-        self.revision += 1;
+        self.touch(gesture.as_ref().is_some_and(Gesture::draws));
         self.running = gesture.map(|gesture| Running {
             before,
             tool,
@@ -157,11 +171,10 @@ impl Painter {
         if matches!(running.gesture, Gesture::Pick) {
             return self.pick(&at);
         }
-        if running
-            .gesture
-            .drag(&at, &self.settings, &running.before, &mut self.drawing)
-        {
-            self.revision += 1;
+        let (before, drawing) = (&running.before, &mut self.drawing);
+        if running.gesture.drag(&at, &self.settings, before, drawing) {
+            let draws = running.gesture.draws();
+            self.touch(draws);
         }
     }
 
@@ -171,7 +184,7 @@ impl Painter {
             && at.is_sound()
             && running.gesture.hover(&at)
         {
-            self.revision += 1;
+            self.touch(false);
         }
     }
 
@@ -182,10 +195,10 @@ impl Painter {
         };
         if running.gesture.waits() {
             running.gesture.release();
+            self.touch(false);
         } else {
             self.finish();
         }
-        self.revision += 1;
     }
 
     /// Accepts what waits: closes an open polygon, puts a moved region down.
@@ -203,7 +216,7 @@ impl Painter {
     pub fn abort(&mut self) {
         if let Some(running) = self.running.take() {
             self.drawing = running.before;
-            self.revision += 1;
+            self.touch(running.gesture.draws());
         }
     }
 
@@ -211,9 +224,9 @@ impl Painter {
     fn finish(&mut self) {
         if let Some(mut running) = self.running.take() {
             running.gesture.end(&self.settings, &mut self.drawing);
-            self.history
-                .commit(running.tool.title(), &running.before, &self.drawing);
-            self.revision += 1;
+            let name = running.tool.title();
+            let changed = self.history.commit(name, &running.before, &self.drawing);
+            self.touch(changed);
         }
     }
 
@@ -287,7 +300,7 @@ impl Painter {
             return false;
         };
         let reach = self.settings.radius().unwrap_or(0.0).ceil() as usize + 2;
-        match super::contour::enclosed(&self.drawing.mask, &self.settings, x, y, reach) {
+        match super::contour::fill_enclosed(&self.drawing.mask, &self.settings, x, y, reach) {
             Some(mask) => {
                 self.edit("Fill contour", |drawing| drawing.mask = mask);
                 true
@@ -305,7 +318,7 @@ impl Painter {
     fn pick(&mut self, at: &Sample) {
         if let Some(class) = self.class_at(at.x, at.y) {
             self.settings.class = class;
-            self.revision += 1;
+            self.touch(false);
         }
     }
 
@@ -330,7 +343,7 @@ impl Painter {
                 return false;
             }
             if running.gesture.step_back() {
-                self.revision += 1;
+                self.touch(false);
             } else {
                 self.abort();
             }
@@ -353,7 +366,7 @@ impl Painter {
 
     fn after_change(&mut self, side: usize, changed: bool) -> bool {
         if changed {
-            self.revision += 1;
+            self.touch(true);
             self.settings.mirror.x *= self.drawing.side() as f32 / side as f32;
         }
         changed

@@ -251,8 +251,9 @@ impl PencilStroke {
         self.drawn = end;
         let bend = start.between(end, 0.5);
         let sagitta = (control.at[0] - bend.at[0]).hypot(control.at[1] - bend.at[1]) / 2.0;
-        // Chords nearer than a tenth of a pixel to the curve.
-        let pieces = ((sagitta / 0.1).sqrt().ceil() as usize).clamp(1, 32);
+        // Chords nearer than a tenth of a pixel to the curve, or than a wide pen would show.
+        let tolerance = (end.radius * 0.02).max(0.1);
+        let pieces = ((sagitta / tolerance).sqrt().ceil() as usize).clamp(1, 32);
         let mut changed = false;
         let mut from = start;
         for i in 1..=pieces {

@@ -687,6 +687,23 @@ fn edits_are_steps_and_replacing_forgets_them() {
 }
 
 #[test]
+fn only_pixels_count_for_the_drawing_s_revision() {
+    let mut painter = painter();
+    painter.settings.tool = Tool::Lasso;
+    painter.press(at(20.0, 20.0), Button::Primary);
+    painter.drag(at(60.0, 20.0));
+    painter.drag(at(60.0, 60.0));
+    let before = (painter.revision(), painter.drawing_revision());
+    painter.drag(at(20.0, 60.0));
+    assert!(painter.revision() > before.0 && painter.drawing_revision() == before.1);
+    painter.release();
+    assert!(painter.drawing_revision() > before.1);
+    let before = painter.drawing_revision();
+    painter.undo();
+    assert!(painter.drawing_revision() > before);
+}
+
+#[test]
 fn an_edit_in_the_middle_of_a_stroke_keeps_the_stroke() {
     let mut painter = painter();
     painter.press(at(64.0, 64.0), Button::Primary);
@@ -752,18 +769,19 @@ fn slow_time_of_a_sample() {
             );
         }
     }
-    let mut painter = Painter::new(Drawing::new(1024));
     for gap in [0, 3, 12] {
-        painter.settings.tool = Tool::Fill;
-        painter.settings.fill_gap = gap;
-        let start = std::time::Instant::now();
-        painter.fill_preview(5.0, 5.0);
-        println!(
-            "fill preview of all of 1024, gap {gap}: {:?}",
-            start.elapsed()
-        );
-        let start = std::time::Instant::now();
-        painter.fill_preview(900.0, 5.0);
-        println!("again at another place: {:?}", start.elapsed());
+        // The best of five: other work on the machine is not ours.
+        let mut times: Vec<_> = (0..5)
+            .map(|_| {
+                let mut painter = Painter::new(Drawing::new(1024));
+                painter.settings.tool = Tool::Fill;
+                painter.settings.fill_gap = gap;
+                let start = std::time::Instant::now();
+                painter.fill_preview(5.0, 5.0);
+                start.elapsed()
+            })
+            .collect();
+        times.sort();
+        println!("fill preview of all of 1024, gap {gap}: {:?}", times[0]);
     }
 }

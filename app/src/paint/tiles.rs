@@ -27,11 +27,12 @@ impl Tiles {
     /// [`TILE`].
     pub fn filled(width: usize, height: usize, value: u8) -> Self {
         let (columns, rows) = (width.max(1).div_ceil(TILE), height.max(1).div_ceil(TILE));
+        let tile = Arc::new([value; TILE * TILE]);
         Self {
             width: columns * TILE,
             height: rows * TILE,
             columns,
-            tiles: vec![Arc::new([value; TILE * TILE]); columns * rows],
+            tiles: vec![tile; columns * rows],
         }
     }
 
