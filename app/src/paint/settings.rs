@@ -23,13 +23,13 @@ pub enum Tool {
     Eraser,
     /// Fills the region under the cursor.
     Fill,
-    /// Fills a shape drawn by hand.
+    /// Fills a shape drawn by hand; on the sketch it rubs out what it encloses.
     Lasso,
-    /// Fills a shape of corners.
+    /// Fills a shape of corners; on the sketch it rubs out what it encloses.
     Polygon,
-    /// A straight stroke.
+    /// A straight stroke; on the sketch with the pencil's width.
     Line,
-    /// Fills an ellipse.
+    /// Fills an ellipse; on the sketch the pencil draws its outline.
     Ellipse,
     /// Takes the class under the cursor.
     Eyedropper,
