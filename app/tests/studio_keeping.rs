@@ -13,9 +13,12 @@ use egui_kittest::kittest::Queryable;
 use mmface::paint::{Drawing, Tool};
 use mmface::project::session;
 use mmface::studio::dialogs::Prepared;
+use mmface::studio::generate::{Follow, Request};
+use mmface::studio::photo;
 use mmface::studio::testing::{FakeBackend, options};
 use mmface::studio::toast::Toast;
 use mmface::studio::{Options, StudioApp};
+use mmface_engine::picture::RgbImage;
 
 type Studio = Harness<'static, StudioApp>;
 
@@ -34,6 +37,18 @@ fn paint(studio: &mut Studio, row: usize, class: u8) {
         }
     });
     studio.run_steps(2);
+}
+
+fn request() -> Request {
+    Request {
+        prompt: "a face [old|young]".into(),
+        negative: "blurry".into(),
+        seed: 77,
+        seed_locked: true,
+        steps: 31,
+        follow: Follow::Sketch,
+        ..Request::default()
+    }
 }
 
 fn drawing(studio: &Studio) -> Drawing {
@@ -81,6 +96,13 @@ fn a_project_is_saved_left_and_opened_again() {
     assert!(studio.query_by_label("Project Untitled, saved").is_some());
     paint(&mut studio, 100, 13);
     studio.state_mut().studio.painter.settings.tool = Tool::Lasso;
+    studio.state_mut().studio.generate.request = request();
+    let under = RgbImage::filled(512, 512, [9, 8, 7]);
+    photo::show_under(
+        &mut studio.state_mut().studio,
+        Some(Arc::new(under.clone())),
+    );
+    studio.run_steps(1);
     assert!(
         studio
             .query_by_label("Project Untitled, not saved")
@@ -102,7 +124,10 @@ fn a_project_is_saved_left_and_opened_again() {
         "nothing was unsaved, so nothing is asked"
     );
     assert!(studio.query_by_label("Project Untitled, saved").is_some());
-    studio.state_mut().studio.painter.settings.tool = Tool::Brush;
+    let state = &mut studio.state_mut().studio;
+    assert!(state.generate.request.prompt.is_empty() && state.photo.under.is_none());
+    state.painter.settings.tool = Tool::Brush;
+    state.generate.request.steps = 9;
 
     click(&mut studio, "File");
     click_containing(&mut studio, "Open recent");
@@ -111,10 +136,31 @@ fn a_project_is_saved_left_and_opened_again() {
         app.studio.keeping.file.is_some()
     });
     assert_eq!(drawing(&studio), painted);
-    assert_eq!(studio.state().studio.painter.settings.tool, Tool::Lasso);
+    let state = &studio.state().studio;
+    assert_eq!(state.painter.settings.tool, Tool::Lasso);
+    assert_eq!(state.generate.request, request());
+    assert_eq!(state.photo.under.as_deref(), Some(&under));
     studio.run_steps(2);
     assert!(studio.query_by_label("Project face, saved").is_some());
     assert_eq!(errors(&studio), [""; 0]);
+}
+
+#[test]
+fn words_alone_are_work_and_settings_are_not() {
+    let home = tempfile::tempdir().expect("a folder");
+    let mut studio = studio(home.path());
+    settle(&mut studio);
+    studio.state_mut().studio.generate.request.steps = 40;
+    studio.state_mut().studio.generate.request.seed = 40;
+    studio.run_steps(2);
+    assert!(studio.query_by_label("Project Untitled, saved").is_some());
+    studio.state_mut().studio.generate.request.prompt = "a queen".into();
+    studio.run_steps(2);
+    assert!(
+        studio
+            .query_by_label("Project Untitled, not saved")
+            .is_some()
+    );
 }
 
 #[test]
@@ -128,7 +174,13 @@ fn unsaved_work_is_asked_about() {
 
     ctrl(&mut studio, Key::N);
     assert!(studio.query_by_label("Save Untitled first?").is_some());
-    click(&mut studio, "Cancel");
+    // The other button of this name, behind the question, cancels a job.
+    studio
+        .get_all_by_label("Cancel")
+        .last()
+        .expect("a button")
+        .click();
+    studio.run_steps(3);
     assert!(studio.query_by_label("Save Untitled first?").is_none());
     assert_eq!(drawing(&studio), painted);
 
@@ -247,6 +299,7 @@ fn crash(home: &Path) -> Drawing {
     settle(&mut studio);
     studio.state_mut().studio.keeping.template = Some("curly".into());
     paint(&mut studio, 100, 13);
+    studio.state_mut().studio.generate.request = request();
     paint(&mut studio, 300, 4);
     drawing(&studio)
 }

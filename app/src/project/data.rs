@@ -9,16 +9,13 @@ use mmface_engine::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 use super::library::ConditionKind;
-use crate::paint::{Target, ToolSettings};
+use crate::paint::{MAX_SIDE, TILE, Target, ToolSettings};
 
 /// Version of the project's text: raised when an older program would misread it.
 pub const FORMAT: u32 = 1;
 
 /// Longest text that is read, in bytes.
 pub const MAX_TEXT: usize = 4 << 20;
-
-/// Sides that a canvas may have, in pixels.
-pub const SIDES: [usize; 2] = [512, 1024];
 
 /// Most pictures that a project remembers; older ones stay in the library.
 pub const MAX_RESULTS: usize = 2000;
@@ -54,14 +51,14 @@ pub struct ProjectData {
     pub guide: Guide,
     /// What the face follows.
     pub follow: ConditionKind,
-    /// Side of the canvas in pixels, one of [`SIDES`].
+    /// Side of the canvas in pixels, see [`is_side`].
     pub side: usize,
     /// The tools' settings, mirror and paint target among them.
     pub tools: ToolSettings,
     /// The starter template that the drawing began with.
     pub template: Option<String>,
-    /// The sweep at hand as a person typed it.
-    pub sweep: String,
+    /// Steps that all cells of a sweep share.
+    pub fork_step: usize,
     /// There is a picture under the canvas, and it covers this much, 0..=1.
     pub onion: Option<f32>,
     /// The pictures that were made from this project, oldest first.
@@ -101,10 +98,10 @@ impl Default for ProjectData {
             guidance_interval: job.guidance_interval,
             guide: job.guide,
             follow: ConditionKind::Mask,
-            side: SIDES[0],
+            side: 512,
             tools: ToolSettings::default(),
             template: None,
-            sweep: String::new(),
+            fork_step: 0,
             onion: None,
             results: Vec::new(),
             copies: false,
@@ -186,11 +183,8 @@ impl ProjectData {
         if self.format == 0 {
             return Err("there is no format 0".into());
         }
-        if !SIDES.contains(&self.side) {
-            return Err(format!(
-                "a canvas of {} pixels a side; there are {} and {}",
-                self.side, SIDES[0], SIDES[1]
-            ));
+        if !is_side(self.side) {
+            return Err(format!("there is no canvas of {} pixels a side", self.side));
         }
         if self
             .onion
@@ -202,6 +196,11 @@ impl ProjectData {
         }
         self.job().validate().map_err(|error| error.to_string())
     }
+}
+
+/// Whether a canvas can have this side in pixels.
+pub fn is_side(side: usize) -> bool {
+    (TILE..=MAX_SIDE).contains(&side) && side.is_multiple_of(TILE)
 }
 
 /// A class that there is.
@@ -233,7 +232,7 @@ mod tests {
             guidance: 2.25,
             side: 1024,
             template: Some("curly".into()),
-            sweep: "[red|blue] hair".into(),
+            fork_step: 7,
             onion: Some(0.25),
             results: vec![ResultRef {
                 file: "a.png".into(),

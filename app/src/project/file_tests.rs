@@ -15,7 +15,7 @@ fn document() -> Document {
     let data = ProjectData {
         prompt: "a face, \"quoted\"".into(),
         seed: 42,
-        sweep: "[red|blue] hair".into(),
+        fork_step: 7,
         onion: Some(0.25),
         results: vec![
             ResultRef {

@@ -13,7 +13,7 @@ use mmface_engine::{Error, Result};
 use super::record::{MAGIC, Record, decode_tile};
 use super::{Frame, NAME};
 use crate::paint::{Drawing, TILE};
-use crate::project::data::{ProjectData, SIDES};
+use crate::project::data::{ProjectData, is_side};
 
 /// Longest journal that is read, in bytes.
 const MAX_FILE: u64 = 512 << 20;
@@ -95,7 +95,7 @@ impl State {
     fn apply(&mut self, record: Record) -> Option<()> {
         match record {
             Record::Start { side } => {
-                let side = SIDES.into_iter().find(|known| *known == side as usize)?;
+                let side = Some(side as usize).filter(|side| is_side(*side))?;
                 let blank = Drawing::new(side);
                 *self = Self {
                     side,
@@ -129,10 +129,13 @@ impl State {
         let (Some(text), true) = (self.data, self.side > 0) else {
             return Ok(None);
         };
-        let Ok(text) = String::from_utf8(text) else {
-            return Ok(None);
+        // The drawing is worth more than a text that cannot be read.
+        let text = String::from_utf8_lossy(&text);
+        let plain = |_| ProjectData {
+            side: self.side,
+            ..ProjectData::default()
         };
-        let data = ProjectData::from_text(&text, path)?;
+        let data = ProjectData::from_text(&text, path).unwrap_or_else(plain);
         let (width, height) = (self.side, self.side);
         let [labels, pixels] = self.layers;
         // Numbers that are no class become background on the way.
@@ -149,7 +152,10 @@ impl State {
             });
         let onion = match self.onion.is_empty() {
             true => None,
-            false => Some(Arc::new(picture::read::decode(&self.onion, path)?.to_rgb())),
+            false => {
+                let onion = picture::read::decode(&self.onion, path);
+                onion.ok().map(|onion| Arc::new(onion.to_rgb()))
+            }
         };
         let file = (!self.file.is_empty()).then(|| PathBuf::from(self.file));
         Ok(Some(Frame {
@@ -240,17 +246,6 @@ mod tests {
                 end.clone(),
             ],
             vec![tile(0, 0), data(), end.clone()],
-            vec![
-                Record::Start { side: 512 },
-                Record::Data(b"(format: 99)".to_vec()),
-                end.clone(),
-            ],
-            vec![
-                Record::Start { side: 512 },
-                data(),
-                Record::Onion(b"no png".to_vec()),
-                end.clone(),
-            ],
         ] {
             let error = decode(&journal(&records), Path::new("j"))
                 .unwrap_err()
@@ -258,6 +253,22 @@ mod tests {
             assert!(!error.contains('\n'), "{error}");
         }
         assert!(decode(b"rubbish", Path::new("j")).is_err());
+    }
+
+    #[test]
+    fn a_text_or_a_photo_that_cannot_be_read_costs_only_itself() {
+        let mut bytes = MAGIC.to_vec();
+        for record in [
+            Record::Start { side: 1024 },
+            Record::Data(b"(format: 99)".to_vec()),
+            Record::Onion(b"no png".to_vec()),
+            Record::Commit(1),
+        ] {
+            record.encode(&mut bytes);
+        }
+        let found = decode(&bytes, Path::new("j")).unwrap().frame;
+        assert_eq!((found.data.side, found.drawing.side()), (1024, 1024));
+        assert!(found.onion.is_none());
     }
 
     #[test]

@@ -288,7 +288,7 @@ pub fn run(studio: &mut Studio, command: CanvasCommand) {
         CanvasCommand::ToggleContours => studio.canvas.opacities.contours ^= true,
         CanvasCommand::ToggleHatch => studio.settings.hatch ^= true,
         CanvasCommand::ToggleColours => studio.settings.friendly_colours ^= true,
-        CanvasCommand::ClearOnion => studio.canvas.clear_onion(),
+        CanvasCommand::ClearOnion => super::photo::show_under(studio, None),
         CanvasCommand::Abort => {
             studio.canvas.pointer = pointer::Pointer::default();
             studio.painter.abort();

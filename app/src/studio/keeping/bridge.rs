@@ -6,6 +6,9 @@ use mmface_engine::picture::RgbImage;
 
 use crate::paint::ToolSettings;
 use crate::project::ProjectData;
+use crate::project::library::ConditionKind;
+use crate::studio::generate::{Follow, Request};
+use crate::studio::photo;
 use crate::studio::state::Studio;
 
 /// What a project holds, without its pictures and the list of results.
@@ -19,11 +22,38 @@ pub fn gather(studio: &Studio) -> ProjectData {
         from_centre: plain.from_centre,
         ..studio.painter.settings.clone()
     };
+    // A field that is being typed into may hold anything; a file may not.
+    let cover = studio.canvas.opacities.onion;
+    let cover = if cover.is_finite() {
+        cover.clamp(0.0, 1.0)
+    } else {
+        1.0
+    };
+    let mut request = studio.generate.request.clone();
+    request.tidy();
     ProjectData {
+        prompt: request.prompt,
+        negative: request.negative,
+        seed: request.seed,
+        seed_locked: request.seed_locked,
+        count: request.count,
+        size: request.size,
+        steps: request.steps,
+        sampler: request.sampler,
+        guidance: request.guidance,
+        guidance_interval: request.guidance_interval,
+        guide: request.guide,
+        follow: match request.follow {
+            Follow::Mask => ConditionKind::Mask,
+            Follow::Sketch => ConditionKind::Sketch,
+            Follow::None => ConditionKind::Nothing,
+        },
         side: studio.painter.drawing().side(),
         tools,
         template: state.template.clone(),
+        onion: studio.photo.under.as_ref().map(|_| cover),
         copies: state.copies,
+        fork_step: studio.sweep.fork_step,
         ..ProjectData::default()
     }
 }
@@ -38,6 +68,25 @@ pub fn apply(studio: &mut Studio, data: &ProjectData) {
         ..data.tools.clone()
     };
     studio.painter.settings = tools;
+    studio.generate.set_request(Request {
+        prompt: data.prompt.clone(),
+        negative: data.negative.clone(),
+        seed: data.seed,
+        seed_locked: data.seed_locked,
+        count: data.count,
+        size: data.size,
+        steps: data.steps,
+        sampler: data.sampler,
+        guidance: data.guidance,
+        guidance_interval: data.guidance_interval,
+        guide: data.guide,
+        follow: match data.follow {
+            ConditionKind::Mask => Follow::Mask,
+            ConditionKind::Sketch => Follow::Sketch,
+            ConditionKind::Nothing => Follow::None,
+        },
+    });
+    studio.sweep.fork_step = data.fork_step.min(data.steps.saturating_sub(1));
     let state = &mut studio.keeping;
     state.template = data.template.clone();
     state.results = data.results.clone();
@@ -45,9 +94,14 @@ pub fn apply(studio: &mut Studio, data: &ProjectData) {
 }
 
 /// The picture under the canvas.
-pub fn onion(_studio: &Studio) -> Option<Arc<RgbImage>> {
-    None
+pub fn onion(studio: &Studio) -> Option<Arc<RgbImage>> {
+    studio.photo.under.clone()
 }
 
 /// Puts a picture under the canvas, or takes it away.
-pub fn set_onion(_studio: &mut Studio, _onion: Option<Arc<RgbImage>>, _cover: Option<f32>) {}
+pub fn set_onion(studio: &mut Studio, onion: Option<Arc<RgbImage>>, cover: Option<f32>) {
+    if let Some(cover) = cover {
+        studio.canvas.opacities.onion = cover;
+    }
+    photo::show_under(studio, onion);
+}

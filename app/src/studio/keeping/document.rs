@@ -27,17 +27,14 @@ fn recent_path(studio: &Studio) -> PathBuf {
 
 /// Begins an empty project. Numbers and tools stay as they are.
 pub(super) fn begin(studio: &mut Studio) {
-    let data = bridge::gather(studio);
-    let empty = ProjectData {
-        prompt: String::new(),
-        negative: String::new(),
-        sweep: String::new(),
-        template: None,
-        onion: None,
-        ..data
-    };
-    let side = studio.settings.canvas_side;
-    take(studio, Drawing::new(side), &empty, None);
+    studio
+        .painter
+        .replace(Drawing::new(studio.settings.canvas_side));
+    studio.generate.request.prompt.clear();
+    studio.generate.request.negative.clear();
+    studio.keeping.template = None;
+    studio.keeping.results.clear();
+    bridge::set_onion(studio, None, None);
     studio.keeping.file = None;
     studio.keeping.saved = Some(Mark::of(studio));
 }

@@ -207,18 +207,19 @@ fn differs(old: &ProjectData, new: &ProjectData, settings_too: bool) -> bool {
         (
             data.prompt.clone(),
             data.negative.clone(),
-            data.sweep.clone(),
-            data.onion,
+            data.onion.is_some(),
         )
     };
     let settings = |data: &ProjectData| {
         let seed = data.seed_locked.then_some(data.seed);
         let numbers = (
+            data.fork_step,
             data.size,
             data.steps,
             data.count,
             data.guidance,
             data.guidance_interval,
+            data.guide,
             data.guide,
         );
         (data.follow, data.sampler, seed, numbers, data.copies)

@@ -370,7 +370,7 @@ fn apply(studio: &mut Studio, photo: &Photo, side: usize) {
     }
     if studio.photo.wanted.onion {
         match work::square(&photo.image, studio.photo.crop, side) {
-            Ok(square) => show_under(studio, square),
+            Ok(square) => show_under(studio, Some(Arc::new(square))),
             Err(error) => studio.tell(Toast::Error(error.to_string())),
         }
     }
@@ -389,9 +389,14 @@ fn apply(studio: &mut Studio, photo: &Photo, side: usize) {
     run(studio, PhotoCommand::Close);
 }
 
-/// Puts the photo under the drawing.
-fn show_under(studio: &mut Studio, square: RgbImage) {
-    let ctx = studio.ctx.clone();
-    studio.canvas.show_onion(&ctx, &square);
-    studio.photo.under = Some(Arc::new(square));
+/// Puts a photo under the drawing, or takes it away.
+pub fn show_under(studio: &mut Studio, square: Option<Arc<RgbImage>>) {
+    match &square {
+        Some(square) => {
+            let ctx = studio.ctx.clone();
+            studio.canvas.show_onion(&ctx, square);
+        }
+        None => studio.canvas.clear_onion(),
+    }
+    studio.photo.under = square;
 }

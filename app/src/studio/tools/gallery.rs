@@ -10,6 +10,7 @@ use super::ToolsCommand;
 use crate::assets::{Kind, Template, Templates};
 use crate::paint::Layer;
 use crate::studio::canvas::{Look, colours};
+use crate::studio::generate::Follow;
 use crate::studio::state::Studio;
 use crate::studio::toast::Toast;
 
@@ -155,7 +156,17 @@ fn put(studio: &mut Studio, picture: Picture, template: Template) {
     });
     studio.emit(ToolsCommand::Layer(layer));
     studio.canvas.look = Look::Drawing;
+    let prompt = &mut studio.generate.request.prompt;
+    // Words that a person wrote stay; those of the template before go with it.
+    if prompt.trim().is_empty() || studio.tools.template_prompt.as_ref() == Some(prompt) {
+        prompt.clone_from(&template.prompt);
+    }
+    studio.generate.request.follow = match layer {
+        Layer::Mask => Follow::Mask,
+        Layer::Sketch => Follow::Sketch,
+    };
     studio.tools.template_prompt = Some(template.prompt);
+    studio.keeping.template = Some(template.name);
 }
 
 /// Draws the window when it is open.

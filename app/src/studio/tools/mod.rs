@@ -26,7 +26,8 @@ pub struct State {
     sketch_tool: Option<Tool>,
     /// The window of templates.
     pub gallery: gallery::State,
-    /// The prompt of a template that was opened; whoever owns the prompt takes it.
+    /// The prompt of the template that was opened last: the next one replaces it where it still
+    /// stands in the field.
     pub template_prompt: Option<String>,
     /// The mask that is being imported.
     pub import: Option<files::Import>,
