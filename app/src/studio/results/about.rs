@@ -121,6 +121,7 @@ pub fn show_window(ctx: &Context, studio: &mut Studio) {
     egui::Window::new("About this picture")
         .open(&mut open)
         .default_size(vec2(360.0, 420.0))
+        .default_pos(super::panel::window_place(ctx))
         .collapsible(false)
         .vscroll(true)
         .show(ctx, |ui| match &about.recipe {

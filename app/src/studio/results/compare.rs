@@ -324,6 +324,7 @@ pub fn show_window(ctx: &Context, studio: &mut Studio) {
     egui::Window::new("Compare")
         .open(&mut open)
         .default_size(vec2(screen.x * 0.7, screen.y * 0.75))
+        .default_pos((screen * vec2(0.15, 0.1)).to_pos2())
         .min_size(vec2(420.0, 360.0))
         .collapsible(false)
         .show(ctx, |ui| contents(ui, studio, &mut compare));

@@ -40,16 +40,18 @@ pub fn chosen(studio: &mut Studio) {
         return;
     }
     let what = match (files.len(), prompt) {
-        (1, Some(prompt)) => format!("“{prompt}” is deleted"),
-        (count, _) => format!("{count} pictures are deleted"),
+        (1, Some(prompt)) => {
+            format!("“{prompt}” is deleted; “Undo deletion” in the filmstrip brings it back")
+        }
+        (count, _) => format!(
+            "{count} pictures are deleted; “Undo deletion” in the filmstrip brings them back"
+        ),
     };
     studio.results.deleting = Deleting {
         files,
         until: studio.now + MOMENT,
     };
-    studio.tell(Toast::Info(format!(
-        "{what}; “Undo deletion” in the filmstrip brings it back"
-    )));
+    studio.tell(Toast::Info(what));
     super::show_current(studio);
 }
 

@@ -109,6 +109,7 @@ pub fn show_window(ctx: &Context, studio: &mut Studio) {
     egui::Window::new("Export")
         .open(&mut open)
         .default_size(vec2(380.0, 280.0))
+        .default_pos(super::panel::window_place(ctx))
         .collapsible(false)
         .resizable(false)
         .show(ctx, |ui| contents(ui, studio, &mut export));

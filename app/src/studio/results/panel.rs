@@ -80,6 +80,12 @@ pub fn show_windows(ui: &Ui, studio: &mut Studio) {
     show_drop_hint(&ctx, studio);
 }
 
+/// Where small windows open: over the left edge of the canvas, clear of tools and classes.
+pub(super) fn window_place(ctx: &Context) -> Pos2 {
+    let screen = ctx.content_rect();
+    screen.min + vec2((screen.width() * 0.2).min(248.0), 84.0)
+}
+
 /// What will happen when a file is let go over the window.
 fn show_drop_hint(ctx: &Context, studio: &Studio) {
     let hovering = ctx.input(|input| {
@@ -178,7 +184,12 @@ fn header(ui: &mut Ui, studio: &mut Studio) {
                 );
             });
             let strip = &studio.results.strip;
-            let (found, all) = (strip.found(), strip.listing.entries.len());
+            let all = strip
+                .listing
+                .entries
+                .len()
+                .saturating_sub(strip.hidden.len());
+            let found = strip.found();
             let bytes = strip.listing.bytes();
             let count = match strip.search.is_empty() {
                 true => format!("{all}"),

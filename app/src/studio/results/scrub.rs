@@ -143,6 +143,7 @@ pub fn show_window(ctx: &Context, studio: &mut Studio) {
     egui::Window::new("Steps")
         .open(&mut open)
         .default_size(vec2(360.0, 520.0))
+        .default_pos(super::panel::window_place(ctx))
         .collapsible(false)
         .show(ctx, |ui| contents(ui, studio, &mut scrub));
     studio.results.scrub = Some(scrub);
