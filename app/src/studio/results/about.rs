@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use egui::{Context, Ui, vec2};
-use mmface_engine::job::{Condition, Sampler};
+use mmface_engine::job::{Condition, Guide, Sampler};
 use mmface_engine::provenance::{Recipe, sampler_name};
 
 use super::{ResultsCommand, library, restore};
@@ -93,6 +93,11 @@ pub fn command_line(recipe: &Recipe, picture: &Path) -> String {
         " --seed {} --size {} --steps {} --sampler {sampler} --guidance {}",
         job.seed, job.size, job.steps, job.guidance
     );
+    let guide = match job.guide {
+        Guide::Words => "words",
+        Guide::WordsAndDrawing => "words-and-drawing",
+    };
+    words += &format!(" --guide {guide}");
     let (from, to) = job.guidance_interval;
     if (from, to) != (0.0, 1.0) {
         words += &format!(" --guidance-interval {from}:{to}");
@@ -247,6 +252,7 @@ mod tests {
             prompt: "it's a face".into(),
             negative: "hat".into(),
             seed: 7,
+            guide: Guide::WordsAndDrawing,
             guidance_interval: (0.2, 0.8),
             ..Job::default()
         };
