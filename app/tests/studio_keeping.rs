@@ -10,7 +10,7 @@ use common::{studio, studio_with, wait_for};
 use egui::{Key, Modifiers};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
-use mmface::paint::{Drawing, Tool};
+use mmface::paint::{Drawing, Layer, Tool};
 use mmface::project::session;
 use mmface::studio::dialogs::Prepared;
 use mmface::studio::generate::{Follow, Request};
@@ -46,7 +46,8 @@ fn request() -> Request {
         seed: 77,
         seed_locked: true,
         steps: 31,
-        follow: Follow::Sketch,
+        // Against the layer that is painted on.
+        follow: Follow::Mask,
         ..Request::default()
     }
 }
@@ -96,6 +97,8 @@ fn a_project_is_saved_left_and_opened_again() {
     assert!(studio.query_by_label("Project Untitled, saved").is_some());
     paint(&mut studio, 100, 13);
     studio.state_mut().studio.painter.settings.tool = Tool::Lasso;
+    studio.state_mut().studio.painter.settings.layer = Layer::Sketch;
+    studio.run_steps(1);
     studio.state_mut().studio.generate.request = request();
     let under = RgbImage::filled(512, 512, [9, 8, 7]);
     photo::show_under(
@@ -127,6 +130,7 @@ fn a_project_is_saved_left_and_opened_again() {
     let state = &mut studio.state_mut().studio;
     assert!(state.generate.request.prompt.is_empty() && state.photo.under.is_none());
     state.painter.settings.tool = Tool::Brush;
+    state.painter.settings.layer = Layer::Mask;
     state.generate.request.steps = 9;
 
     click(&mut studio, "File");

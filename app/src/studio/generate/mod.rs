@@ -73,6 +73,8 @@ impl State {
     pub fn set_request(&mut self, request: Request) {
         self.request = request;
         self.request.tidy();
+        // What the face follows comes from there as well, not from a change of the layer.
+        self.layer = None;
         let odd = request::Suggested {
             size: 0,
             guidance: f64::NAN,
