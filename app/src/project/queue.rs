@@ -111,14 +111,6 @@ impl Queue {
         place != index
     }
 
-    /// The next job to start: the first that waits, unless the queue is paused.
-    pub fn next(&self) -> Option<&Waiting> {
-        self.jobs
-            .iter()
-            .find(|waiting| !waiting.running)
-            .filter(|_| !self.paused)
-    }
-
     /// Notes that the engine has the job; it moves behind those that run already.
     pub fn start(&mut self, id: u64) {
         if let Some(index) = self.jobs.iter().position(|waiting| waiting.id == id) {
@@ -131,13 +123,6 @@ impl Queue {
                 .count();
             self.jobs.insert(place, waiting);
         }
-    }
-
-    /// Drops every job that waits; what runs stays. Returns how many were dropped.
-    pub fn clear_waiting(&mut self) -> usize {
-        let before = self.jobs.len();
-        self.jobs.retain(|waiting| waiting.running);
-        before - self.jobs.len()
     }
 
     /// Adds another queue's jobs at the end under new names: a crashed session's. Returns how many
@@ -385,11 +370,6 @@ mod tests {
         assert!(queue.move_to(2, 0), "to the front of those that wait");
         assert_eq!(ids(&queue), [1, 2, 3]);
         assert!(!queue.move_to(1, 2), "what runs does not move");
-        assert_eq!(queue.next().unwrap().id, 2);
-        queue.paused = true;
-        assert!(queue.next().is_none());
-        assert_eq!(queue.clear_waiting(), 2);
-        assert_eq!(ids(&queue), [1]);
         assert_eq!(
             queue.push(job("d"), None, ""),
             Some(4),

@@ -189,7 +189,7 @@ fn run<T: Clone>(
         let end = Instant::now() + rest;
         let mut state = shared.lock();
         // A failed write rests even when somebody waits for it: the disk does not heal at once.
-        while !state.stop && !(state.hurry && !failing) {
+        while !state.stop && (failing || !state.hurry) {
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 break;

@@ -164,7 +164,10 @@ fn deleted_pictures_lie_in_the_trash_until_it_is_emptied() {
             .contains("gone already")
     );
     library.undelete(&entry.file, &trashed).unwrap();
-    assert_eq!(library.scan(&listing).unwrap().entries, [entry.clone()]);
+    assert_eq!(
+        library.scan(&listing).unwrap().entries,
+        std::slice::from_ref(&entry)
+    );
     library.delete(&entry.file).unwrap();
     assert_eq!(library.empty_trash().unwrap(), entry.bytes);
     assert_eq!(library.empty_trash().unwrap(), 0);
