@@ -95,7 +95,7 @@ pub fn command_line(recipe: &Recipe, picture: &Path) -> String {
     );
     let guide = match job.guide {
         Guide::Words => "words",
-        Guide::WordsAndDrawing => "words-and-drawing",
+        Guide::WordsAndDrawing => "all",
     };
     words += &format!(" --guide {guide}");
     let (from, to) = job.guidance_interval;
