@@ -117,14 +117,15 @@ fn fs(corner: Corner) -> @location(0) vec4f {
         c = mix(c, textureSampleLevel(picture, smoothly, place, 0.0).rgb, view.picture);
     }
     if view.mask > 0.0 {
-        var mask = class_colour(p, at);
+        var mask: vec4f;
         if (view.flags & SMOOTH) != 0u {
-            // Class numbers cannot be filtered, their colours can: three more points of the
-            // screen pixel.
-            let x = normalize(view.right) * view.px * 0.5;
-            let y = normalize(view.down) * view.px * 0.5;
-            mask = 0.25 * (mask + class_colour(p + x, at) + class_colour(p + y, at)
-                + class_colour(p + x + y, at));
+            // Class numbers cannot be filtered, their colours can: four points of the screen pixel.
+            let x = normalize(view.right) * view.px * 0.25;
+            let y = normalize(view.down) * view.px * 0.25;
+            mask = 0.25 * (class_colour(p - x - y, at) + class_colour(p + x - y, at)
+                + class_colour(p - x + y, at) + class_colour(p + x + y, at));
+        } else {
+            mask = class_colour(p, at);
         }
         c = c * (1.0 - mask.a) + mask.rgb;
     }

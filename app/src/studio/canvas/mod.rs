@@ -158,7 +158,9 @@ pub enum CanvasCommand {
     ToggleHatch,
     /// The model's class colours, or friendly ones.
     ToggleColours,
-    /// Takes the photo under the drawing away.
+    /// Puts the picture under the drawing, to draw over it.
+    PictureUnder,
+    /// Takes the photo, or picture, under the drawing away.
     ClearOnion,
     /// Takes the gesture at hand back.
     Abort,
@@ -246,8 +248,14 @@ pub const ACTIONS: &[Action] = &[
         || CanvasCommand::ToggleColours.into(),
     ),
     Action::new(
+        "canvas.picture_under",
+        "Put the picture under the drawing",
+        &[],
+        || CanvasCommand::PictureUnder.into(),
+    ),
+    Action::new(
         "canvas.clear_photo",
-        "Take the photo under the drawing away",
+        "Take away what lies under the drawing",
         &[],
         || CanvasCommand::ClearOnion.into(),
     ),
@@ -288,6 +296,12 @@ pub fn run(studio: &mut Studio, command: CanvasCommand) {
         CanvasCommand::ToggleContours => studio.canvas.opacities.contours ^= true,
         CanvasCommand::ToggleHatch => studio.settings.hatch ^= true,
         CanvasCommand::ToggleColours => studio.settings.friendly_colours ^= true,
+        CanvasCommand::PictureUnder => {
+            if let Some(picture) = &studio.canvas.picture {
+                studio.canvas.onion = Some(Arc::clone(picture));
+                studio.canvas.look = Look::Drawing;
+            }
+        }
         CanvasCommand::ClearOnion => super::photo::show_under(studio, None),
         CanvasCommand::Abort => {
             studio.canvas.pointer = pointer::Pointer::default();

@@ -4,7 +4,7 @@
 use egui::{Color32, CursorIcon, Painter, Pos2, Rect, Response, Shape, Stroke, Ui, pos2, vec2};
 
 use super::Look;
-use crate::paint::HandleKind;
+use crate::paint::{HandleKind, Layer, Target};
 use crate::studio::state::Studio;
 
 const LIGHT: Color32 = Color32::from_rgb(250, 250, 250);
@@ -128,6 +128,7 @@ fn ring(ui: &Ui, response: &Response, painter: &Painter, rect: Rect, studio: &St
     let camera = &studio.canvas.camera;
     let size = (radius * camera.zoom).max(1.0);
     circle(painter, at, size, 1.0);
+    target(painter, at + vec2(0.0, size + 4.0), studio);
     if size < 4.0 {
         // Too small to be found: a cross around it.
         for way in [vec2(1.0, 0.0), vec2(0.0, 1.0)] {
@@ -147,6 +148,20 @@ fn ring(ui: &Ui, response: &Response, painter: &Painter, rect: Rect, studio: &St
         let twin = camera.to_screen(rect, pos2(x as f32, y as f32));
         circle(painter, twin, size, 0.5);
     }
+}
+
+/// What strokes may paint over, beside the ring: a forgotten target looks like a broken brush.
+fn target(painter: &Painter, at: Pos2, studio: &Studio) {
+    let settings = &studio.painter.settings;
+    if settings.layer != Layer::Mask || settings.target == Target::Everything {
+        return;
+    }
+    let font = egui::FontId::proportional(11.0);
+    let galley = painter.layout_no_wrap(settings.target.title(), font, LIGHT);
+    let at = at - vec2(galley.size().x / 2.0, 0.0);
+    let ground = Rect::from_min_size(at, galley.size()).expand2(vec2(4.0, 1.0));
+    painter.rect_filled(ground, 3.0, DARK);
+    painter.galley(at, galley, LIGHT);
 }
 
 fn circle(painter: &Painter, at: Pos2, radius: f32, strength: f32) {

@@ -121,7 +121,7 @@ fn progress(ui: &mut Ui, rect: Rect, studio: &Studio) {
         return;
     };
     let theme = studio.theme.colours(ui);
-    let place = Rect::from_min_size(rect.min + vec2(10.0, 10.0), vec2(190.0, 30.0));
+    let place = Rect::from_min_size(rect.min + vec2(10.0, 10.0), vec2(214.0, 30.0));
     let painter = ui.painter().with_clip_rect(rect);
     painter.rect(
         place,

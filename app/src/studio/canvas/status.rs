@@ -35,7 +35,9 @@ pub(super) fn show(ui: &mut Ui, studio: &mut Studio) {
             Layer::Sketch => "Draws on the sketch".to_owned(),
         };
         let room = ui.available_width() - 250.0;
-        cell(ui, room.clamp(0.0, 190.0), &target);
+        if room > 80.0 {
+            cell(ui, room.min(190.0), &target);
+        }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             ui.spacing_mut().item_spacing.x = 4.0;
             let mirrored = studio.canvas.camera.mirrored;

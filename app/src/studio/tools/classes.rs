@@ -138,15 +138,20 @@ fn row(ui: &mut Ui, studio: &mut Studio, class: u8) {
     } else {
         theme.text
     };
+    // The key gives way to the marks, so that long names have room.
+    let marked = over || current || hidden || locked;
     let key = studio.keymap.hint(&class_action(class)).unwrap_or_default();
-    let key_rect = ui.painter().text(
-        pos2(name_rect.max.x - 4.0, rect.center().y),
-        Align2::RIGHT_CENTER,
-        &key,
-        FontId::proportional(11.0),
-        theme.weak,
-    );
-    let room = key_rect.min.x - 6.0 - (rect.min.x + 28.0);
+    let end = if marked {
+        name_rect.max.x
+    } else {
+        let at = pos2(rect.max.x - 4.0, rect.center().y);
+        let font = FontId::proportional(11.0);
+        let text = ui
+            .painter()
+            .text(at, Align2::RIGHT_CENTER, &key, font, theme.weak);
+        text.min.x
+    };
+    let room = end - 6.0 - (rect.min.x + 28.0);
     let galley = ui.painter().layout_job({
         let mut job = egui::text::LayoutJob::simple_singleline(
             entry.title.clone(),
@@ -164,7 +169,7 @@ fn row(ui: &mut Ui, studio: &mut Studio, class: u8) {
     if response.hovered() {
         studio.canvas.lit = Some(class);
     }
-    response.on_hover_text(format!("{}, class {class}", entry.title));
+    response.on_hover_text(format!("{}, class {class}  ({key})", entry.title));
     let title = entry.title.to_lowercase();
     let marks = [
         (

@@ -3,6 +3,7 @@
 mod classes;
 pub mod files;
 pub mod gallery;
+pub mod import;
 mod options;
 pub mod panel;
 mod strip;
@@ -30,7 +31,7 @@ pub struct State {
     /// stands in the field.
     pub template_prompt: Option<String>,
     /// The mask that is being imported.
-    pub import: Option<files::Import>,
+    pub import: Option<import::Import>,
 }
 
 /// The feature's actions.
@@ -86,8 +87,10 @@ pub enum ToolsCommand {
     ImportMask,
     /// Asks for a sketch to import.
     ImportSketch,
-    /// Mends the mask that is being imported.
-    SwapImportSides,
+    /// Mends a finding of the mask that is being imported, in the other of two ways if `true`.
+    MendImport(usize, bool),
+    /// Mends all findings of the mask that is being imported.
+    MendAllOfImport,
     /// Takes the mask that is being imported, or drops it.
     EndImport(bool),
     /// Asks where to write the mask.
@@ -311,8 +314,6 @@ pub fn run(studio: &mut Studio, command: ToolsCommand) {
             let under = hover.and_then(|at| studio.painter.class_at(at.x, at.y));
             let settings = &mut studio.painter.settings;
             settings.target = settings.target.next(under.unwrap_or(settings.class));
-            let title = settings.target.title();
-            studio.tell(Toast::Info(title));
         }
         ToolsCommand::ToggleMirror => settings.mirror.on ^= true,
         ToolsCommand::CentreMirror => {
@@ -341,10 +342,11 @@ pub fn run(studio: &mut Studio, command: ToolsCommand) {
         }
         ToolsCommand::ToggleTemplates => gallery::toggle(studio),
         ToolsCommand::Template(name) => gallery::open(studio, &name),
-        ToolsCommand::ImportMask => files::import_mask(studio),
+        ToolsCommand::ImportMask => import::ask_for_mask(studio),
         ToolsCommand::ImportSketch => files::import_sketch(studio),
-        ToolsCommand::SwapImportSides => files::swap_import_sides(studio),
-        ToolsCommand::EndImport(take) => files::end_import(studio, take),
+        ToolsCommand::MendImport(finding, other) => import::mend(studio, finding, other),
+        ToolsCommand::MendAllOfImport => import::mend_all(studio),
+        ToolsCommand::EndImport(take) => import::end(studio, take),
         ToolsCommand::ExportMask => files::export(studio, Layer::Mask),
         ToolsCommand::ExportSketch => files::export(studio, Layer::Sketch),
     }

@@ -1,7 +1,9 @@
 //! The bar above the canvas: the layer, and what the tool at hand can be told.
 
-use egui::containers::menu::MenuButton;
-use egui::{ComboBox, DragValue, Response, Role, ScrollArea, Slider, Ui, WidgetInfo};
+use egui::containers::menu::{MenuButton, MenuConfig};
+use egui::{
+    ComboBox, DragValue, PopupCloseBehavior, Response, Role, ScrollArea, Slider, Ui, WidgetInfo,
+};
 use egui_material_icons::icons;
 use mmface_engine::condition::palette;
 
@@ -160,10 +162,15 @@ fn percent(ui: &mut Ui, name: &str, tip: &str, value: &mut f32) {
     }
 }
 
+/// A menu of sliders: a click inside does not close it.
+fn staying() -> MenuConfig {
+    MenuConfig::new().close_behavior(PopupCloseBehavior::CloseOnClickOutside)
+}
+
 /// Smoothing and pressure, which are set rarely.
 fn more(ui: &mut Ui, studio: &mut Studio) {
     let on_mask = studio.painter.settings.layer == Layer::Mask;
-    MenuButton::new("Stroke").ui(ui, |ui| {
+    MenuButton::new("Stroke").config(staying()).ui(ui, |ui| {
         ui.set_min_width(250.0);
         let settings = &mut studio.painter.settings;
         let calm = Slider::new(&mut settings.stabiliser.smoothing, 0.0..=1.0).fixed_decimals(2);
@@ -238,46 +245,53 @@ fn target(ui: &mut Ui, studio: &mut Studio) {
 
 fn view(ui: &mut Ui, studio: &mut Studio) {
     let name = "Layers on screen";
-    let (response, _) = MenuButton::new(icons::ICON_LAYERS.rich_text()).ui(ui, |ui| {
-        ui.set_min_width(240.0);
-        let opacities = &mut studio.canvas.opacities;
-        for (name, tip, value) in [
-            (
-                "Mask",
-                "Opacity of the mask over a picture or photo",
-                &mut opacities.mask,
-            ),
-            (
-                "Other layer",
-                "Opacity of the layer that is not painted on",
-                &mut opacities.other,
-            ),
-            (
-                "Photo",
-                "Opacity of the photo under the drawing",
-                &mut opacities.onion,
-            ),
-        ] {
-            let bar = Slider::new(value, 0.0..=1.0).fixed_decimals(2);
-            slider(ui, name, tip, 110.0, bar);
-        }
-        ui.checkbox(
-            &mut opacities.contours,
-            "Lines between classes over pictures",
-        );
-        ui.separator();
-        ui.checkbox(
-            &mut studio.settings.friendly_colours,
-            "Colours for colour-blind eyes",
-        );
-        ui.checkbox(&mut studio.settings.hatch, "Stripes on classes");
-        if studio.canvas.has_onion() {
+    let (response, _) = MenuButton::new(icons::ICON_LAYERS.rich_text())
+        .config(staying())
+        .ui(ui, |ui| {
+            ui.set_min_width(240.0);
+            let opacities = &mut studio.canvas.opacities;
+            for (name, tip, value) in [
+                (
+                    "Mask",
+                    "Opacity of the mask over a picture or photo",
+                    &mut opacities.mask,
+                ),
+                (
+                    "Other layer",
+                    "Opacity of the layer that is not painted on",
+                    &mut opacities.other,
+                ),
+                (
+                    "Photo",
+                    "Opacity of the photo under the drawing",
+                    &mut opacities.onion,
+                ),
+            ] {
+                let bar = Slider::new(value, 0.0..=1.0).fixed_decimals(2);
+                slider(ui, name, tip, 110.0, bar);
+            }
+            ui.checkbox(
+                &mut opacities.contours,
+                "Lines between classes over pictures",
+            );
             ui.separator();
-            if ui.button("Take the photo away").clicked() {
+            ui.checkbox(
+                &mut studio.settings.friendly_colours,
+                "Colours for colour-blind eyes",
+            );
+            ui.checkbox(&mut studio.settings.hatch, "Stripes on classes");
+            if studio.canvas.has_picture() || studio.canvas.has_onion() {
+                ui.separator();
+            }
+            if studio.canvas.has_picture()
+                && ui.button("Put the picture under the drawing").clicked()
+            {
+                studio.emit(CanvasCommand::PictureUnder);
+            }
+            if studio.canvas.has_onion() && ui.button("Take away what lies under it").clicked() {
                 studio.emit(CanvasCommand::ClearOnion);
             }
-        }
-    });
+        });
     response.widget_info(|| WidgetInfo::labeled(Role::Button, true, name));
     response.on_hover_text(name);
 }

@@ -2,7 +2,7 @@
 
 use egui::Ui;
 
-use super::{classes, files, gallery, options, strip};
+use super::{classes, gallery, import, options, strip};
 use crate::studio::state::Studio;
 
 /// Draws the strip of tools.
@@ -20,5 +20,5 @@ pub fn show_options(ui: &mut Ui, studio: &mut Studio) {
     options::show(ui, studio);
     let ctx = ui.ctx().clone();
     gallery::show(&ctx, studio);
-    files::show_import(&ctx, studio);
+    import::show(&ctx, studio);
 }
