@@ -502,7 +502,10 @@ mod tests {
                 ..presets::find("demo").unwrap().config().unwrap()
             };
             let ratio = memory_estimate(&config, 1, 48).total() as f64 / 1e6 / measured;
-            assert!((0.98..1.2).contains(&ratio), "{resolution} {batch}: {ratio}");
+            assert!(
+                (0.98..1.2).contains(&ratio),
+                "{resolution} {batch}: {ratio}"
+            );
         }
     }
 

@@ -396,7 +396,7 @@ impl Run<'_, '_> {
         let mut gradients = Gradients::new();
         let mut loss = 0.0;
         for _ in 0..config.accumulation {
-            let batch = loader.next()?;
+            let batch = loader.next_batch()?;
             loss += self.training.accumulate(&batch, share, &mut gradients)? * share as f32;
         }
         self.place.team.sum(&mut loss, &mut gradients)?;

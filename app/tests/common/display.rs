@@ -98,7 +98,13 @@ impl<'a> Window<'a> {
             .unwrap();
         let found = display
             .command("xdotool")
-            .args(["search", "--sync", "--onlyvisible", "--name", "MMFace Studio"])
+            .args([
+                "search",
+                "--sync",
+                "--onlyvisible",
+                "--name",
+                "MMFace Studio",
+            ])
             .output()
             .unwrap();
         let id = String::from_utf8(found.stdout).unwrap();
@@ -140,7 +146,17 @@ impl<'a> Window<'a> {
     /// Clicks at a place of the window.
     pub fn click(&self, x: i32, y: i32) {
         let (x, y) = (x.to_string(), y.to_string());
-        self.hand(&["mousemove", "--window", &self.id, &x, &y, "sleep", "0.1", "click", "1"]);
+        self.hand(&[
+            "mousemove",
+            "--window",
+            &self.id,
+            &x,
+            &y,
+            "sleep",
+            "0.1",
+            "click",
+            "1",
+        ]);
     }
 
     /// One stroke through points of the window, `pause` seconds apart.

@@ -89,7 +89,7 @@ impl Loader {
     ///
     /// # Errors
     /// When the data cannot be read.
-    pub fn next(&mut self) -> Result<Batch> {
+    pub fn next_batch(&mut self) -> Result<Batch> {
         let thread = &self.threads[self.next % self.threads.len()];
         self.next += 1;
         thread
