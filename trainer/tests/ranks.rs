@@ -126,7 +126,11 @@ fn batches_do_not_depend_on_the_number_of_loader_threads() {
                 &Device::Cpu,
             );
             for part in &expected {
-                assert_eq!(values(&loader.next_batch().unwrap()), *part, "{threads} threads");
+                assert_eq!(
+                    values(&loader.next_batch().unwrap()),
+                    *part,
+                    "{threads} threads"
+                );
             }
         });
     }

@@ -43,6 +43,10 @@ pub struct Finished {
 
 /// How a picture or a work ended, for whoever asked for it.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one at a time, and it is passed by reference"
+)]
 pub enum Outcome {
     /// A picture is on disk.
     Saved(Finished),
@@ -216,11 +220,11 @@ fn on_batch_event(studio: &mut Studio, event: Event) {
                 state.show(Arc::new(image));
             }
         }
+        // Said once, however many pictures it concerns.
+        Event::Warning { text, .. } if studio.generate.last_warning.as_ref() == Some(&text) => {}
         Event::Warning { text, .. } => {
-            if studio.generate.last_warning.as_ref() != Some(&text) {
-                studio.generate.last_warning = Some(text.clone());
-                studio.tell(Toast::Warning(text));
-            }
+            studio.generate.last_warning = Some(text.clone());
+            studio.tell(Toast::Warning(text));
         }
         Event::Finished { pictures, .. } => {
             let Some(running) = studio.generate.running.take() else {

@@ -29,6 +29,9 @@ use super::canvas;
 use super::state::{Studio, Workspace};
 use crate::paint::Layer;
 
+/// Picture, recipe and latent of the last live job.
+type LivePicture = (Arc<RgbImage>, Arc<Recipe>, Arc<Vec<f32>>);
+
 /// The feature's state.
 #[derive(Default)]
 pub struct State {
@@ -56,7 +59,7 @@ pub struct State {
     pub last_seed: Option<u64>,
     keeper: keep::Keeper,
     live_recipe: Option<Recipe>,
-    live_picture: Option<(Arc<RgbImage>, Arc<Recipe>, Arc<Vec<f32>>)>,
+    live_picture: Option<LivePicture>,
     /// The model whose suggestions were taken on, and these.
     model: Option<(String, request::Suggested)>,
     /// The last warning about a job: several pictures of one prompt say it once.
