@@ -55,8 +55,21 @@ fn wrong_arguments() {
     }
     let output = home.run(&["frobnicate"]);
     assert_fails(&home, &output, 2, "frobnicate", &[]);
-    let output = home.run(&[]);
-    assert_fails(&home, &output, 2, "the studio is not built yet", &[]);
+    let output = home.run(&["no-such-project.mmface-project"]);
+    assert_fails(&home, &output, 2, "no project is called", &[]);
+}
+
+#[test]
+fn no_display_is_said_in_one_line() {
+    let home = Home::new();
+    let output = home
+        .command(&[])
+        .env_remove("DISPLAY")
+        .env_remove("WAYLAND_DISPLAY")
+        .env_remove("WAYLAND_SOCKET")
+        .output()
+        .unwrap();
+    assert_fails(&home, &output, 1, "cannot open a window", &[]);
 }
 
 #[test]

@@ -63,6 +63,28 @@ fn drag_with(
 }
 
 #[test]
+fn a_stroke_that_fits_into_one_slow_frame_is_painted() {
+    let home = tempfile::tempdir().expect("a folder");
+    let mut harness = studio(home.path());
+    harness.get_by_label("Hair").click();
+    harness.run();
+    let points: Vec<Pos2> = [100.0, 200.0, 300.0]
+        .map(|x| at(&harness, x, 250.0))
+        .to_vec();
+    let plain = Modifiers::NONE;
+    let events = &mut harness.input_mut().events;
+    events.push(Event::PointerMoved(points[0]));
+    events.push(button(points[0], PointerButton::Primary, true, plain));
+    events.extend(points.iter().map(|point| Event::PointerMoved(*point)));
+    events.push(button(points[2], PointerButton::Primary, false, plain));
+    harness.step();
+    for x in [100.0, 200.0, 300.0] {
+        assert_eq!(class_of(&harness, x, 250.0), class::HAIR, "at {x}");
+    }
+    assert!(!harness.state().studio.painter.busy());
+}
+
+#[test]
 fn a_stroke_is_painted_undone_and_done_again() {
     let home = tempfile::tempdir().expect("a folder");
     let mut harness = studio(home.path());

@@ -15,6 +15,7 @@ use egui_kittest::kittest::{NodeT, Queryable};
 use mmface::paint::Layer;
 use mmface::studio::StudioApp;
 use mmface::studio::generate::{Follow, GenerateCommand as Do, WorkId};
+use mmface::studio::keeping::KeepingCommand;
 use mmface::studio::testing::{FakeBackend, options};
 use mmface_engine::condition::LabelImage;
 use mmface_engine::job::Condition;
@@ -43,6 +44,9 @@ fn loaded(mut harness: Studio) -> Studio {
     wait_for(&mut harness, "the model and the files", |app| {
         app.studio.models.ready().is_some() && app.studio.services.tasks.running().next().is_none()
     });
+    // A second start in the same home offers what the first left; these tests are about the queue.
+    harness.state_mut().studio.emit(KeepingCommand::HideLost);
+    harness.step();
     harness.state_mut().studio.generate.request.follow = Follow::None;
     harness.state_mut().studio.generate.request.size = 64;
     harness
@@ -368,7 +372,7 @@ fn the_queue_survives_the_end_of_the_program() {
     let home = tempfile::tempdir().unwrap();
     {
         let mut harness = slow(home.path());
-        harness.state_mut().studio.generate.request.steps = 900;
+        harness.state_mut().studio.generate.request.steps = 200;
         generate(&mut harness, "was running");
         harness.state_mut().studio.generate.request.steps = 2;
         generate(&mut harness, "was waiting");
@@ -436,7 +440,7 @@ fn prompts_come_back_by_key_and_by_search() {
         assert_eq!(text(&harness), wanted);
     }
     harness.get_by_label("Prompt history").click();
-    harness.run_steps(3);
+    harness.run_steps(8);
     harness.get_by_label("Search prompts").focus();
     harness.step();
     harness.get_by_label("Search prompts").type_text("one");

@@ -140,7 +140,7 @@ impl<'a> Window<'a> {
 
     /// Types a text.
     pub fn text(&self, text: &str) {
-        self.hand(&["type", "--delay", "15", text]);
+        self.hand(&["type", "--delay", "60", text]);
     }
 
     /// Clicks at a place of the window.
@@ -189,14 +189,10 @@ impl<'a> Window<'a> {
         }
     }
 
-    /// Asks the program to end as a person would, and waits; gives what it said on stderr.
-    pub fn close(mut self) -> String {
-        self.key("ctrl+q");
-        let end = Instant::now() + Duration::from_secs(20);
-        while self.program.try_wait().unwrap().is_none() {
-            assert!(Instant::now() < end, "the program does not end");
-            std::thread::sleep(Duration::from_millis(50));
-        }
+    /// Ends the program and gives what it said on stderr.
+    pub fn end(mut self) -> String {
+        self.program.kill().unwrap();
+        self.program.wait().unwrap();
         let mut said = String::new();
         let mut stderr = self.program.stderr.take().unwrap();
         stderr.read_to_string(&mut said).unwrap();

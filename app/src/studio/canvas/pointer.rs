@@ -101,11 +101,14 @@ pub(super) fn take(ui: &Ui, response: &Response, rect: Rect, studio: &mut Studio
     if fingers(ui, response, rect, studio) {
         return;
     }
-    // A press and its release can come in one frame.
-    let ours = response.is_pointer_button_down_on()
-        || response.clicked()
-        || response.secondary_clicked()
-        || response.middle_clicked();
+    // A press and its release can come in one frame, with a whole stroke between them: egui then
+    // knows of no drag, but nothing may lie over the canvas where the press was.
+    let layer = response.layer_id;
+    let ended = events
+        .iter()
+        .any(|event| matches!(event, Event::PointerButton { pressed: false, .. }));
+    let held_down = response.is_pointer_button_down_on();
+    let ours = |pos: Pos2| held_down || ended && ctx.layer_id_at(pos) == Some(layer);
     let moves = events
         .iter()
         .filter(|e| matches!(e, Event::PointerMoved(_)));
@@ -120,7 +123,7 @@ pub(super) fn take(ui: &Ui, response: &Response, rect: Rect, studio: &mut Studio
                 button,
                 pressed: true,
                 modifiers,
-            } if ours && rect.contains(pos) && !studio.canvas.pointer.in_gesture() => {
+            } if rect.contains(pos) && ours(pos) && !studio.canvas.pointer.in_gesture() => {
                 let held = Held { modifiers, ..held };
                 press(&ctx, rect, studio, pos, button, held, now);
             }

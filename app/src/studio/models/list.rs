@@ -246,7 +246,7 @@ mod tests {
             .expect("comes with the source");
         assert!(demo.licence.contains("CelebAMask-HQ"), "{}", demo.licence);
         assert!(matches!(demo.card.first(), Some(Block::Heading(_))));
-        assert!(demo.facts.iter().any(|(_, value)| value.contains("128")));
+        assert!(demo.facts.iter().any(|(_, value)| value.contains("256")));
         assert!(!matches!(demo.runs, Runs::No(_)), "{:?}", demo.runs);
     }
 
