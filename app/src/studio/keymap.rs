@@ -1,4 +1,4 @@
-//! Which keys run which action: the defaults of [`actions`](super::actions), changed by the
+//! Which keys run which action: the defaults of [`actions`], changed by the
 //! person's own `keymap.ron`.
 
 use std::collections::BTreeMap;

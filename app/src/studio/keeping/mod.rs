@@ -1,6 +1,6 @@
 //! The project file, the journal behind it, and what a crash left.
 //!
-//! [`document`] opens and saves, [`recovery`] keeps the journal of this session and offers those of
+//! `document` opens and saves, `recovery` keeps the journal of this session and offers those of
 //! crashed ones, [`bridge`] gathers what a project holds from the other features and hands it back.
 //! Whatever would throw away unsaved work asks first.
 

@@ -25,7 +25,7 @@ const SCREEN_SIDE: usize = 1024;
 pub struct Photo {
     /// Its name, for people.
     pub name: String,
-    /// The photo, scaled down to [`WORKING_SIDE`].
+    /// The photo, scaled down to `WORKING_SIDE`.
     pub image: RgbImage,
     /// The same for the screen.
     pub small: RgbImage,
