@@ -54,6 +54,39 @@ fn a_key_is_bound_used_and_kept() {
     assert_eq!(harness.state().studio.workspace, Workspace::Models);
 }
 
+/// Gives an action a key of its own in the palette, and waits until it is on disk.
+fn bind(home: &std::path::Path, title: &str, modifiers: Modifiers, key: Key) {
+    let file = home.join("config/keymap.ron");
+    let before = std::fs::read_to_string(&file).unwrap_or_default();
+    let mut harness = studio(home);
+    harness.key_press(Key::F1);
+    harness.run();
+    harness.get_by_label("Search actions").type_text(title);
+    harness.run();
+    harness
+        .get_by_label(&format!("Change key of {title}"))
+        .click();
+    harness.run();
+    harness.key_press_modifiers(modifiers, key);
+    harness.run();
+    wait_for(&mut harness, "the key map to be written", |_| {
+        std::fs::read_to_string(&file).is_ok_and(|text| text != before)
+    });
+}
+
+#[test]
+fn a_key_bound_later_leaves_those_of_before() {
+    let home = tempfile::tempdir().expect("a folder");
+    bind(home.path(), "Show the models", Modifiers::ALT, Key::M);
+    bind(home.path(), "Show the trainer", Modifiers::ALT, Key::T);
+    let mut harness = studio(home.path());
+    for (key, workspace) in [(Key::M, Workspace::Models), (Key::T, Workspace::Trainer)] {
+        harness.key_press_modifiers(Modifiers::ALT, key);
+        harness.run();
+        assert_eq!(harness.state().studio.workspace, workspace);
+    }
+}
+
 #[test]
 fn a_broken_settings_file_is_told_and_kept() {
     let home = tempfile::tempdir().expect("a folder");

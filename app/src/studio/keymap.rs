@@ -90,6 +90,7 @@ impl FromStr for Chord {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct KeyMap {
     chords: BTreeMap<&'static str, Vec<Chord>>,
+    changes: KeyChanges,
 }
 
 /// A person's changes, as they stand in `keymap.ron`: action id to keys; no keys unbinds.
@@ -99,7 +100,7 @@ pub struct KeyChanges(pub BTreeMap<String, Vec<String>>);
 
 impl KeyMap {
     /// The defaults with a person's changes; what cannot be used comes back as sentences.
-    pub fn new(changes: &KeyChanges) -> (Self, Vec<String>) {
+    pub fn new(changes: KeyChanges) -> (Self, Vec<String>) {
         let mut problems = Vec::new();
         let mut chords = BTreeMap::new();
         for action in actions::all() {
@@ -120,7 +121,12 @@ impl KeyMap {
         for id in changes.0.keys().filter(|id| actions::find(id).is_none()) {
             problems.push(format!("keymap.ron: there is no action `{id}`"));
         }
-        (Self { chords }, problems)
+        (Self { chords, changes }, problems)
+    }
+
+    /// The person's changes that this map was made with.
+    pub fn changes(&self) -> &KeyChanges {
+        &self.changes
     }
 
     /// The keys of an action.
@@ -243,7 +249,7 @@ mod tests {
         changes
             .0
             .insert("shell.quit".into(), vec!["Ctrl+What".into()]);
-        let (map, problems) = KeyMap::new(&changes);
+        let (map, problems) = KeyMap::new(changes);
         assert_eq!(map.hint("shell.left").as_deref(), Some("Ctrl+Alt+L"));
         assert!(map.keys("shell.right").is_empty());
         assert_eq!(problems.len(), 2, "{problems:?}");
@@ -251,7 +257,7 @@ mod tests {
 
     #[test]
     fn plain_keys_belong_to_a_focused_text_field() {
-        let (map, _) = KeyMap::new(&KeyChanges::default());
+        let (map, _) = KeyMap::new(KeyChanges::default());
         let mut events = vec![
             press(Key::F6, Modifiers::NONE),
             press(Key::A, Modifiers::NONE),

@@ -129,7 +129,7 @@ impl Studio {
         let theme = Theme::bundled();
         let (settings, mut problems) = settings::load(&options.folders);
         let (keymap, wrong_keys) =
-            KeyMap::new(&settings::load_keys(&options.folders, &mut problems));
+            KeyMap::new(settings::load_keys(&options.folders, &mut problems));
         problems.extend(wrong_keys);
         let engine = match options.engine {
             Some(start) => start(ctx.clone()),

@@ -83,7 +83,7 @@ fn keys(ui: &mut Ui, studio: &mut Studio, id: &'static str, title: &str) {
         ui.label(RichText::new("press a key, Escape for none").italics());
         return;
     }
-    let changed = studio.settings_window.keys.0.contains_key(id);
+    let changed = studio.keymap.changes().0.contains_key(id);
     if changed
         && icon_button(
             ui,

@@ -131,8 +131,6 @@ pub struct State {
     /// What is on disk, or on its way there.
     saved: Option<Settings>,
     saved_keys: Option<KeyChanges>,
-    /// The person's own keys.
-    pub keys: KeyChanges,
     /// When the settings last changed.
     changed_at: Option<f64>,
 }
@@ -237,21 +235,19 @@ pub fn run(studio: &mut Studio, command: SettingsCommand) {
             apply(studio);
         }
         SettingsCommand::Bind(id, keys) => {
+            let mut changes = studio.keymap.changes().clone();
             match keys {
-                Some(keys) => studio.settings_window.keys.0.insert(id.to_string(), keys),
-                None => studio.settings_window.keys.0.remove(id),
+                Some(keys) => changes.0.insert(id.to_string(), keys),
+                None => changes.0.remove(id),
             };
-            use_keys(studio);
+            use_keys(studio, changes);
         }
-        SettingsCommand::ResetKeys => {
-            studio.settings_window.keys = KeyChanges::default();
-            use_keys(studio);
-        }
+        SettingsCommand::ResetKeys => use_keys(studio, KeyChanges::default()),
     }
 }
 
-fn use_keys(studio: &mut Studio) {
-    let (map, problems) = KeyMap::new(&studio.settings_window.keys);
+fn use_keys(studio: &mut Studio, changes: KeyChanges) {
+    let (map, problems) = KeyMap::new(changes);
     studio.keymap = map;
     for problem in problems {
         studio.tell(Toast::Warning(problem));
@@ -266,10 +262,10 @@ pub fn tick(studio: &mut Studio) {
     let first = studio.settings_window.saved.is_none();
     if first {
         studio.settings_window.saved = Some(studio.settings.clone());
-        studio.settings_window.saved_keys = Some(studio.settings_window.keys.clone());
+        studio.settings_window.saved_keys = Some(studio.keymap.changes().clone());
     }
     let same = studio.settings_window.saved.as_ref() == Some(&studio.settings)
-        && studio.settings_window.saved_keys.as_ref() == Some(&studio.settings_window.keys);
+        && studio.settings_window.saved_keys.as_ref() == Some(studio.keymap.changes());
     if same {
         studio.settings_window.changed_at = None;
         return;
@@ -287,7 +283,7 @@ pub fn tick(studio: &mut Studio) {
 /// Writes the settings now.
 pub fn save(studio: &mut Studio) {
     studio.settings_window.saved = Some(studio.settings.clone());
-    studio.settings_window.saved_keys = Some(studio.settings_window.keys.clone());
+    studio.settings_window.saved_keys = Some(studio.keymap.changes().clone());
     studio.settings_window.changed_at = None;
     let pretty = ron::ser::PrettyConfig::default();
     let texts = [
@@ -297,7 +293,7 @@ pub fn save(studio: &mut Studio) {
         ),
         (
             "keymap.ron",
-            ron::ser::to_string_pretty(&studio.settings_window.keys, pretty),
+            ron::ser::to_string_pretty(studio.keymap.changes(), pretty),
         ),
     ];
     let folder = studio.services.folders.config.clone();
