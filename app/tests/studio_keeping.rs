@@ -10,7 +10,7 @@ use common::{studio, studio_with, wait_for};
 use egui::{Key, Modifiers};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
-use mmface::paint::{Drawing, Layer, Tool};
+use mmface::paint::{Button, Drawing, Layer, Sample, Tool};
 use mmface::project::session;
 use mmface::studio::dialogs::Prepared;
 use mmface::studio::generate::{Follow, Request};
@@ -273,6 +273,23 @@ impl egui::DroppedFile for Dropped {
     fn bytes(&self) -> Result<Vec<u8>, String> {
         std::fs::read(&self.0).map_err(|error| error.to_string())
     }
+}
+
+#[test]
+fn picking_a_class_from_the_canvas_is_no_work_to_save() {
+    let home = tempfile::tempdir().expect("a folder");
+    let mut studio = studio(home.path());
+    settle(&mut studio);
+    let painter = &mut studio.state_mut().studio.painter;
+    painter.settings.tool = Tool::Eyedropper;
+    painter.press(Sample::mouse(20.0, 20.0, 0.0), Button::Primary);
+    painter.release();
+    studio.run_steps(2);
+    assert!(
+        studio
+            .query_by_label("Project Untitled, not saved")
+            .is_none()
+    );
 }
 
 #[test]

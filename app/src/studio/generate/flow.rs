@@ -386,7 +386,7 @@ pub fn tick_live(studio: &mut Studio) {
         return;
     }
     let now = studio.now;
-    let input = live::Input::new(studio.painter.revision(), &studio.generate.request);
+    let input = live::Input::new(studio.painter.drawing_revision(), &studio.generate.request);
     studio.generate.live.look(input, now);
     match studio.generate.live.due(now) {
         live::Due::Nothing => {}

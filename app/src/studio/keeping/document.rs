@@ -75,7 +75,7 @@ pub(super) fn open(studio: &mut Studio, path: PathBuf) {
                 Ok(loaded) => loaded,
                 Err(why) => return studio.tell(Toast::Error(why)),
             };
-            if studio.painter.revision() != before.revision
+            if studio.painter.drawing_revision() != before.revision
                 || super::differs(&before.data, &bridge::gather(studio), false)
             {
                 let name = display_name(&path);

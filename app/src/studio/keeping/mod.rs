@@ -60,7 +60,7 @@ struct Mark {
 impl Mark {
     fn of(studio: &Studio) -> Self {
         Self {
-            revision: studio.painter.revision(),
+            revision: studio.painter.drawing_revision(),
             data: bridge::gather(studio),
         }
     }
@@ -196,7 +196,7 @@ pub fn is_unsaved(studio: &Studio) -> bool {
     let Some(saved) = &state.saved else {
         return true;
     };
-    saved.revision != studio.painter.revision()
+    saved.revision != studio.painter.drawing_revision()
         || differs(&saved.data, &bridge::gather(studio), state.file.is_some())
 }
 

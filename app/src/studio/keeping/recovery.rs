@@ -163,7 +163,7 @@ fn give(studio: &mut Studio) {
     let onion = bridge::onion(studio);
     let unsaved = super::is_unsaved(studio);
     let state = &studio.keeping;
-    let revision = studio.painter.revision();
+    let revision = studio.painter.drawing_revision();
     let same_picture = |other: &Option<Arc<RgbImage>>| match (other, &onion) {
         (Some(other), Some(onion)) => Arc::ptr_eq(other, onion),
         (other, onion) => other.is_none() && onion.is_none(),
