@@ -4,7 +4,7 @@ use egui::{Context, Ui};
 
 use super::start_trace::StartTrace;
 use super::state::{Options, Studio};
-use super::{canvas, generate, keeping, layout, models, results, settings, theme, trainer};
+use super::{canvas, generate, keeping, layout, models, results, settings, theme};
 
 /// The program with a window.
 pub struct StudioApp {
@@ -36,7 +36,6 @@ impl eframe::App for StudioApp {
         self.studio.take_in();
         self.studio.run_commands();
         generate::tick(&mut self.studio);
-        trainer::tick(&mut self.studio);
         keeping::tick(&mut self.studio);
     }
 
@@ -56,7 +55,6 @@ impl eframe::App for StudioApp {
     fn on_exit(&mut self) {
         keeping::on_exit(&mut self.studio);
         results::on_exit(&mut self.studio);
-        trainer::on_exit(&mut self.studio);
     }
 
     fn auto_save_interval(&self) -> std::time::Duration {

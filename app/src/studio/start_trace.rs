@@ -15,22 +15,33 @@ pub fn begin() {
 }
 
 /// Counts frames until the first one is on screen.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct StartTrace {
-    frames: u32,
+    /// Frames that are still to be counted.
+    left: u32,
+}
+
+impl Default for StartTrace {
+    fn default() -> Self {
+        let wanted = std::env::var_os(VARIABLE).is_some();
+        Self {
+            left: if wanted { 2 } else { 0 },
+        }
+    }
 }
 
 impl StartTrace {
     /// To be called in each frame: when the second begins, the first has been shown.
     pub fn frame(&mut self, ctx: &egui::Context) {
-        if self.frames > 1 || std::env::var_os(VARIABLE).is_none() {
-            return;
+        match self.left {
+            0 => return,
+            2 => ctx.request_repaint(),
+            _ => {
+                if let Some(began) = BEGAN.get() {
+                    eprintln!("first frame after {} ms", began.elapsed().as_millis());
+                }
+            }
         }
-        self.frames += 1;
-        if self.frames == 1 {
-            ctx.request_repaint();
-        } else if let Some(began) = BEGAN.get() {
-            eprintln!("first frame after {} ms", began.elapsed().as_millis());
-        }
+        self.left -= 1;
     }
 }

@@ -41,8 +41,6 @@ pub struct Options {
     pub dialogs: Box<dyn Dialogs>,
     /// Starts the engine; `None` starts the real one with the settings' options.
     pub engine: Option<StartEngine>,
-    /// Starts training runs.
-    pub launcher: Box<dyn trainer::Launcher>,
 }
 
 impl Options {
@@ -53,7 +51,6 @@ impl Options {
             folders: Folders::standard(),
             dialogs: Box::new(Desktop),
             engine: None,
-            launcher: trainer::standard_launcher(),
         }
     }
 }
@@ -68,8 +65,6 @@ pub struct Services {
     pub tasks: Tasks,
     /// Where things are kept.
     pub folders: Folders,
-    /// Starts training runs.
-    pub launcher: Box<dyn trainer::Launcher>,
 }
 
 /// A closure that takes the answer of a dialog.
@@ -142,7 +137,6 @@ impl Studio {
             dialogs: options.dialogs,
             tasks: Tasks::new(move || frame.request_repaint()),
             folders: options.folders,
-            launcher: options.launcher,
         };
         let mut studio = Self {
             painter: Painter::new(Drawing::new(settings.canvas_side)),

@@ -14,7 +14,6 @@ use super::dialogs::Prepared;
 use super::engine_link::EngineLink;
 use super::folders::Folders;
 use super::state::Options;
-use super::trainer;
 
 /// An engine that computes nothing: its pictures are painted from mask and seed, so that a test
 /// can tell which job made which.
@@ -154,6 +153,5 @@ pub fn options(home: &Path, backend: FakeBackend) -> Options {
         engine: Some(Box::new(move |ctx| {
             EngineLink::start_with(move || backend, ctx)
         })),
-        launcher: trainer::standard_launcher(),
     }
 }

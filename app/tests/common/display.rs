@@ -80,14 +80,11 @@ pub struct Window<'a> {
     pub program: Child,
     display: &'a Display,
     id: String,
-    /// From starting the process until its window could be seen.
-    pub opened_in: Duration,
 }
 
 impl<'a> Window<'a> {
     /// Starts the studio with everything kept under `home`, and waits for its window.
     pub fn open(display: &'a Display, home: &Path, arguments: &[&str]) -> Self {
-        let began = Instant::now();
         let program = display
             .command(env!("CARGO_BIN_EXE_mmface"))
             .args(arguments)
@@ -114,7 +111,6 @@ impl<'a> Window<'a> {
             program,
             display,
             id,
-            opened_in: began.elapsed(),
         };
         window.hand(&["windowmove", &window.id, "0", "0"]);
         window.hand(&["windowfocus", "--sync", &window.id]);
@@ -141,22 +137,6 @@ impl<'a> Window<'a> {
     /// Types a text.
     pub fn text(&self, text: &str) {
         self.hand(&["type", "--delay", "60", text]);
-    }
-
-    /// Clicks at a place of the window.
-    pub fn click(&self, x: i32, y: i32) {
-        let (x, y) = (x.to_string(), y.to_string());
-        self.hand(&[
-            "mousemove",
-            "--window",
-            &self.id,
-            &x,
-            &y,
-            "sleep",
-            "0.1",
-            "click",
-            "1",
-        ]);
     }
 
     /// One stroke through points of the window, `pause` seconds apart.

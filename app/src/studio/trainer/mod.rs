@@ -20,22 +20,3 @@ pub const ACTIONS: &[Action] = &[];
 pub fn run(_studio: &mut Studio, command: TrainerCommand) {
     match command {}
 }
-
-/// Starts the trainer; tests put another in its place.
-pub trait Launcher {}
-
-/// Starts `mmface-trainer` from beside the program.
-struct Program;
-
-impl Launcher for Program {}
-
-/// The launcher that a person gets.
-pub fn standard_launcher() -> Box<dyn Launcher> {
-    Box::new(Program)
-}
-
-/// Reads what the running trainer has said.
-pub fn tick(_studio: &mut Studio) {}
-
-/// Leaves the runs in order when the program ends.
-pub fn on_exit(_studio: &mut Studio) {}
