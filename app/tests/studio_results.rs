@@ -16,7 +16,8 @@ use egui_kittest::kittest::Queryable;
 use mmface::project::{Library, Listing};
 use mmface::studio::StudioApp;
 use mmface::studio::generate::{Follow, GenerateCommand};
-use mmface::studio::results::{ResultsCommand as Do, compare::Mode};
+use mmface::studio::results::ResultsCommand as Do;
+use mmface::studio::results::compare::{Compare, Mode};
 use mmface_engine::condition::{GrayImage, LabelImage};
 use mmface_engine::job::{Condition, Job, Sampler};
 use mmface_engine::picture::{RgbImage, write};
@@ -85,6 +86,11 @@ fn shown(harness: &Studio) -> Vec<u64> {
 fn current(harness: &Studio) -> Option<u64> {
     let strip = &harness.state().studio.results.strip;
     strip.current().map(|entry| entry.about.seed)
+}
+
+/// The comparison on screen.
+fn comparison(harness: &Studio) -> &Compare {
+    harness.state().studio.results.compare.as_ref().unwrap()
 }
 
 fn told(harness: &Studio, part: &str) -> bool {
@@ -495,74 +501,29 @@ fn two_results_are_compared_in_four_ways() {
     let split = harness.get_by_role_and_label(Role::Slider, "Split");
     split.focus();
     harness.step();
-    let before = harness
-        .state()
-        .studio
-        .results
-        .compare
-        .as_ref()
-        .unwrap()
-        .split;
+    let before = comparison(&harness).split;
     harness.key_press(Key::ArrowRight);
     harness.run_steps(2);
-    assert!(
-        harness
-            .state()
-            .studio
-            .results
-            .compare
-            .as_ref()
-            .unwrap()
-            .split
-            > before
-    );
+    assert!(comparison(&harness).split > before);
     harness.get_by_label("Side by side").click();
     harness.run_steps(2);
     assert!(harness.query_by_label("Comparison, Side by side").is_some());
     harness.key_press(Key::Num3);
     harness.run_steps(2);
-    assert_eq!(
-        harness
-            .state()
-            .studio
-            .results
-            .compare
-            .as_ref()
-            .unwrap()
-            .mode,
-        Mode::Blink
-    );
+    assert_eq!(comparison(&harness).mode, Mode::Blink);
     harness.key_down(Key::Space);
     harness.step();
-    assert!(
-        harness
-            .state()
-            .studio
-            .results
-            .compare
-            .as_ref()
-            .unwrap()
-            .blinking
-    );
+    assert!(comparison(&harness).blinking);
     harness.key_up(Key::Space);
     harness.step();
-    assert!(
-        !harness
-            .state()
-            .studio
-            .results
-            .compare
-            .as_ref()
-            .unwrap()
-            .blinking
-    );
+    assert!(!comparison(&harness).blinking);
     emit(&mut harness, Do::CompareAs(Mode::Difference));
-    let compare = harness.state().studio.results.compare.as_ref().unwrap();
+    let compare = comparison(&harness);
     let found = compare.difference().unwrap();
     assert!((found.mean - 50.0 / 3.0).abs() < 0.5, "{}", found.mean);
     let (left, right) = (compare.left.file.clone(), compare.right.file.clone());
     emit(&mut harness, Do::Swap);
-    let compare = harness.state().studio.results.compare.as_ref().unwrap();
+    let compare = comparison(&harness);
     assert_eq!((&compare.left.file, &compare.right.file), (&right, &left));
     harness.key_press(Key::Escape);
     harness.run_steps(2);

@@ -6,7 +6,7 @@ mod common;
 use std::path::Path;
 
 use candle_core::Device;
-use common::{config, prepare, program};
+use common::{config, largest_difference, prepare, program};
 use mmface_engine::train_event::TrainEvent;
 use mmface_trainer::checkpoint::{self, RAW_FILE};
 use mmface_trainer::config::{Config, Moments};
@@ -66,14 +66,7 @@ fn two_processes_equal_one_with_the_whole_batch() {
     };
     let (one, other) = (weights(&one), weights(&two));
     for (name, tensor) in &one {
-        let difference = (tensor.as_tensor() - other[name].as_tensor())
-            .unwrap()
-            .abs()
-            .unwrap()
-            .max_all()
-            .unwrap()
-            .to_scalar::<f32>()
-            .unwrap();
+        let difference = largest_difference(tensor.as_tensor(), other[name].as_tensor());
         assert!(difference <= 1e-4, "{name} differs by {difference}");
     }
 }

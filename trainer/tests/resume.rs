@@ -4,7 +4,7 @@
 mod common;
 
 use candle_core::Device;
-use common::{Heard, bytes, config, data, train, write_data};
+use common::{Heard, bytes, config, data, largest_difference, train, write_data};
 use mmface_trainer::checkpoint::{self, EMA_FILE, RAW_FILE};
 use mmface_trainer::config::{Config, Every, Moments};
 use mmface_trainer::report::TrainEvent;
@@ -75,14 +75,7 @@ fn accumulation_and_block_checkpointing_do_not_change_the_run() {
         checkpoint::read_weights(&path.join(RAW_FILE), &plain.model.dit(), &Device::Cpu).unwrap()
     });
     for (name, a) in &one {
-        let difference = (a.as_tensor() - other[name].as_tensor())
-            .unwrap()
-            .abs()
-            .unwrap()
-            .max_all()
-            .unwrap()
-            .to_scalar::<f32>()
-            .unwrap();
+        let difference = largest_difference(a.as_tensor(), other[name].as_tensor());
         assert!(difference < 2e-3, "{name} differs by {difference}");
     }
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use candle_core::Tensor;
 use mmface_engine::kernels::Precision;
 use mmface_engine::model::dit::DitConfig;
 use mmface_trainer::checkpoint::{EMA_FILE, RAW_FILE};
@@ -27,6 +28,12 @@ const SAMPLES: usize = 5;
 const SIDE: usize = 4;
 const TOKENS: usize = 3;
 const WIDTH: usize = 8;
+
+/// The largest difference between two tensors of one shape.
+pub fn largest_difference(a: &Tensor, b: &Tensor) -> f32 {
+    let difference = (a - b).unwrap().abs().unwrap();
+    difference.max_all().unwrap().to_scalar().unwrap()
+}
 
 /// Latents and features of made-up numbers.
 pub fn write_data(work: &Path) {
