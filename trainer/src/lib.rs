@@ -5,6 +5,7 @@
 pub mod ablate;
 pub mod bench;
 pub mod checkpoint;
+pub mod coarse;
 pub mod config;
 pub mod control;
 pub mod data;

@@ -18,6 +18,7 @@ use mmface_engine::weights::Package;
 use mmface_engine::{Error, Result};
 use sha2::{Digest, Sha256};
 
+use crate::coarse::Coarse;
 use crate::config::{Config, hex};
 use crate::data::latents::{self, Encoder, Frozen, Plan, Precomputed};
 use crate::data::source::{Shard, Source, missing};
@@ -230,6 +231,29 @@ pub fn open(config: &Config, work: &Path) -> Result<Data> {
     })
 }
 
+/// The same data with latents of fewer channels, written into `folder`.
+///
+/// # Errors
+/// When the data was not prepared, or the disk refuses.
+pub fn coarsen(
+    config: &Config,
+    work: &Path,
+    folder: &Path,
+    channels: usize,
+) -> Result<(Coarse, Data)> {
+    let splits = open_latents(config, work)?;
+    let coarse = Coarse::fit(&splits[0], channels)?;
+    for (store, (prefix, _)) in splits.iter().zip(SPLITS) {
+        coarse.write(store, folder, prefix)?;
+    }
+    let data = Data {
+        train: LatentStore::open(folder, SPLITS[0].0)?,
+        heldout: LatentStore::open(folder, SPLITS[1].0)?,
+        text: text::TextStore::open(&text_path(work))?,
+    };
+    Ok((coarse, data))
+}
+
 fn open_latents(config: &Config, work: &Path) -> Result<[LatentStore; 2]> {
     let folder = latents::folder(work, config.resolution, config.variants);
     Ok([
@@ -283,6 +307,7 @@ pub fn load_model(
         dit,
         text: package.load_text(&device, options, |_, _| true)?,
         autoencoder: package.load_autoencoder(&device, |_, _| true)?,
+        coarse: None,
     };
     Ok((sampler, package.load_parser(&device)?, side))
 }

@@ -22,9 +22,12 @@ pub struct AblateArgs {
     /// Folder of prepared data
     #[arg(long)]
     work: PathBuf,
-    /// Folder of data prepared with a better autoencoder, for the last row
+    /// Folder of data prepared with a better autoencoder, for the last row; the mIoU of that row is not measured
     #[arg(long)]
     second_work: Option<PathBuf>,
+    /// Give the first four rows so many channels of the latents (principal components), the last row all: a stand-in for the paper's two autoencoders
+    #[arg(long, conflicts_with = "second_work")]
+    coarse: Option<usize>,
     /// Folder for the runs and the table
     #[arg(long)]
     out: PathBuf,
@@ -53,16 +56,28 @@ pub fn execute(args: &AblateArgs) -> anyhow::Result<()> {
         (base.steps, base.epochs) = (steps, None);
     }
     base.check()?;
-    let data = prepare::open(&base, &args.work)?;
-    let second = args
-        .second_work
-        .as_deref()
-        .map(|work| prepare::open(&base, work))
-        .transpose()?;
+    let whole = prepare::open(&base, &args.work)?;
+    let (data, second, coarse) = match (args.coarse, &args.second_work) {
+        (Some(channels), _) => {
+            let folder = args.out.join(format!("latents-of-{channels}-channels"));
+            let (coarse, data) = prepare::coarsen(&base, &args.work, &folder, channels)?;
+            eprintln!(
+                "{channels} of {} channels hold {:.1} % of the latents' variance",
+                whole.train.channels,
+                100.0 * coarse.kept
+            );
+            (data, Some(whole), Some(coarse))
+        }
+        (None, Some(work)) => (whole, Some(prepare::open(&base, work)?), None),
+        (None, None) => (whole, None, None),
+    };
     let mut measure = |row: &Row, checkpoint: &Path| match (&args.model, &args.data) {
-        // The package's autoencoder is that of the first rows.
-        (Some(model), Some(data)) if !row.second => {
-            let (sampler, parser, side) = prepare::load_model(model, Some(checkpoint))?;
+        // The package's autoencoder is that of the first rows, or of all.
+        (Some(model), Some(data)) if !row.second || coarse.is_some() => {
+            let (mut sampler, parser, side) = prepare::load_model(model, Some(checkpoint))?;
+            if !row.second {
+                sampler.coarse = coarse.clone();
+            }
             let options = Options {
                 data: data.clone(),
                 size: side,
@@ -88,7 +103,14 @@ pub fn execute(args: &AblateArgs) -> anyhow::Result<()> {
         &mut Console::signals(),
         &mut measure,
     )?;
-    let table = ablate::table(&base, data.train.len(), &outcomes);
+    let mut table = ablate::table(&base, data.train.len(), &outcomes);
+    if let Some(coarse) = &coarse {
+        table += &format!(
+            "The first autoencoder is the second with its latents reduced to {} principal components ({:.1} % of their variance).\n",
+            coarse.channels(),
+            100.0 * coarse.kept
+        );
+    }
     write_atomic(&args.out.join("ablation.md"), table.as_bytes())?;
     let json = serde_json::to_string_pretty(&outcomes)?;
     write_atomic(&args.out.join("ablation.json"), json.as_bytes())?;

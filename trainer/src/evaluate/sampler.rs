@@ -12,6 +12,7 @@ use mmface_engine::text::TextEncoder;
 use mmface_engine::{Error, Result};
 
 use super::Options;
+use crate::coarse::Coarse;
 
 /// Pictures sampled together.
 const BATCH: usize = 8;
@@ -24,6 +25,8 @@ pub struct Sampler {
     pub text: TextEncoder,
     /// Pictures to latents and back.
     pub autoencoder: AutoencoderKl,
+    /// What the transformer sees of the latents, if not all of it.
+    pub coarse: Option<Coarse>,
 }
 
 /// One picture to draw.
@@ -87,7 +90,11 @@ impl Sampler {
                 Condition::Sketch(sketch) => (sketch_tensor(sketch, options.size, &device)?, 1),
             };
             let latent = self.autoencoder.encode(&picture)?;
-            conditions.push(self.autoencoder.to_model_space(latent.mode())?);
+            let latent = self.autoencoder.to_model_space(latent.mode())?;
+            conditions.push(match &self.coarse {
+                Some(coarse) => coarse.reduce(&latent)?,
+                None => latent,
+            });
             noise.push(torch_randn(
                 request.seed,
                 (1, channels, side, side),
@@ -127,7 +134,10 @@ impl Sampler {
         }
         (0..count)
             .map(|index| {
-                let latent = latent.narrow(0, index, 1)?.to_dtype(DType::F32)?;
+                let mut latent = latent.narrow(0, index, 1)?.to_dtype(DType::F32)?;
+                if let Some(coarse) = &self.coarse {
+                    latent = coarse.restore(&latent)?;
+                }
                 let decoded = self
                     .autoencoder
                     .decode(&self.autoencoder.from_model_space(&latent)?)?;

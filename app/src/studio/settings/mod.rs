@@ -83,7 +83,8 @@ impl Default for Settings {
             friendly_colours: true,
             hatch: false,
             previews: PreviewPolicy::Auto,
-            precision: Precision::default(),
+            // What the command line takes, too.
+            precision: Precision::Fast,
             model: String::new(),
             model_folders: Vec::new(),
             keys_by_position: false,

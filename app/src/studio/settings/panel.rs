@@ -14,7 +14,7 @@ pub fn show(ui: &mut Ui, studio: &mut Studio) {
     if !open {
         return;
     }
-    Window::new("Settings").open(&mut open).collapsible(false).resizable(false).default_width(360.0).show(ui.ctx(), |ui| {
+    Window::new("Settings").open(&mut open).collapsible(false).resizable(false).default_width(360.0).pivot(egui::Align2::CENTER_CENTER).default_pos(ui.ctx().content_rect().center()).show(ui.ctx(), |ui| {
         heading(ui, "Look");
         ui.horizontal(|ui| {
             for (look, title) in [(Look::System, "As the desktop"), (Look::Dark, "Dark"), (Look::Light, "Light")] {

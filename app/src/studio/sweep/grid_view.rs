@@ -30,7 +30,7 @@ pub fn show(ui: &mut Ui, studio: &mut Studio) {
     let mut commands = Vec::new();
     Window::new("Sweep")
         .open(&mut open)
-        .default_size(vec2((room.x * 0.62).max(420.0), (room.y * 0.7).max(320.0)))
+        .default_size(vec2((room.x * 0.62).max(420.0), (room.y * 0.8).max(320.0)))
         .default_pos(pos2(60.0, 60.0))
         .max_size(room - vec2(40.0, 60.0))
         .resizable(true)
@@ -98,9 +98,14 @@ fn grid(
     let (rows, columns) = (run.sweep.rows(), run.sweep.columns());
     let two = run.sweep.axes.len() == 2;
     let left = if two { ROW_LABEL } else { 0.0 };
-    let room = (ui.available_width() - left) / columns.max(1) as f32 - GAP;
-    let side = room.clamp(92.0, super::run::SMALL as f32);
     let line = 18.0;
+    let wide = (ui.available_width() - left) / columns.max(1) as f32 - GAP;
+    let high = (ui.available_height() - line - GAP) / rows.max(1) as f32 - line - GAP;
+    // A grid is compared as a whole; below this side it scrolls instead.
+    let least = wide.clamp(92.0, 160.0);
+    let side = wide
+        .min(high)
+        .clamp(least, (super::run::SMALL as f32).max(least));
     let size = vec2(
         left + columns as f32 * (side + GAP),
         line + GAP + rows as f32 * (side + line + GAP),

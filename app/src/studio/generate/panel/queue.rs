@@ -6,7 +6,7 @@ use egui_material_icons::icons;
 use super::super::works::title;
 use super::super::{GenerateCommand as Do, WorkId};
 use crate::studio::state::Studio;
-use crate::studio::widgets::{empty_state, heading, icon_button, icon_toggle};
+use crate::studio::widgets::{heading, icon_button, icon_toggle};
 
 /// A row of the list.
 struct Row {
@@ -45,11 +45,8 @@ pub fn show(ui: &mut Ui, studio: &mut Studio) {
     held(ui, studio);
     let rows = rows(studio);
     if rows.is_empty() && studio.generate.works.failures.is_empty() {
-        empty_state(
-            ui,
-            icons::ICON_PHOTO_LIBRARY,
-            "Press Generate as often as you like: pictures are drawn one after the other.",
-        );
+        // In a low window two lines fit here, a picture does not.
+        ui.weak("Press Generate as often as you like: pictures are drawn one after the other.");
     }
     for (place, row) in rows.iter().enumerate() {
         show_row(ui, studio, row, place);
