@@ -17,6 +17,7 @@ pub mod memory;
 pub mod model;
 pub mod objective;
 pub mod optim;
+pub mod package;
 pub mod plan;
 pub mod prepare;
 pub mod presets;

@@ -16,7 +16,7 @@ use mmface_trainer::evaluate::{self, Evaluation, Options};
 use mmface_trainer::report::Sink;
 use mmface_trainer::report::jsonl::Printed;
 use mmface_trainer::report::plain::Plain;
-use mmface_trainer::{export, prepare, signals};
+use mmface_trainer::{export, package, prepare, signals};
 
 use cli::train::use_threads;
 use cli::{Inputs, Source};
@@ -33,6 +33,12 @@ struct Cli {
 enum Command {
     /// Say what a run will take: updates, learning rate, memory, disk, time
     Plan(cli::plan::PlanArgs),
+    /// Name the configurations that come with the program
+    Presets {
+        /// Print one JSON array
+        #[arg(long)]
+        json: bool,
+    },
     /// Encode photos, masks, sketches and captions once
     Latents {
         #[command(flatten)]
@@ -63,6 +69,9 @@ enum Command {
         /// Figures for the card, as `evaluate --out` writes them
         #[arg(long)]
         evaluation: Option<PathBuf>,
+        /// Folder of the frozen autoencoder and text tower (vae/, text/): makes the package where there is none
+        #[arg(long)]
+        weights: Option<PathBuf>,
     },
     /// Measure samples of held-out conditions
     Evaluate {
@@ -145,6 +154,7 @@ fn execute(command: Command) -> anyhow::Result<()> {
     signals::listen();
     match command {
         Command::Plan(args) => cli::plan::execute(&args),
+        Command::Presets { json } => cli::plan::presets(json),
         Command::Latents {
             source,
             inputs,
@@ -161,8 +171,12 @@ fn execute(command: Command) -> anyhow::Result<()> {
             checkpoint,
             out,
             evaluation,
+            weights,
         } => {
             let evaluation = evaluation.as_deref().map(read_evaluation).transpose()?;
+            if let Some(weights) = weights {
+                package::found(&checkpoint, &weights, &out)?;
+            }
             Ok(export::export(&checkpoint, &out, evaluation.as_ref())?)
         }
         Command::Evaluate {

@@ -4,7 +4,7 @@ use egui::{Context, Ui};
 
 use super::start_trace::StartTrace;
 use super::state::{Options, Studio};
-use super::{canvas, generate, keeping, layout, models, results, settings, theme};
+use super::{canvas, generate, keeping, layout, models, results, settings, theme, trainer};
 
 /// The program with a window.
 pub struct StudioApp {
@@ -35,6 +35,7 @@ impl eframe::App for StudioApp {
         self.studio.now = ctx.input(|input| input.time);
         self.studio.take_in();
         self.studio.run_commands();
+        trainer::tick(&mut self.studio);
         generate::tick(&mut self.studio);
         keeping::tick(&mut self.studio);
     }

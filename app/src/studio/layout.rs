@@ -17,7 +17,7 @@ pub fn show(ui: &mut Ui, studio: &mut Studio) {
     match studio.workspace {
         Workspace::Studio => show_studio(ui, studio),
         Workspace::Trainer => {
-            CentralPanel::default_margins().show(ui, |ui| trainer::panel::show(ui, studio));
+            trainer::panel::show(ui, studio);
         }
         Workspace::Models => {
             CentralPanel::default_margins().show(ui, |ui| models::panel::show(ui, studio));
@@ -28,6 +28,7 @@ pub fn show(ui: &mut Ui, studio: &mut Studio) {
     photo::panel::show_window(ui, studio);
     results::panel::show_windows(ui, studio);
     models::about::show_windows(ui, studio);
+    trainer::panel::show_windows(ui, studio);
     keeping::panel::show_windows(ui, studio);
 }
 
@@ -79,6 +80,7 @@ fn top_bar(ui: &mut Ui, studio: &mut Studio) {
             }
             ui.separator();
             models::panel::show_status(ui, studio);
+            trainer::panel::show_status(ui, studio);
             ui.centered_and_justified(|ui| keeping::panel::title(ui, studio));
         });
     });

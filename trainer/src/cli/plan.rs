@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use mmface_engine::model::dit::Objective;
 use mmface_trainer::plan::{Plan, probe};
 use mmface_trainer::{prepare, presets};
 
@@ -85,6 +86,36 @@ pub fn execute(args: &PlanArgs) -> anyhow::Result<()> {
         println!("{}", serde_json::to_string(&plan)?);
     } else {
         print!("{}", plan.table());
+    }
+    Ok(())
+}
+
+/// Prints the presets: a table, or what another program needs to offer them.
+pub fn presets(json: bool) -> anyhow::Result<()> {
+    let mut listed = Vec::new();
+    for preset in presets::PRESETS {
+        let config = preset.config()?;
+        let objective = match config.model.dit().objective {
+            Objective::Flow => "flow",
+            Objective::Diffusion => "diffusion",
+        };
+        if json {
+            listed.push(serde_json::json!({
+                "name": preset.name,
+                "objective": objective,
+                "resolution": config.resolution,
+                "batch": config.batch,
+                "steps": config.steps,
+            }));
+        } else {
+            println!(
+                "{:20} {objective:9} {:>4} px  batch {:>3}  {} updates",
+                preset.name, config.resolution, config.batch, config.steps
+            );
+        }
+    }
+    if json {
+        println!("{}", serde_json::to_string(&listed)?);
     }
     Ok(())
 }

@@ -19,7 +19,7 @@ use crate::project::Library;
 use crate::project::library::Entry;
 use crate::studio::state::Studio;
 use crate::studio::toast::Toast;
-use crate::studio::{results, sweep};
+use crate::studio::{results, sweep, trainer};
 
 /// How much a new step counts in the average time of a step.
 const NEWEST: f64 = 0.3;
@@ -146,9 +146,9 @@ pub fn start_next(studio: &mut Studio) {
     if state.running.is_some() || state.saver.problem.is_some() {
         return;
     }
-    let (Some(model), Ok(engine)) = (studio.models.ready(), &studio.services.engine) else {
+    if studio.models.ready().is_none() || studio.services.engine.is_err() {
         return;
-    };
+    }
     let works = &mut state.works;
     // The rest of a begun work goes before new work.
     let begun = works.queue.jobs().iter().filter(|job| job.running);
@@ -162,6 +162,14 @@ pub fn start_next(studio: &mut Studio) {
     let Some((job, index)) = works.next_picture(work) else {
         return;
     };
+    if !trainer::ask::may_draw(studio) {
+        return;
+    }
+    let (Some(model), Ok(engine)) = (studio.models.ready(), &studio.services.engine) else {
+        return;
+    };
+    let state = &mut studio.generate;
+    let works = &mut state.works;
     works.queue.start(work.0);
     let template = works.queue.get(work.0).and_then(|job| job.template.clone());
     let recipe = Recipe {
@@ -394,7 +402,8 @@ pub fn tick_live(studio: &mut Studio) {
             let wait = std::time::Duration::from_secs_f64((then - now).clamp(0.0, 10.0));
             studio.ctx.request_repaint_after(wait);
         }
-        live::Due::Now => draw_live(studio),
+        live::Due::Now if trainer::ask::may_draw(studio) => draw_live(studio),
+        live::Due::Now => {}
     }
 }
 

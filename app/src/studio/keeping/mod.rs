@@ -17,6 +17,7 @@ pub use recovery::Offer;
 
 use super::actions::Action;
 use super::state::Studio;
+use super::trainer;
 use crate::project::{ProjectData, Recent, ResultRef};
 
 /// The feature's state.
@@ -183,10 +184,15 @@ fn go_on(studio: &mut Studio, next: Next) {
         Next::New => document::begin(studio),
         Next::Open(path) => document::open(studio, path),
         Next::Restore(folder) => recovery::restore(studio, folder),
-        Next::Quit => {
-            studio.keeping.may_close = true;
-            studio.ctx.send_viewport_cmd(ViewportCommand::Close);
-        }
+        Next::Quit => quit(studio),
+    }
+}
+
+/// Ends the program, unless a training run is to be asked about first.
+pub fn quit(studio: &mut Studio) {
+    if trainer::closing::may_end(studio) {
+        studio.keeping.may_close = true;
+        studio.ctx.send_viewport_cmd(ViewportCommand::Close);
     }
 }
 
@@ -280,8 +286,10 @@ pub fn show_close_question(ctx: &Context, studio: &mut Studio) {
         if is_unsaved(studio) {
             ctx.send_viewport_cmd(ViewportCommand::CancelClose);
             studio.keeping.question = Some(Next::Quit);
-        } else {
+        } else if trainer::closing::may_end(studio) {
             studio.keeping.may_close = true;
+        } else {
+            ctx.send_viewport_cmd(ViewportCommand::CancelClose);
         }
     }
 }

@@ -22,6 +22,7 @@ use mmface_engine::picture::RgbImage;
 use mmface_engine::pipeline::Trail;
 
 use super::actions::Action;
+use super::folders;
 use super::generate::{self, Finished, Owner, Work};
 use super::keeping;
 use super::state::{Studio, Workspace};
@@ -254,7 +255,10 @@ pub fn run(studio: &mut Studio, command: ResultsCommand) {
             }
         }
         Do::CopyCommand => about::copy_command(studio),
-        Do::OpenFolder => open_folder(studio),
+        Do::OpenFolder => {
+            let folder = studio.services.folders.results.clone();
+            folders::show(studio, folder);
+        }
         Do::Rescan => scan(studio),
     }
 }
@@ -439,30 +443,6 @@ fn copy(studio: &mut Studio) {
         studio.tell(Toast::Success(
             "the picture is copied; a clipboard carries no mark that an AI made it".into(),
         ));
-    });
-}
-
-/// Shows the folder with the desktop's file manager.
-fn open_folder(studio: &mut Studio) {
-    let folder = studio.services.folders.results.clone();
-    studio.services.tasks.spawn("opening the folder", move || {
-        let program = match () {
-            () if cfg!(windows) => "explorer",
-            () if cfg!(target_os = "macos") => "open",
-            () => "xdg-open",
-        };
-        let opened = std::fs::create_dir_all(&folder)
-            .and_then(|()| std::process::Command::new(program).arg(&folder).spawn());
-        // Waiting keeps the system from remembering an ended child.
-        let opened = opened.map(|mut child| child.wait());
-        move |studio: &mut Studio| {
-            if let Err(error) = opened {
-                let folder = folder.display();
-                studio.tell(Toast::Warning(format!(
-                    "no file manager answers ({error}); the results are in {folder}"
-                )));
-            }
-        }
     });
 }
 

@@ -17,6 +17,7 @@ use super::folders::Folders;
 use super::keymap::{KeyChanges, KeyMap};
 use super::state::Studio;
 use super::toast::Toast;
+use super::trainer;
 
 /// Sides that a canvas can have, pixels.
 pub const CANVAS_SIDES: [usize; 2] = [512, 1024];
@@ -72,6 +73,8 @@ pub struct Settings {
     pub trail_steps: usize,
     /// The notice about real people has been read.
     pub notice_read: bool,
+    /// What was last entered in the trainer tab.
+    pub trainer: trainer::Form,
 }
 
 impl Default for Settings {
@@ -94,6 +97,7 @@ impl Default for Settings {
             show_filmstrip: true,
             trail_steps: 8,
             notice_read: false,
+            trainer: trainer::Form::default(),
         }
     }
 }

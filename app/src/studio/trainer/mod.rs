@@ -1,22 +1,341 @@
-//! Training runs: the trainer as a child process, its curves and samples.
+//! Training runs: the trainer as a child process, its plan, its curves and samples.
+//!
+//! The trainer is another program and stays one: `child` starts it and reads what it says, `side`
+//! runs its short commands (plan, preparing data, export), `runs` the run itself, `view` folds the
+//! run's events into what is shown. A trainer that crashes is a message and nothing more. `ask`
+//! and `closing` are the two questions: who has the device, and what becomes of a run when the
+//! window closes.
 
+pub mod ask;
+pub mod checkpoints;
+pub mod child;
+pub mod closing;
+pub mod curves;
+pub mod form;
+mod form_panel;
 pub mod panel;
+mod plots;
+mod run_panel;
+mod runs;
+pub mod sheets;
+pub mod side;
+mod table;
+pub mod view;
+mod words;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use mmface_engine::train_event::TrainCommand;
+
+pub use form::{Field, Form};
+pub use runs::Begin;
+pub use view::{Phase, View};
 
 use super::actions::Action;
-use super::state::Studio;
+use super::dialogs::{Ask, AskKind};
+use super::state::{Studio, Workspace};
+use super::toast::Toast;
+
+/// The longest that news of a run wait for their frame: ten frames a second.
+const FRAME: Duration = Duration::from_millis(100);
 
 /// The feature's state.
-#[derive(Debug, Default)]
-pub struct State {}
+#[derive(Default)]
+pub struct State {
+    /// The trainer; `None` while it was not found.
+    pub program: Option<PathBuf>,
+    /// Configurations that the trainer brings.
+    pub presets: Vec<form::Preset>,
+    /// Short commands of the trainer that are under way.
+    pub sides: Vec<side::Side>,
+    /// The newest plan, and the form that it belongs to.
+    pub plan: Option<side::Planned>,
+    /// Why the last short command failed.
+    pub problem: Option<String>,
+    /// What is wrong with the form.
+    pub problems: form::Problems,
+    /// The run on screen.
+    pub view: View,
+    /// The last words of a trainer that failed.
+    pub last_words: String,
+    /// A start that waits until pictures are drawn.
+    pub waiting: Option<Begin>,
+    /// Who has the device.
+    pub sharing: ask::State,
+    /// What becomes of the run when the window closes.
+    pub closing: closing::State,
+    /// The sheets of samples on screen.
+    pub sheets: sheets::State,
+    own: Option<runs::Own>,
+    follow: Option<runs::Follow>,
+    /// The form that `problems` belongs to, and whether empty fields counted.
+    checked: Option<(Form, bool)>,
+    /// The person asked for a plan: empty fields are told.
+    eager: bool,
+    /// The tab was opened once.
+    seen: bool,
+}
+
+impl State {
+    /// Whether a run of this studio's own is under way.
+    pub fn has_child(&self) -> bool {
+        self.own.is_some()
+    }
+
+    /// Whether another process trains in the folder on screen.
+    pub fn is_foreign(&self) -> bool {
+        self.follow.is_some()
+    }
+
+    /// The plan, if it belongs to this form.
+    pub fn plan_of(&self, form: &Form) -> Option<&side::Planned> {
+        self.plan.as_ref().filter(|planned| planned.form == *form)
+    }
+}
 
 /// The feature's actions.
 #[derive(Clone, Debug, PartialEq)]
-pub enum TrainerCommand {}
+pub enum TrainerCommand {
+    /// Asks the trainer for the plan.
+    Plan,
+    /// Encodes the data once.
+    Prepare,
+    /// Starts the run of the form.
+    Start,
+    /// Goes on with the run on screen.
+    Resume,
+    /// Takes back a start that waits.
+    DropWaiting,
+    /// Pauses the run, or lets it go on.
+    Pause,
+    /// Writes a checkpoint and ends the run.
+    Stop,
+    /// Writes a checkpoint.
+    Checkpoint,
+    /// Draws samples.
+    Sample,
+    /// Stops a short command by its place in the list.
+    StopSide(usize),
+    /// Asks for the path of a field.
+    Choose(Field),
+    /// Sets a field.
+    Set(Field, PathBuf),
+    /// Looks for the trainer again.
+    Find,
+    /// Asks for the folder of a run and shows it.
+    Open,
+    /// Shows the run in a folder.
+    OpenRun(PathBuf),
+    /// Makes a model of the checkpoint of an update and loads it.
+    Use(u64),
+    /// Shows a folder with the desktop's file manager.
+    ShowFolder(PathBuf),
+    /// The answer to the question who has the device.
+    Share(ask::Answer),
+    /// Asks that question anew the next time, or not.
+    SetSharing(Option<ask::Sharing>),
+    /// The answer to the question what becomes of the run.
+    Close(closing::Answer),
+}
+
+use TrainerCommand as Do;
 
 /// Named actions.
-pub const ACTIONS: &[Action] = &[];
+pub const ACTIONS: &[Action] = &[
+    Action::new("trainer.plan", "Plan the training run", &[], || {
+        Do::Plan.into()
+    }),
+    Action::new("trainer.prepare", "Prepare the training data", &[], || {
+        Do::Prepare.into()
+    }),
+    Action::new("trainer.start", "Start training", &[], || Do::Start.into()),
+    Action::new("trainer.resume", "Go on with the run", &[], || {
+        Do::Resume.into()
+    }),
+    Action::new(
+        "trainer.pause",
+        "Pause or resume training",
+        &["Ctrl+F9"],
+        || Do::Pause.into(),
+    )
+    .in_text(),
+    Action::new(
+        "trainer.stop",
+        "Stop training after a checkpoint",
+        &[],
+        || Do::Stop.into(),
+    ),
+    Action::new("trainer.checkpoint", "Write a checkpoint now", &[], || {
+        Do::Checkpoint.into()
+    }),
+    Action::new("trainer.sample", "Draw samples now", &[], || {
+        Do::Sample.into()
+    }),
+    Action::new("trainer.open", "Open a training run", &[], || {
+        Do::Open.into()
+    }),
+    Action::new("trainer.program", "Choose the trainer program", &[], || {
+        Do::Choose(Field::Program).into()
+    }),
+];
 
 /// Does what the command says.
-pub fn run(_studio: &mut Studio, command: TrainerCommand) {
-    match command {}
+pub fn run(studio: &mut Studio, command: TrainerCommand) {
+    match command {
+        Do::Plan => {
+            studio.workspace = Workspace::Trainer;
+            side::plan(studio);
+        }
+        Do::Prepare => {
+            studio.workspace = Workspace::Trainer;
+            side::prepare(studio);
+        }
+        Do::Start => {
+            studio.workspace = Workspace::Trainer;
+            runs::begin(studio, Begin::Fresh);
+        }
+        Do::Resume => {
+            studio.workspace = Workspace::Trainer;
+            runs::begin(studio, Begin::Resume);
+        }
+        Do::DropWaiting => studio.trainer.waiting = None,
+        Do::Pause => runs::pause(studio),
+        Do::Stop => runs::stop(studio),
+        Do::Checkpoint => runs::tell(studio, TrainCommand::Checkpoint),
+        Do::Sample => runs::tell(studio, TrainCommand::Sample),
+        Do::StopSide(index) => {
+            if let Some(side) = studio.trainer.sides.get(index) {
+                side.stop();
+            }
+        }
+        Do::Choose(field) => choose(studio, field),
+        Do::Set(field, path) => {
+            *studio.settings.trainer.text(field) = path.display().to_string();
+            if field == Field::Program {
+                find_program(studio);
+            }
+        }
+        Do::Find => find_program(studio),
+        Do::Open => {
+            studio.workspace = Workspace::Trainer;
+            let ask = Ask {
+                title: "The folder of a run".into(),
+                kind: AskKind::Folder,
+                filter: None,
+                name: String::new(),
+            };
+            studio.ask(&ask, |studio, path| studio.emit(Do::OpenRun(path)));
+        }
+        Do::OpenRun(path) => runs::open(studio, path),
+        Do::Use(step) => side::export(studio, step),
+        Do::ShowFolder(path) => super::folders::show(studio, path),
+        Do::Share(answer) => ask::answer(studio, answer),
+        Do::SetSharing(choice) => ask::set(studio, choice),
+        Do::Close(answer) => closing::answer(studio, answer),
+    }
+}
+
+fn choose(studio: &mut Studio, field: Field) {
+    let kind = match field {
+        Field::Program | Field::Config => AskKind::Open,
+        _ => AskKind::Folder,
+    };
+    let filter = (field == Field::Config).then(|| {
+        let endings = ["ron", "yaml", "yml"].map(str::to_owned).to_vec();
+        ("Configuration".to_owned(), endings)
+    });
+    let ask = Ask {
+        title: field.title().into(),
+        kind,
+        filter,
+        name: String::new(),
+    };
+    studio.ask(&ask, move |studio, path| {
+        studio.emit(Do::Set(field, path));
+    });
+}
+
+/// Looks where the trainer is, and asks it what it brings.
+fn find_program(studio: &mut Studio) {
+    studio.trainer.program = child::find(&studio.settings.trainer.program);
+    studio.trainer.presets.clear();
+    if studio.trainer.program.is_some() {
+        side::presets(studio);
+    }
+}
+
+/// Takes in what the trainer's processes said; called before each frame, whatever is on screen.
+pub fn tick(studio: &mut Studio) {
+    if studio.workspace == Workspace::Trainer && !std::mem::replace(&mut studio.trainer.seen, true)
+    {
+        find_program(studio);
+        // A run that was left running, or that ended meanwhile.
+        let out = studio.settings.trainer.out();
+        if let Some(out) = out.filter(|out| view::metrics(out).is_file()) {
+            runs::open(studio, out);
+        }
+    }
+    side::tick(studio);
+    runs::tick(studio);
+    ask::tick(studio);
+    closing::tick(studio);
+    check_form(studio);
+}
+
+/// Looks at the form again when it has changed.
+fn check_form(studio: &mut Studio) {
+    if studio.workspace != Workspace::Trainer {
+        return;
+    }
+    let (form, state) = (&studio.settings.trainer, &mut studio.trainer);
+    let same = state
+        .checked
+        .as_ref()
+        .is_some_and(|(of, eager)| of == form && *eager == state.eager);
+    if !same {
+        state.problems = form.problems(state.eager);
+        state.checked = Some((form.clone(), state.eager));
+    }
+}
+
+/// Looks at the whole form now, empty fields too; tells whether it can be used.
+fn is_usable(studio: &mut Studio, ignore: &[Field]) -> bool {
+    studio.trainer.eager = true;
+    studio.trainer.checked = None;
+    check_form(studio);
+    let problem = studio.settings.trainer.problems(true);
+    let problem = problem
+        .into_iter()
+        .find(|(field, _)| !ignore.contains(field));
+    match problem {
+        Some((field, what)) => {
+            studio.tell(Toast::Warning(format!("{}: {what}", field.title())));
+            false
+        }
+        None => true,
+    }
+}
+
+/// The trainer, or the sentence that says how to get it.
+fn program(studio: &mut Studio) -> Option<PathBuf> {
+    if studio.trainer.program.is_none() {
+        studio.trainer.program = child::find(&studio.settings.trainer.program);
+    }
+    if studio.trainer.program.is_none() {
+        studio.tell(Toast::Error(panel::ABSENT.into()));
+    }
+    studio.trainer.program.clone()
+}
+
+/// Asks for a frame soon, from any thread.
+fn wake(studio: &Studio) -> impl Fn() + Send + Sync + use<> {
+    let ctx = studio.ctx.clone();
+    move || ctx.request_repaint_after(FRAME)
+}
+
+/// Whether two paths name the same place, as far as that can be told without looking far.
+fn same_place(a: &Path, b: &Path) -> bool {
+    let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    absolute(a) == absolute(b)
 }

@@ -1,8 +1,92 @@
-//! What is drawn of it.
+//! The trainer's workspace: what is to be trained on the left, the run on the right.
 
-use egui::Ui;
+use egui::{Button, CentralPanel, Panel, RichText, ScrollArea, Ui};
+use egui_material_icons::icons;
 
-use crate::studio::state::Studio;
+use super::view::Phase;
+use super::{Field, TrainerCommand, ask, closing, form_panel, run_panel, words};
+use crate::studio::command::ShellCommand;
+use crate::studio::state::{Studio, Workspace};
+use crate::studio::widgets::empty_state;
 
-/// Draws the panel.
-pub fn show(_ui: &mut Ui, _studio: &mut Studio) {}
+/// What to do when there is no trainer.
+pub const ABSENT: &str = "The trainer is a program of its own, and mmface-trainer is neither beside this one nor on the PATH: build it with `cargo build --release -p mmface-trainer`, or choose it.";
+
+/// Draws the workspace.
+pub fn show(ui: &mut Ui, studio: &mut Studio) {
+    if studio.trainer.program.is_none() && studio.trainer.view.phase == Phase::None {
+        CentralPanel::default_margins().show(ui, |ui| absent(ui, studio));
+        return;
+    }
+    Panel::left("trainer_form")
+        .default_size(340.0)
+        .size_range(300.0..=460.0)
+        .show(ui, |ui| {
+            Panel::bottom("trainer_start")
+                .show_separator_line(false)
+                .show(ui, |ui| form_panel::show_start(ui, studio));
+            ScrollArea::vertical()
+                .auto_shrink(false)
+                .show(ui, |ui| form_panel::show(ui, studio));
+        });
+    CentralPanel::default_margins().show(ui, |ui| run_panel::show(ui, studio));
+}
+
+fn absent(ui: &mut Ui, studio: &mut Studio) {
+    ui.add_space((ui.available_height() * 0.28).min(200.0));
+    ui.vertical_centered(|ui| {
+        ui.set_max_width(460.0);
+        empty_state(ui, icons::ICON_MODEL_TRAINING, ABSENT);
+        let chosen = studio.settings.trainer.program.trim();
+        if !chosen.is_empty() {
+            let error = studio.theme.colours(ui).error;
+            ui.label(RichText::new(format!("{chosen} is not there")).color(error));
+        }
+        if ui.button("Choose program…").clicked() {
+            studio.emit(TrainerCommand::Choose(Field::Program));
+        }
+        if ui.button("Look again").clicked() {
+            studio.emit(TrainerCommand::Find);
+        }
+        if ui.button("Open a run…").clicked() {
+            studio.emit(TrainerCommand::Open);
+        }
+    });
+}
+
+/// Draws the two questions when they are due.
+pub fn show_windows(ui: &mut Ui, studio: &mut Studio) {
+    // Unsaved work is asked about first.
+    if studio.keeping.question.is_some() {
+        return;
+    }
+    closing::show(ui, studio);
+    ask::show(ui, studio);
+}
+
+/// Draws how far the run is, in the top bar, wherever the person works.
+pub fn show_status(ui: &mut Ui, studio: &mut Studio) {
+    let state = &studio.trainer;
+    if !state.has_child() && !state.is_foreign() {
+        return;
+    }
+    let view = &state.view;
+    let steps = view.started.as_ref().map_or(0, |started| started.steps);
+    let text = match (&view.phase, steps) {
+        (Phase::Running, 1..) => format!(
+            "Training {:>3} %",
+            (view.step() * 100).checked_div(steps).unwrap_or(0)
+        ),
+        (phase, _) => format!("Training: {}", phase.title().to_lowercase()),
+    };
+    let tip = format!(
+        "Update {} of {}",
+        words::grouped(view.step()),
+        words::grouped(steps)
+    );
+    let button = Button::new(RichText::new(text)).frame(false);
+    if ui.add(button).on_hover_text(tip).clicked() {
+        studio.emit(ShellCommand::Show(Workspace::Trainer));
+    }
+    ui.separator();
+}

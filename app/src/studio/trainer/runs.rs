@@ -1,0 +1,363 @@
+//! The run itself: started, steered, heard, followed when another process has it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use mmface_engine::train_event::{TrainCommand, TrainEvent};
+
+use super::child::{self, Child, Launch, Said};
+use super::view::{self, Holder, Phase, View};
+use super::{Field, ask, program, same_place, wake};
+use crate::studio::state::{Studio, Workspace};
+use crate::studio::toast::Toast;
+
+/// How often a run of another process is looked at.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// How a run begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begin {
+    /// The run of the form, from its start.
+    Fresh,
+    /// The run on screen, from its last checkpoint.
+    Resume,
+}
+
+/// A run of this studio's own.
+#[derive(Debug)]
+pub(super) struct Own {
+    pub child: Child,
+    /// It was asked to pause and has not said yet that it does.
+    pub pausing: bool,
+}
+
+/// A run of another process.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Follow {
+    /// Its process, if it says so.
+    pub id: Option<u32>,
+    at: u64,
+    next: f64,
+    reading: bool,
+}
+
+/// Starts or goes on, after asking whoever draws.
+pub(super) fn begin(studio: &mut Studio, begin: Begin) {
+    if studio.trainer.own.is_some() {
+        let text = "a run is under way; stop it before another one starts";
+        return studio.tell(Toast::Warning(text.into()));
+    }
+    let usable = match begin {
+        Begin::Fresh => super::is_usable(studio, &[]),
+        Begin::Resume => super::is_usable(
+            studio,
+            &[
+                Field::Config,
+                Field::Data,
+                Field::Weights,
+                Field::Out,
+                Field::InitFrom,
+            ],
+        ),
+    };
+    if !usable {
+        return;
+    }
+    if begin == Begin::Fresh {
+        let form = &studio.settings.trainer;
+        let ready = studio
+            .trainer
+            .plan_of(form)
+            .map(|planned| planned.unprepared.is_none());
+        match ready {
+            Some(true) => {}
+            Some(false) => {
+                let text = "prepare the data first; the plan says how much there is to do";
+                return studio.tell(Toast::Warning(text.into()));
+            }
+            // Nothing starts that was not seen.
+            None => return super::side::plan(studio),
+        }
+    }
+    if ask::may_begin(studio, begin) {
+        launch(studio, begin);
+    }
+}
+
+/// Starts the process.
+pub(super) fn launch(studio: &mut Studio, begin: Begin) {
+    let Some(program) = program(studio) else {
+        return;
+    };
+    super::side::drop_probe(studio);
+    let form = studio.settings.trainer.clone();
+    let state = &mut studio.trainer;
+    let (arguments, out) = match begin {
+        Begin::Fresh => {
+            let Some(out) = form.out() else { return };
+            state.view = View::new(&out);
+            state.sheets = super::sheets::State::default();
+            (form.train(), out)
+        }
+        Begin::Resume => (form.resume(&state.view.out), state.view.out.clone()),
+    };
+    state.view.phase = Phase::Starting;
+    state.view.preparing = None;
+    state.last_words.clear();
+    state.follow = None;
+    let launch = Launch {
+        program,
+        arguments,
+        log: out.join("trainer.log"),
+    };
+    match Child::start(&launch, wake(studio)) {
+        Ok(child) => {
+            studio.trainer.own = Some(Own {
+                child,
+                pausing: false,
+            });
+        }
+        Err(why) => fail(studio, why),
+    }
+}
+
+/// Sends a command to the run of this studio's own.
+pub(super) fn tell(studio: &mut Studio, command: TrainCommand) {
+    let Some(own) = &mut studio.trainer.own else {
+        let text = "no run of this window is under way";
+        return studio.tell(Toast::Info(text.into()));
+    };
+    if !own.child.tell(command) {
+        let text = "the trainer does not listen any more; it may be about to end";
+        studio.tell(Toast::Warning(text.into()));
+    }
+}
+
+/// Pauses, or goes on.
+pub(super) fn pause(studio: &mut Studio) {
+    // What the person does by hand is not undone by the end of a drawing.
+    studio.trainer.sharing.forget_pause();
+    if matches!(studio.trainer.view.phase, Phase::Paused(_)) {
+        return tell(studio, TrainCommand::Resume);
+    }
+    if let Some(own) = &mut studio.trainer.own {
+        own.pausing = true;
+    }
+    tell(studio, TrainCommand::Pause);
+}
+
+/// Ends the run after a checkpoint.
+pub(super) fn stop(studio: &mut Studio) {
+    if studio.trainer.own.is_some() {
+        tell(studio, TrainCommand::Stop);
+        studio.trainer.view.phase = Phase::Stopping;
+        return;
+    }
+    let id = studio.trainer.follow.and_then(|follow| follow.id);
+    match id {
+        Some(id) if child::signal(id) => studio.trainer.view.phase = Phase::Stopping,
+        _ => {
+            let text = "nothing to stop: no run is under way that this window can reach";
+            studio.tell(Toast::Info(text.into()));
+        }
+    }
+}
+
+/// Shows the run in a folder; the work is done beside the GUI thread.
+pub(super) fn open(studio: &mut Studio, out: PathBuf) {
+    if studio.trainer.own.is_some() {
+        let text = "a run is under way; stop it before another one is opened";
+        return studio.tell(Toast::Warning(text.into()));
+    }
+    studio.services.tasks.spawn("reading the run", move || {
+        let (view, at) = View::read(&out);
+        let holder = view::holder(&out);
+        move |studio: &mut Studio| opened(studio, view, at, holder)
+    });
+}
+
+fn opened(studio: &mut Studio, view: View, at: u64, holder: Holder) {
+    if studio.trainer.own.is_some() {
+        return;
+    }
+    if view.started.is_none() && view.checkpoints.list.is_empty() && holder == Holder::Nobody {
+        let text = format!(
+            "{} holds no run; choose a folder that was named as Run or --out",
+            view.out.display()
+        );
+        return studio.tell(Toast::Warning(text));
+    }
+    let state = &mut studio.trainer;
+    state.view = view;
+    state.sheets = super::sheets::State::default();
+    state.last_words.clear();
+    state.follow = match holder {
+        Holder::Process(id) => Some(Follow {
+            id,
+            at,
+            next: studio.now,
+            reading: false,
+        }),
+        Holder::Nobody => {
+            settle(&mut state.view);
+            None
+        }
+    };
+    studio.settings.trainer.out = state.view.out.display().to_string();
+}
+
+/// A run that nobody has any more does not run, whatever its last line says.
+fn settle(view: &mut View) {
+    if view.phase.is_active() || matches!(view.phase, Phase::Paused(_) | Phase::None) {
+        let why = "its process has ended; the last checkpoint is kept";
+        view.phase = Phase::Stopped(why.into());
+    }
+}
+
+/// Takes in what came.
+pub(super) fn tick(studio: &mut Studio) {
+    let said = match &studio.trainer.own {
+        Some(own) => own.child.said(),
+        None => Vec::new(),
+    };
+    for said in said {
+        match said {
+            Said::Event(event) => hear(studio, event),
+            Said::Line(line) => {
+                let short: String = line.chars().take(200).collect();
+                studio.trainer.view.note(format!("not an event: {short}"));
+            }
+            Said::Ended(end) => ended(studio, &end),
+        }
+    }
+    follow(studio);
+}
+
+fn hear(studio: &mut Studio, event: TrainEvent) {
+    let look = matches!(
+        event,
+        TrainEvent::Checkpoint { .. } | TrainEvent::Started(_)
+    );
+    let paused = matches!(event, TrainEvent::Paused { .. });
+    if let TrainEvent::Warning { message, .. } = &event {
+        news(studio, Toast::Warning(format!("training: {message}")));
+    }
+    let state = &mut studio.trainer;
+    let stopping = state.view.phase == Phase::Stopping;
+    if let Some(own) = &mut state.own
+        && matches!(
+            event,
+            TrainEvent::Paused { .. } | TrainEvent::Resumed { .. }
+        )
+    {
+        own.pausing = false;
+    }
+    state.view.hear(event);
+    if stopping && state.view.phase == Phase::Running {
+        state.view.phase = Phase::Stopping;
+    }
+    if look {
+        look_for_checkpoints(studio);
+    }
+    if paused {
+        // Pictures may have waited for this.
+        crate::studio::generate::flow::start_next(studio);
+    }
+}
+
+fn ended(studio: &mut Studio, end: &child::End) {
+    studio.trainer.own = None;
+    studio.trainer.last_words = end.tail.clone();
+    match studio.trainer.view.phase.clone() {
+        Phase::Finished => {
+            studio.trainer.last_words.clear();
+            news(studio, Toast::Success("training is finished".into()));
+        }
+        Phase::Stopped(_) => studio.trainer.last_words.clear(),
+        Phase::Failed(why) => fail(studio, why),
+        _ if end.well => {
+            let why = "the trainer ended without a word; the last checkpoint is kept";
+            studio.trainer.view.phase = Phase::Stopped(why.into());
+        }
+        _ => fail(
+            studio,
+            format!("the trainer ended unexpectedly: {}", end.how),
+        ),
+    }
+    look_for_checkpoints(studio);
+    crate::studio::generate::flow::start_next(studio);
+}
+
+/// Tells who looks elsewhere; the tab itself shows it in its place.
+fn news(studio: &mut Studio, toast: Toast) {
+    if studio.workspace != Workspace::Trainer {
+        studio.tell(toast);
+    }
+}
+
+fn fail(studio: &mut Studio, why: String) {
+    let text = format!("training failed: {why}");
+    news(studio, Toast::Error(text));
+    studio.trainer.view.phase = Phase::Failed(why);
+}
+
+fn look_for_checkpoints(studio: &mut Studio) {
+    let out = studio.trainer.view.out.clone();
+    studio
+        .services
+        .tasks
+        .spawn("looking for checkpoints", move || {
+            let list = super::checkpoints::on_disk(&out);
+            move |studio: &mut Studio| {
+                if same_place(&studio.trainer.view.out, &out) {
+                    studio.trainer.view.checkpoints.list = list;
+                }
+            }
+        });
+}
+
+/// Looks now and then what another process's run has told.
+fn follow(studio: &mut Studio) {
+    let now = studio.now;
+    let Some(follow) = &mut studio.trainer.follow else {
+        return;
+    };
+    if follow.reading {
+        return;
+    }
+    if now < follow.next {
+        let wait = Duration::from_secs_f64((follow.next - now).clamp(0.0, 1.0));
+        studio.ctx.request_repaint_after(wait);
+        return;
+    }
+    follow.reading = true;
+    follow.next = now + LOOK.as_secs_f64();
+    let (at, out) = (follow.at, studio.trainer.view.out.clone());
+    studio.services.tasks.spawn("reading the run", move || {
+        // The lock first: what is told after the look is read the next time.
+        let holder = view::holder(&out);
+        let (events, at) = view::read_from(&view::metrics(&out), at);
+        move |studio: &mut Studio| {
+            if !same_place(&studio.trainer.view.out, &out) {
+                return;
+            }
+            let Some(follow) = &mut studio.trainer.follow else {
+                return;
+            };
+            follow.at = at;
+            follow.reading = false;
+            if let Holder::Process(id) = holder {
+                follow.id = id.or(follow.id);
+            } else {
+                studio.trainer.follow = None;
+            }
+            for event in events {
+                hear(studio, event);
+            }
+            if holder == Holder::Nobody {
+                settle(&mut studio.trainer.view);
+                look_for_checkpoints(studio);
+            }
+        }
+    });
+}

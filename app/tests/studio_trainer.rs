@@ -1,0 +1,465 @@
+//! The trainer tab, with a real child process in the trainer's place: a shell script that speaks
+//! its language, and dies when it is told to.
+#![cfg(unix)]
+
+#[path = "common/studio.rs"]
+mod common;
+#[path = "common/fake_trainer.rs"]
+mod fake;
+
+use std::path::{Path, PathBuf};
+
+use common::{click, wait_for};
+use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable;
+use fake::Fake;
+use mmface::studio::trainer::ask::Sharing;
+use mmface::studio::trainer::{Phase, TrainerCommand};
+use mmface::studio::{StudioApp, Workspace};
+
+/// Clicks a widget of the tab, which may have to be scrolled to.
+fn press(harness: &mut Harness<'_, StudioApp>, label: &str) {
+    click(harness, label);
+}
+
+/// Clicks the topmost widget of this name: windows are drawn last.
+fn press_last(harness: &mut Harness<'_, StudioApp>, label: &str) {
+    harness
+        .get_all_by_label(label)
+        .last()
+        .expect("a widget of this name")
+        .click();
+    harness.run_steps(3);
+}
+
+fn wait_for_phase(harness: &mut Harness<'_, StudioApp>, phase: &Phase) {
+    wait_for(harness, phase.title(), |app| {
+        app.studio.trainer.view.phase == *phase
+    });
+    harness.run_steps(2);
+}
+
+fn wait_until_paused(harness: &mut Harness<'_, StudioApp>) {
+    wait_for(harness, "the pause", |app| {
+        matches!(app.studio.trainer.view.phase, Phase::Paused(_))
+    });
+    harness.run_steps(2);
+}
+
+#[test]
+fn a_run_is_planned_started_paused_and_stopped() {
+    let home = tempfile::tempdir().expect("a folder");
+    let fake = Fake::new(home.path());
+    let mut harness = fake.studio(home.path());
+    harness.get_by_label("Trainer").click();
+    wait_for(&mut harness, "the presets", |app| {
+        app.studio.trainer.presets.len() == 2
+    });
+    harness.run_steps(2);
+
+    // Not prepared: the plan is there all the same, and offers to prepare.
+    press(&mut harness, "Make the plan");
+    wait_for(&mut harness, "the plan", |app| {
+        app.studio.trainer.plan.is_some()
+    });
+    harness.run_steps(2);
+    assert!(
+        harness
+            .query_by_label_contains("is not prepared yet (no latents here")
+            .is_some()
+    );
+    press(&mut harness, "Start training");
+    harness.run_steps(3);
+    assert_eq!(
+        harness.state().studio.trainer.view.phase,
+        Phase::None,
+        "not without data"
+    );
+    press(&mut harness, "Prepare the data");
+    wait_for(&mut harness, "the plan of prepared data", |app| {
+        let plan = app.studio.trainer.plan.as_ref();
+        plan.is_some_and(|planned| planned.unprepared.is_none() && planned.plan.seconds.is_some())
+    });
+    harness.run_steps(2);
+    assert!(harness.query_by_label("1 200, 9.6 epochs").is_some());
+    assert!(harness.query_by_label_contains("2 h 00 min").is_some());
+    assert_eq!(harness.state().studio.trainer.view.tables.len(), 1);
+
+    press(&mut harness, "Start training");
+    wait_for_phase(&mut harness, &Phase::Running);
+    wait_for(&mut harness, "points of the curves", |app| {
+        let view = &app.studio.trainer.view;
+        view.loss.points().len() == 3 && view.heldout_loss.points().len() == 1
+    });
+    harness.run_steps(2);
+    assert!(harness.query_by_label("Loss: 0.2000").is_some());
+    assert!(harness.query_by_label("Held out: 0.5000").is_some());
+    assert!(
+        harness
+            .query_by_label("Curve of learning rate, now 0.0010")
+            .is_some()
+    );
+    // Lines that are no events do no harm, and are told.
+    let notes = &harness.state().studio.trainer.view.notes;
+    assert!(
+        notes
+            .iter()
+            .any(|note| note.contains("not an event: some library says hello")),
+        "{notes:?}"
+    );
+
+    press(&mut harness, "Pause or resume training");
+    wait_until_paused(&mut harness);
+    press(&mut harness, "Pause or resume training");
+    wait_for_phase(&mut harness, &Phase::Running);
+    press(&mut harness, "Write a checkpoint now");
+    wait_for(&mut harness, "a row of the table", |app| {
+        app.studio.trainer.view.checkpoints.list.len() == 1
+    });
+    press(&mut harness, "Draw samples now");
+    wait_for(&mut harness, "the sheets", |app| {
+        app.studio.trainer.view.sheets.len() == 2
+    });
+    harness.run_steps(2);
+    let shown = |harness: &Harness<'_, StudioApp>| {
+        harness.query_by_label("Samples after update 30").is_some()
+    };
+    for _ in 0..200 {
+        if shown(&harness) {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+        harness.step();
+    }
+    assert!(shown(&harness), "the newest sheet is on screen");
+    press(&mut harness, "Stop training after a checkpoint");
+    wait_for(&mut harness, "the end", |app| {
+        !app.studio.trainer.has_child()
+    });
+    assert!(matches!(
+        harness.state().studio.trainer.view.phase,
+        Phase::Stopped(_)
+    ));
+    harness.run_steps(2);
+    assert!(harness.query_by_label("Resume").is_some());
+    let commands = fake.read("commands");
+    assert_eq!(
+        commands,
+        ["pause", "resume", "checkpoint", "sample", "stop"]
+    );
+}
+
+#[test]
+fn a_crash_is_a_message_and_the_run_goes_on_from_its_checkpoint() {
+    let home = tempfile::tempdir().expect("a folder");
+    let fake = Fake::new(home.path());
+    fake.set("prepared");
+    fake.set("die");
+    let mut harness = fake.studio(home.path());
+    fake.start(&mut harness);
+    wait_for(&mut harness, "the crash", |app| {
+        matches!(app.studio.trainer.view.phase, Phase::Failed(_)) && !app.studio.trainer.has_child()
+    });
+    wait_for(&mut harness, "the checkpoint", |app| {
+        !app.studio.trainer.view.checkpoints.list.is_empty()
+    });
+    harness.run_steps(2);
+    let text = "the trainer ended unexpectedly: killed by signal 11";
+    assert!(harness.query_by_label(text).is_some());
+    assert!(
+        harness
+            .query_by_label_contains("the disk is on fire")
+            .is_some(),
+        "its last words are shown"
+    );
+    // The studio works on.
+    harness.get_by_label("Studio").click();
+    harness.run_steps(3);
+    assert_eq!(harness.state().studio.workspace, Workspace::Studio);
+    harness.get_by_label("Trainer").click();
+    harness.run_steps(3);
+
+    fake.unset("die");
+    press(&mut harness, "Resume");
+    wait_for_phase(&mut harness, &Phase::Running);
+    wait_for(&mut harness, "the new figures", |app| {
+        app.studio.trainer.view.step() == 50
+    });
+    let view = &harness.state().studio.trainer.view;
+    let x: Vec<f64> = view.loss.points().iter().map(|point| point.x).collect();
+    assert_eq!(
+        x,
+        [10.0, 20.0, 30.0, 40.0, 50.0],
+        "one curve, nothing twice"
+    );
+    harness.state_mut().studio.emit(TrainerCommand::Stop);
+    wait_for(&mut harness, "the end", |app| {
+        !app.studio.trainer.has_child()
+    });
+}
+
+#[test]
+fn a_checkpoint_becomes_the_model_of_the_studio() {
+    let home = tempfile::tempdir().expect("a folder");
+    let fake = Fake::new(home.path());
+    fake.set("prepared");
+    let mut harness = fake.studio(home.path());
+    let models = home.path().join("models");
+    harness.state_mut().studio.models.registry = fake::models_in(&models);
+    fake.start(&mut harness);
+    wait_for_phase(&mut harness, &Phase::Running);
+    press(&mut harness, "Write a checkpoint now");
+    wait_for(&mut harness, "a row of the table", |app| {
+        app.studio.trainer.view.checkpoints.list.len() == 1
+    });
+    harness.run_steps(2);
+    assert!(harness.query_by_label("0.5000 best").is_some());
+    press(&mut harness, "Use in studio: update 30");
+    wait_for(&mut harness, "the model", |app| {
+        let ready = app.studio.models.ready();
+        ready.is_some_and(|model| model.name == "run-30")
+    });
+    assert_eq!(harness.state().studio.settings.model, "run-30");
+    let calls = fake.read("calls");
+    let export = calls
+        .iter()
+        .find(|call| call.starts_with("export"))
+        .expect("an export");
+    assert!(
+        export.contains("checkpoint-30") && export.ends_with("models/run-30"),
+        "{export}"
+    );
+    harness.run_steps(2);
+    assert!(harness.query_by_label("in use").is_some());
+    // Training went on meanwhile.
+    assert_eq!(harness.state().studio.trainer.view.phase, Phase::Running);
+}
+
+#[test]
+fn drawing_asks_first_and_training_goes_on_after_the_queue() {
+    let home = tempfile::tempdir().expect("a folder");
+    let fake = Fake::new(home.path());
+    fake.set("prepared");
+    let mut harness = fake.studio(home.path());
+    fake.start(&mut harness);
+    wait_for_phase(&mut harness, &Phase::Running);
+    harness.get_by_label("Studio").click();
+    harness.run_steps(2);
+    wait_for(&mut harness, "the model", |app| {
+        app.studio.models.ready().is_some()
+    });
+    harness.run_steps(2);
+    harness.get_by_label("Generate").click();
+    harness.run_steps(3);
+    assert!(
+        harness
+            .query_by_label("Training uses this device")
+            .is_some()
+    );
+    assert!(
+        harness.state().studio.generate.running.is_none(),
+        "nothing is drawn unasked"
+    );
+
+    // Cancelled: the picture waits in a paused queue.
+    press_last(&mut harness, "Cancel");
+    harness.run_steps(3);
+    assert!(harness.state().studio.generate.works.queue.paused);
+    harness.state_mut().studio.emit_action("generate.pause");
+    harness.run_steps(3);
+    harness
+        .get_by_label("Pause training while I generate")
+        .click();
+    wait_for(&mut harness, "both pictures and the run", |app| {
+        app.studio.results.strip.found() == 1
+            && app.studio.trainer.view.phase == Phase::Running
+            && !app.studio.generate.is_busy()
+    });
+    assert_eq!(fake.read("commands"), ["pause", "resume"]);
+
+    // Asked once.
+    harness.run_steps(2);
+    harness.get_by_label("Generate").click();
+    wait_for(&mut harness, "another picture", |app| {
+        app.studio.results.strip.found() == 2
+    });
+    wait_for_phase(&mut harness, &Phase::Running);
+    assert_eq!(fake.read("commands").len(), 4);
+
+    // Beside each other.
+    let beside = TrainerCommand::SetSharing(Some(Sharing::Beside));
+    harness.state_mut().studio.emit(beside);
+    harness.run_steps(2);
+    harness.get_by_label("Generate").click();
+    wait_for(&mut harness, "a third picture", |app| {
+        app.studio.results.strip.found() == 3
+    });
+    assert_eq!(fake.read("commands").len(), 4);
+}
+
+#[test]
+fn a_start_waits_for_pictures_when_the_person_says_so() {
+    let home = tempfile::tempdir().expect("a folder");
+    let fake = Fake::new(home.path());
+    fake.set("prepared");
+    let mut harness = fake.studio(home.path());
+    wait_for(&mut harness, "the model", |app| {
+        app.studio.models.ready().is_some()
+    });
+    fake.plan(&mut harness);
+    harness.state_mut().studio.generate.live.on = true;
+    press(&mut harness, "Start training");
+    harness.run_steps(3);
+    harness
+        .get_by_label("Pause training while I generate")
+        .click();
+    harness.run_steps(3);
+    assert!(!harness.state().studio.trainer.has_child());
+    assert!(
+        harness
+            .query_by_label("Begins when the pictures are drawn")
+            .is_some()
+    );
+    harness.state_mut().studio.emit_action("generate.live");
+    wait_for_phase(&mut harness, &Phase::Running);
+}
+
+#[test]
+fn an_old_run_is_opened_with_its_curves() {
+    let home = tempfile::tempdir().expect("a folder");
+    let fake = Fake::new(home.path());
+    let run = home.path().join("old");
+    fake::old_run(&run);
+    let mut harness = fake.studio(home.path());
+    harness.get_by_label("Trainer").click();
+    harness.run_steps(3);
+    harness
+        .state_mut()
+        .studio
+        .emit(TrainerCommand::OpenRun(run.clone()));
+    wait_for(&mut harness, "the curves", |app| {
+        app.studio.trainer.view.loss.points().len() == 2
+    });
+    harness.run_steps(2);
+    let view = &harness.state().studio.trainer.view;
+    assert!(
+        matches!(view.phase, Phase::Stopped(_)),
+        "nobody holds its lock"
+    );
+    assert!(harness.query_by_label("Resume").is_some());
+
+    // Under another process: seen, followed, not started twice.
+    let lock = std::fs::File::options()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .open(run.join("run.lock"))
+        .expect("a lock");
+    lock.lock().expect("free");
+    harness
+        .state_mut()
+        .studio
+        .emit(TrainerCommand::OpenRun(run.clone()));
+    wait_for(&mut harness, "the holder", |app| {
+        app.studio.trainer.is_foreign()
+    });
+    harness.run_steps(2);
+    assert!(harness.query_by_label("Resume").is_none());
+    fake::append_step(&run, 30);
+    wait_for(&mut harness, "the next figures", |app| {
+        app.studio.trainer.view.step() == 30
+    });
+    drop(lock);
+    wait_for(&mut harness, "its end", |app| {
+        !app.studio.trainer.is_foreign()
+    });
+}
+
+#[test]
+fn without_a_trainer_the_tab_says_what_to_do() {
+    let home = tempfile::tempdir().expect("a folder");
+    let fake = Fake::new(home.path());
+    let mut harness = fake.studio(home.path());
+    let program: PathBuf = home.path().join("nothing");
+    harness.state_mut().studio.settings.trainer.program = program.display().to_string();
+    harness.get_by_label("Trainer").click();
+    harness.run_steps(3);
+    let text = "cargo build --release -p mmface-trainer";
+    assert!(harness.query_by_label_contains(text).is_some());
+    let found = TrainerCommand::Set(mmface::studio::trainer::Field::Program, fake.program());
+    assert!(harness.query_by_label("Choose program…").is_some());
+    harness.state_mut().studio.emit(found);
+    wait_for(&mut harness, "the presets", |app| {
+        !app.studio.trainer.presets.is_empty()
+    });
+}
+
+#[test]
+fn mistakes_stand_beside_their_fields() {
+    let home = tempfile::tempdir().expect("a folder");
+    let fake = Fake::new(home.path());
+    let mut harness = fake.studio(home.path());
+    harness.state_mut().studio.settings.trainer.data = "/no/such/place".into();
+    harness.state_mut().studio.settings.trainer.work.clear();
+    harness.get_by_label("Trainer").click();
+    harness.run_steps(3);
+    assert!(harness.query_by_label("there is no such folder").is_some());
+    assert!(
+        harness
+            .query_by_label("name a folder; it may be a new one")
+            .is_none()
+    );
+    press(&mut harness, "Make the plan");
+    harness.run_steps(3);
+    assert!(
+        harness
+            .query_by_label("name a folder; it may be a new one")
+            .is_some()
+    );
+    let calls = fake.read("calls");
+    assert!(
+        !calls.iter().any(|call| call.starts_with("plan")),
+        "{calls:?}"
+    );
+}
+
+#[test]
+fn closing_asks_and_the_run_outlives_the_window() {
+    let home = tempfile::tempdir().expect("a folder");
+    let fake = Fake::new(home.path());
+    fake.set("prepared");
+    let mut harness = fake.studio(home.path());
+    fake.start(&mut harness);
+    wait_for_phase(&mut harness, &Phase::Running);
+    harness.state_mut().studio.emit_action("shell.quit");
+    harness.run_steps(3);
+    assert!(harness.query_by_label("Training is under way").is_some());
+    press_last(&mut harness, "Cancel");
+    harness.run_steps(3);
+    assert!(harness.query_by_label("Training is under way").is_none());
+    harness.state_mut().studio.emit_action("shell.quit");
+    harness.run_steps(3);
+    harness.get_by_label("Keep it running").click();
+    harness.run_steps(3);
+    drop(harness);
+    fake.wait_for("outlived");
+}
+
+#[test]
+fn closing_can_wait_for_a_checkpoint() {
+    let home = tempfile::tempdir().expect("a folder");
+    let fake = Fake::new(home.path());
+    fake.set("prepared");
+    let mut harness = fake.studio(home.path());
+    fake.start(&mut harness);
+    wait_for_phase(&mut harness, &Phase::Running);
+    harness.state_mut().studio.emit_action("shell.quit");
+    harness.run_steps(3);
+    harness.get_by_label("Stop after a checkpoint").click();
+    wait_for(&mut harness, "the end", |app| {
+        !app.studio.trainer.has_child()
+    });
+    assert_eq!(fake.read("commands"), ["stop"]);
+    let checkpoint = Path::new("run/checkpoint-30/complete");
+    assert!(home.path().join(checkpoint).is_file());
+}
