@@ -24,6 +24,34 @@ fn palette_finds_an_action_and_runs_it() {
 }
 
 #[test]
+fn nothing_happens_behind_an_open_question() {
+    let home = tempfile::tempdir().expect("a folder");
+    let mut harness = studio(home.path());
+    harness.key_press(Key::L);
+    harness.run();
+    let tool = harness.state().studio.painter.settings.tool;
+    let studio = &mut harness.state_mut().studio;
+    studio.painter.edit("Patch", |drawing| {
+        drawing.mask.fill_row(9, 3..30, 1);
+    });
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::N);
+    harness.run();
+    harness.get_by_label("Don't save");
+    harness.key_press(Key::G);
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::Z);
+    harness.run();
+    let studio = &harness.state().studio;
+    assert_eq!(studio.painter.settings.tool, tool);
+    assert!(studio.painter.can_undo());
+    harness.key_press(Key::Escape);
+    harness.run();
+    assert!(harness.query_by_label("Don't save").is_none());
+    harness.key_press(Key::G);
+    harness.run();
+    assert_ne!(harness.state().studio.painter.settings.tool, tool);
+}
+
+#[test]
 fn a_key_is_bound_used_and_kept() {
     let home = tempfile::tempdir().expect("a folder");
     {

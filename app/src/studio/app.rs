@@ -66,7 +66,9 @@ impl eframe::App for StudioApp {
 
 /// Turns pressed keys into commands before any widget sees them.
 fn take_keys(studio: &mut Studio, ctx: &Context) {
-    if studio.palette.rebinding.is_some() {
+    // A question comes first: its keys are its own, and nothing happens behind its back.
+    let asked = ctx.memory(|memory| memory.top_modal_layer().is_some());
+    if studio.palette.rebinding.is_some() || asked {
         return;
     }
     results::panel::take_keys(studio, ctx);

@@ -16,11 +16,17 @@ pub(super) fn show(ui: &Ui, response: &Response, rect: Rect, studio: &Studio) {
     if studio.canvas.look == Look::Split && studio.canvas.has_picture() {
         split(&painter, rect, studio);
     }
-    if studio.painter.settings.mirror.on {
+    if shows_axis(studio) {
         axis(&painter, rect, studio);
     }
     shapes(&painter, rect, studio);
     ring(ui, response, &painter, rect, studio);
+}
+
+/// The mirror's axis belongs to the drawing: it does not cross a finished picture.
+pub(super) fn shows_axis(studio: &Studio) -> bool {
+    let picture_alone = studio.canvas.look == Look::Picture && studio.canvas.has_picture();
+    studio.painter.settings.mirror.on && !picture_alone
 }
 
 /// Both ends of the mirror's axis on screen, drawn a little inside of the canvas.

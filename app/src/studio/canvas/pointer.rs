@@ -259,8 +259,7 @@ fn handle(rect: Rect, studio: &Studio, at: Pos2) -> Option<Gesture> {
             return Some(Gesture::Split);
         }
     }
-    let mirror = studio.painter.settings.mirror;
-    if mirror.on {
+    if super::overlay::shows_axis(studio) {
         let [top, bottom] = super::overlay::axis_handles(rect, studio);
         if top.distance(at) <= REACH + 2.0 {
             return Some(Gesture::Axis);
