@@ -9,8 +9,11 @@ mod common;
 use std::path::{Path, PathBuf};
 
 use common::{click, studio, wait_for};
+use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
+use mmface::studio::StudioApp;
 use mmface::studio::trainer::Phase;
+use mmface::studio::trainer::view::{self, Holder};
 use sha2::{Digest, Sha256};
 
 const CONFIG: &str = "(name: \"tiny\", resolution: 32, variants: 1, batch: 2, steps: 100000,
@@ -180,8 +183,34 @@ fn a_tiny_run_from_plan_to_stop_and_on_again() {
         points.windows(2).all(|pair| pair[0].x < pair[1].x),
         "one curve"
     );
-    harness.state_mut().studio.emit_action("trainer.stop");
-    wait_for(&mut harness, "the end", |app| {
-        !app.studio.trainer.has_child()
+    if cfg!(unix) {
+        left_running(harness, home.path());
+    }
+}
+
+/// The window goes, the run stays; another window finds it, follows it, and stops it.
+fn left_running(harness: Harness<'_, StudioApp>, home: &Path) {
+    let out = home.join("run");
+    let before = harness.state().studio.trainer.view.step();
+    let form = harness.state().studio.settings.trainer.clone();
+    drop(harness);
+    let holder = view::holder(&out);
+    assert!(matches!(holder, Holder::Process(Some(_))), "{holder:?}");
+    let mut harness = studio(home);
+    harness.state_mut().studio.settings.trainer = form;
+    harness.get_by_label("Trainer").click();
+    wait_for(&mut harness, "the run of the other window", |app| {
+        app.studio.trainer.is_foreign()
     });
+    wait_for(&mut harness, "its news", |app| {
+        app.studio.trainer.view.step() > before + 50
+    });
+    harness.run_steps(2);
+    click(&mut harness, "Stop training after a checkpoint");
+    wait_for(&mut harness, "its end", |app| {
+        !app.studio.trainer.is_foreign()
+    });
+    let phase = &harness.state().studio.trainer.view.phase;
+    assert!(matches!(phase, Phase::Stopped(_)), "{phase:?}");
+    assert_eq!(view::holder(&out), Holder::Nobody);
 }

@@ -64,28 +64,34 @@ pub fn export(from: &Path, out: &Path, evaluation: Option<&Evaluation>) -> Resul
     let card_path = out.join(&manifest.card);
     let old = std::fs::read_to_string(&card_path).unwrap_or_default();
     let before = old.split(SECTION).next().unwrap_or_default();
-    let card = format!("{before}{}", section(&state, evaluation));
+    let card = format!("{before}{}", section(&state, &manifest.licence, evaluation));
     atomic::write(&card_path, card.as_bytes())
 }
 
 /// The transformer's part of the card.
-fn section(state: &State, evaluation: Option<&Evaluation>) -> String {
+fn section(state: &State, licence: &str, evaluation: Option<&Evaluation>) -> String {
     let config = &state.config;
     let dit = config.model.dit();
     let (steps, samples) = (
         state.earlier.0 + state.step,
         state.earlier.1 + state.samples,
     );
+    // A card must not claim the demo's data for anybody else's.
+    let data = if licence.contains("CelebAMask-HQ") {
+        "900 photos of CelebAMask-HQ with masks, line drawings and captions made for this project (mirrored with the sides exchanged, \
+         cropped, other hands for the drawing; 50 further photos were held out)"
+    } else {
+        "data that is not named here: say what it is and what its licence allows before passing this model on"
+    };
     let mut text = format!(
         "{SECTION}\n\nHidden {}, depth {}, {} heads: {:.1} M parameters, bf16, averaged weights. Trained by this project's own\ntrainer \
-        with the {:?} objective, last at {}² pixels, on 900 photos of CelebAMask-HQ with masks, line\ndrawings and captions made for this \
-        project ({} variants of each: mirrored with the sides exchanged, cropped, other\nhands for the drawing). 50 further photos were \
-        held out.\n\n",
+        with the {:?} objective as `{}`, last at {}² pixels with {} variants of each picture, on {data}.\n\n",
         dit.hidden,
         dit.depth,
         dit.heads,
         dit.parameter_count() as f64 / 1e6,
         dit.objective,
+        config.name,
         config.resolution,
         config.variants,
     );

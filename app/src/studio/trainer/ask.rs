@@ -1,7 +1,7 @@
 //! Training and drawing share the device: whoever comes second asks first.
 //!
 //! Everything that is drawn passes [`may_draw`] on its way to the engine, and every run passes
-//! [`may_begin`]; the question stands here and nowhere else. The answer holds for the session.
+//! `may_begin`; the question stands here and nowhere else. The answer holds for the session.
 
 use egui::{Id, Modal, Ui};
 use mmface_engine::train_event::TrainCommand;

@@ -1,0 +1,145 @@
+//! A checkpoint becomes a model package of its own, with the frozen parts that it was trained with.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod common;
+
+use std::path::{Path, PathBuf};
+
+use candle_core::Device;
+use common::config;
+use mmface_engine::model::dit::DitConfig;
+use mmface_engine::weights::Package;
+use mmface_trainer::checkpoint::{self, State};
+use mmface_trainer::config::{Config, Model, Moments};
+use mmface_trainer::step::Training;
+use mmface_trainer::{export, model, package};
+
+/// A checkpoint of a small transformer for the demo's frozen parts.
+fn checkpoint(out: &Path) -> Config {
+    let dit = DitConfig {
+        hidden: 16,
+        depth: 1,
+        heads: 2,
+        ..DitConfig::demo()
+    };
+    let mut config = config(Moments::F32);
+    config.model = Model::Custom(dit.clone());
+    config.resolution = 64;
+    let parameters = model::initialise(&dit, 1, &Device::Cpu).unwrap();
+    let training = Training::new((&config).into(), parameters, &Device::Cpu).unwrap();
+    let state = State {
+        format: 1,
+        step: 7,
+        samples: 28,
+        ema_calls: 0,
+        updates: Default::default(),
+        best: None,
+        heldout: None,
+        skipped: 0,
+        seconds: 0.0,
+        origin: "random weights".into(),
+        earlier: (0, 0),
+        config_hash: config.hash().unwrap(),
+        config: config.clone(),
+    };
+    checkpoint::save(out, &training, &state).unwrap();
+    config
+}
+
+/// The bundled model's frozen parts, as the trainer takes them.
+fn frozen(folder: &Path) -> PathBuf {
+    let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/models/demo");
+    let weights = folder.join("frozen");
+    let manifest = Package::open(&demo).unwrap().manifest().clone();
+    for part in ["vae", "text"] {
+        std::fs::create_dir_all(weights.join(part)).unwrap();
+        let name = format!("{part}.safetensors");
+        std::fs::copy(demo.join(&name), weights.join(part).join(&name)).unwrap();
+    }
+    std::fs::copy(
+        demo.join("tokenizer.json"),
+        weights.join("text/tokenizer.json"),
+    )
+    .unwrap();
+    let latent = manifest.latent;
+    let vae = serde_json::json!({
+        "latent_channels": latent.channels,
+        "block_out_channels": latent.widths,
+        "layers_per_block": latent.layers,
+        "norm_num_groups": latent.groups,
+        "use_quant_conv": latent.quant_convs,
+        "use_post_quant_conv": latent.quant_convs,
+        "mid_block_add_attention": latent.attention,
+        "scaling_factor": latent.scale,
+        "shift_factor": latent.shift,
+        "in_channels": 3,
+        "out_channels": 3,
+    });
+    let text = serde_json::json!({
+        "hidden_size": manifest.text.width,
+        "num_hidden_layers": manifest.text.layers,
+        "num_attention_heads": manifest.text.heads,
+        "max_position_embeddings": manifest.text.tokens,
+        "vocab_size": manifest.text.vocabulary,
+        "intermediate_size": manifest.text.inner,
+        "hidden_act": "gelu",
+        "eos_token_id": 2,
+    });
+    std::fs::write(weights.join("vae/config.json"), vae.to_string()).unwrap();
+    std::fs::write(weights.join("text/config.json"), text.to_string()).unwrap();
+    weights
+}
+
+#[test]
+fn a_checkpoint_becomes_a_package_that_says_what_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    let config = checkpoint(&run);
+    let weights = frozen(folder.path());
+    let out = folder.path().join("models/run-7");
+    package::found(&run, &weights, &out).unwrap();
+    export::export(&run, &out, None).unwrap();
+
+    let made = Package::open(&out).unwrap();
+    let manifest = made.manifest();
+    assert_eq!(
+        manifest.dit,
+        config.model.dit(),
+        "also what shapes do not tell"
+    );
+    assert_eq!((manifest.name.as_str(), manifest.resolution), ("run-7", 64));
+    let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/models/demo");
+    let demo = Package::open(&demo).unwrap().manifest().clone();
+    // The latents were shifted as the autoencoder says, unlike the authors'.
+    assert_eq!(
+        (manifest.latent.scale, manifest.latent.shift),
+        (demo.latent.scale, demo.latent.shift)
+    );
+    assert_eq!(manifest.text, demo.text);
+    let card = std::fs::read_to_string(out.join("README.md")).unwrap();
+    assert!(
+        card.contains("data that is not named here") && !card.contains("CelebA"),
+        "{card}"
+    );
+
+    // Once more into the same package: only the transformer changes.
+    package::found(&run, Path::new("/nowhere"), &out).unwrap();
+}
+
+#[test]
+fn without_all_frozen_parts_no_half_package_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    checkpoint(&run);
+    let weights = frozen(folder.path());
+    std::fs::remove_file(weights.join("text/tokenizer.json")).unwrap();
+    let out = folder.path().join("models/run-7");
+    let error = package::found(&run, &weights, &out)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("tokenizer") && !error.contains('\n'),
+        "{error}"
+    );
+    assert!(!out.exists());
+}
