@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use mmface_engine::{Error, picture};
 use serde::Deserialize;
 
-use crate::cli::failure::{Failure, Result};
+use crate::failure::{Failure, Result};
 
 /// What a template's picture is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

@@ -4,6 +4,7 @@
 
 pub mod assets;
 pub mod cli;
+pub mod failure;
 pub mod paint;
 pub mod project;
 pub mod studio;

@@ -40,7 +40,7 @@ fn main() -> ExitCode {
     mmface_engine::kernels::setup();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(error) => return cli::failure::report_usage(&error),
+        Err(error) => return cli::usage::report(&error),
     };
     let result = match arguments.command {
         Some(Command::Generate(arguments)) => cli::generate::run(arguments),

@@ -9,7 +9,7 @@ use mmface_engine::kernels::{Precision, Storage};
 use mmface_engine::pipeline::{PipelineOptions, PreviewPolicy};
 use mmface_engine::worker::ModelRef;
 
-use super::failure::{Failure, Result};
+use crate::failure::{Failure, Result};
 
 /// Which model computes, and how.
 #[derive(Clone, Debug, Default, Args)]

@@ -7,8 +7,8 @@ use mmface_engine::bench::{Preset, Setup, Stage, measure};
 use mmface_engine::kernels::{Precision, Storage};
 
 use super::args::ComputeArgs;
-use super::failure::{Failure, Result};
 use super::session::print_line;
+use crate::failure::{Failure, Result};
 
 /// Options of `mmface bench`.
 #[derive(Debug, Args)]

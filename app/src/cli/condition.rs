@@ -7,9 +7,9 @@ use mmface_engine::condition::{read_mask, read_sketch};
 use mmface_engine::job::Condition;
 
 use super::args::OutputArgs;
-use super::failure::Result;
 use super::session::warn;
 use crate::assets::{Kind, Templates};
+use crate::failure::Result;
 
 /// Options that choose the condition.
 #[derive(Clone, Debug, Default, Args)]

@@ -9,9 +9,9 @@ use mmface_engine::pipeline::{ModelSummary, PreviewPolicy};
 
 use super::args::{ModelArgs, OutputArgs, SampleArgs, default_path, parse_count};
 use super::condition::{ConditionArgs, Start};
-use super::failure::Result;
 use super::session::Session;
 use super::{output, picture};
+use crate::failure::Result;
 
 /// Options of `mmface generate`.
 #[derive(Debug, Args)]

@@ -13,9 +13,9 @@ use mmface_engine::weights::upstream::{Hints, dit_config};
 use mmface_engine::weights::verify::states;
 use serde_json::{Value, json};
 
-use super::failure::{Failure, Result};
 use super::models::size;
 use super::session::print_line;
+use crate::failure::{Failure, Result};
 
 /// Options of `mmface inspect`.
 #[derive(Debug, Args)]

@@ -3,7 +3,6 @@
 pub mod args;
 pub mod bench;
 pub mod condition;
-pub mod failure;
 pub mod generate;
 pub mod grid;
 pub mod inspect;
@@ -15,3 +14,4 @@ pub mod picture;
 pub mod replay;
 pub mod session;
 pub mod sweep;
+pub mod usage;

@@ -14,9 +14,9 @@ use mmface_engine::weights::verify::{PartState, verify};
 use serde_json::json;
 
 use super::args::OutputArgs;
-use super::failure::{Failure, Result};
 use super::interrupt;
 use super::session::{print_line, say, warn};
+use crate::failure::{Failure, Result};
 
 /// Options of `mmface models`.
 #[derive(Debug, Args)]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use mmface_engine::Error;
 
-use super::failure::{Failure, Result};
+use crate::failure::{Failure, Result};
 
 /// Fails before a minute of work when the target cannot be written. Leaves nothing behind.
 pub fn check_writable(path: &Path) -> Result<()> {

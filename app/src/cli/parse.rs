@@ -12,9 +12,9 @@ use mmface_engine::weights::registry::{BUNDLED, Registry};
 use serde_json::json;
 
 use super::args::{OutputArgs, default_path};
-use super::failure::Result;
 use super::output;
 use super::session::{print_line, say};
+use crate::failure::Result;
 
 /// Side of the parser's input.
 const PARSER_SIDE: usize = 256;

@@ -7,8 +7,8 @@ use mmface_engine::picture::write::write_atomic;
 use mmface_engine::pipeline::Picture;
 use mmface_engine::provenance::{Recipe, encode};
 
-use super::failure::Result;
 use super::session::Session;
+use crate::failure::Result;
 
 /// Writes a picture whole, with everything that is needed to draw it again alone. `template` is
 /// the prompt of a sweep that the job's prompt comes from.

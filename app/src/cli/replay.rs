@@ -11,9 +11,9 @@ use mmface_engine::provenance::{Recipe, read_bytes};
 use serde_json::json;
 
 use super::args::{ComputeArgs, MemoryArg, ModelArgs, OutputArgs, PrecisionArg};
-use super::failure::{Failure, Result};
 use super::session::Session;
 use super::{output, picture};
+use crate::failure::{Failure, Result};
 use mmface_engine::device::DeviceChoice;
 
 /// Options of `mmface replay`.

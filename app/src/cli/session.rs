@@ -11,8 +11,8 @@ use mmface_engine::pipeline::{ModelSummary, Picture, PreviewPolicy};
 use mmface_engine::worker::{Engine, Event, JobId};
 
 use super::args::{ModelArgs, OutputArgs};
-use super::failure::{Failure, Result};
 use super::interrupt;
+use crate::failure::{Failure, Result};
 
 /// How often Ctrl-C is asked about while nothing happens.
 const POLL: Duration = Duration::from_millis(30);

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::args::{ModelArgs, OutputArgs, SampleArgs, default_path};
 use super::condition::ConditionArgs;
-use super::failure::{Failure, Result};
+use crate::failure::{Failure, Result};
 use super::grid::Grid;
 use super::session::Session;
 use super::{generate, output, picture};

@@ -7,7 +7,7 @@ use egui::ViewportBuilder;
 
 use super::app::StudioApp;
 use super::state::Options;
-use crate::cli::failure::{Failure, Result};
+use crate::failure::{Failure, Result};
 
 /// Opens the studio and returns when the person closes it.
 pub fn open(project: Option<PathBuf>) -> Result<()> {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{Mark, Next, bridge, display_name, go_on};
-use crate::cli::failure::sentence;
+use crate::failure::sentence;
 use crate::paint::Drawing;
 use crate::project::file::{self, EXTENSION};
 use crate::project::{Document, Library, ProjectData, Recent};

@@ -9,7 +9,7 @@ use egui::{ColorImage, TextureHandle, TextureOptions};
 use mmface_engine::picture::RgbImage;
 
 use super::{bridge, display_name, document};
-use crate::cli::failure::sentence;
+use crate::failure::sentence;
 use crate::project::session::{self, Claim, Left};
 use crate::project::{Frame, Journal, ProjectData, Recent, Report, Session};
 use crate::studio::state::Studio;

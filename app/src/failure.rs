@@ -1,4 +1,4 @@
-//! How a command fails: one line on stderr, saying what, where, and what to do; exit code 1 for
+//! How the program fails: one line on stderr, saying what, where, and what to do; exit code 1 for
 //! failed work, 2 for wrong arguments.
 
 use std::io::ErrorKind;
@@ -98,31 +98,8 @@ fn advice(kind: ErrorKind) -> &'static str {
     }
 }
 
-/// Help and version go to stdout; any other outcome of parsing becomes one line.
-pub fn report_usage(error: &clap::Error) -> ExitCode {
-    use clap::error::ErrorKind::{
-        DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion,
-    };
-    if matches!(
-        error.kind(),
-        DisplayHelp | DisplayVersion | DisplayHelpOnMissingArgumentOrSubcommand
-    ) {
-        // Nobody reads a help text that cannot be printed.
-        let _ = error.print();
-        return ExitCode::from(u8::from(error.use_stderr()) * 2);
-    }
-    let text = error.to_string();
-    let what = text.split("\n\nUsage").next().unwrap_or(&text);
-    let what = what
-        .split("\n\nFor more information")
-        .next()
-        .unwrap_or(what);
-    let what = what.trim_start_matches("error: ");
-    Failure::usage(format!("{}; see --help", one_line(what))).report()
-}
-
 /// Whatever a message holds, it stays one line.
-fn one_line(text: &str) -> String {
+pub fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

@@ -1,0 +1,28 @@
+//! Arguments that cannot be parsed.
+
+use std::process::ExitCode;
+
+use crate::failure::{Failure, one_line};
+
+/// Help and version go to stdout; any other outcome of parsing becomes one line.
+pub fn report(error: &clap::Error) -> ExitCode {
+    use clap::error::ErrorKind::{
+        DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion,
+    };
+    if matches!(
+        error.kind(),
+        DisplayHelp | DisplayVersion | DisplayHelpOnMissingArgumentOrSubcommand
+    ) {
+        // Nobody reads a help text that cannot be printed.
+        let _ = error.print();
+        return ExitCode::from(u8::from(error.use_stderr()) * 2);
+    }
+    let text = error.to_string();
+    let what = text.split("\n\nUsage").next().unwrap_or(&text);
+    let what = what
+        .split("\n\nFor more information")
+        .next()
+        .unwrap_or(what);
+    let what = what.trim_start_matches("error: ");
+    Failure::usage(format!("{}; see --help", one_line(what))).report()
+}
