@@ -4,16 +4,17 @@ use std::path::PathBuf;
 
 use clap::Args;
 use mmface_engine::job::{Job, Sweep};
-use mmface_engine::picture::write::{encode_rgb, write_atomic};
+use mmface_engine::picture::write::write_atomic;
 use mmface_engine::pipeline::PreviewPolicy;
 use serde_json::json;
 
 use super::args::{ModelArgs, OutputArgs, SampleArgs, default_path};
 use super::condition::ConditionArgs;
-use crate::failure::{Failure, Result};
 use super::grid::Grid;
 use super::session::Session;
 use super::{generate, output, picture};
+use crate::failure::{Failure, Result};
+use crate::project::SweepNote;
 
 /// Options of `mmface sweep`.
 #[derive(Debug, Args)]
@@ -88,7 +89,8 @@ pub fn run(arguments: Arguments) -> Result<()> {
     let index_path = target.with_extension("json");
     write_atomic(&index_path, &text)?;
     if !arguments.no_grid {
-        write_atomic(&target, &encode_rgb(&grid.finish())?)?;
+        let note = SweepNote::new(&sweep.template, 0, &base);
+        write_atomic(&target, &note.png(&grid.finish())?)?;
         session.json(&json!({ "event": "grid", "path": target, "index": index_path }));
         session.say(&format!("{} ({count} pictures)", target.display()));
     }

@@ -12,6 +12,7 @@ pub mod library;
 pub mod queue;
 pub mod recent;
 pub mod session;
+pub mod sweep_note;
 pub mod writer;
 
 pub use data::{ProjectData, ResultRef};
@@ -21,4 +22,5 @@ pub use library::{Library, Listing};
 pub use queue::{Queue, QueueFile, QueueKeeper, Waiting};
 pub use recent::Recent;
 pub use session::{Claim, Left, Session};
+pub use sweep_note::SweepNote;
 pub use writer::Report;

@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 
 pub use foreign::Foreign;
 pub use read::{Provenance, read, read_bytes};
-pub use write::{Level, encode, encode_as, parameters, relabel};
+pub use write::{Level, encode, encode_as, encode_with, parameters, relabel};
 
 use crate::job::{Job, Sampler};
 use crate::kernels::{Precision, Storage};

@@ -57,6 +57,25 @@ pub fn encode_as(picture: &RgbImage, recipe: &Recipe, level: Level) -> Result<Ve
     insert(&bare, &added, |_| true)
 }
 
+/// The picture as PNG with the marks of a trained algorithm and of the program, and with texts of
+/// one's own by keyword: for what is put together from several pictures.
+pub fn encode_with(picture: &RgbImage, own: &[(&str, &str)]) -> Result<Vec<u8>> {
+    let length: usize = own.iter().map(|(_, text)| text.len()).sum();
+    if length > TEXT_BUDGET / 2 {
+        return Err(Error::Argument(
+            "the texts are too large for a PNG; use a smaller condition picture".to_owned(),
+        ));
+    }
+    let mut added = Vec::new();
+    for (keyword, text) in own {
+        added.extend(text_chunk(keyword, text, true));
+    }
+    let software = format!("MMFace Studio {}", env!("CARGO_PKG_VERSION"));
+    added.extend(text_chunk(SOFTWARE, &software, false));
+    added.extend(text_chunk(XMP, &xmp(None), true));
+    insert(&write::encode_rgb(picture)?, &added, |_| true)
+}
+
 /// Another level of telling for a PNG, whoever made it; pixels, colour profiles and unknown chunks
 /// stay as they are. [`Level::Mark`] and [`Level::Minimum`] remove every text (a foreign one may
 /// hold the prompt too) and leave the mark; [`Level::Recipe`] keeps all texts and only sees that the mark is there.

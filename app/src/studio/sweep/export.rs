@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::locality::Change;
 use crate::cli::grid::Grid;
+use crate::project::SweepNote;
 
 /// A finished cell.
 #[derive(Clone, Debug)]
@@ -114,7 +115,8 @@ pub fn write(export: &Export, target: &Path, options: Options) -> Result<Vec<Pat
     let text = serde_json::to_vec_pretty(&index)
         .map_err(|error| Error::Argument(format!("cannot write the index: {error}")))?;
     if options.grid {
-        write_atomic(target, &encode_rgb(&grid.finish())?)?;
+        let note = SweepNote::new(&export.sweep.template, export.fork_step, &export.base);
+        write_atomic(target, &note.png(&grid.finish())?)?;
         written.push(target.to_path_buf());
     }
     let path = beside(target, "", "json");
