@@ -346,6 +346,86 @@ fn alt_drag_changes_the_size_and_alt_click_picks_a_class() {
 }
 
 #[test]
+fn escape_during_a_resize_brings_the_old_size_back() {
+    let home = tempfile::tempdir().expect("a folder");
+    let mut harness = studio(home.path());
+    let radius = harness.state().studio.painter.settings.radii.brush;
+    let (from, to) = (at(&harness, 200.0, 200.0), at(&harness, 240.0, 200.0));
+    harness.event(Event::PointerMoved(from));
+    harness.step();
+    let press = button(from, PointerButton::Primary, true, Modifiers::ALT);
+    harness.event_modifiers(press, Modifiers::ALT);
+    harness.step();
+    harness.event_modifiers(Event::PointerMoved(to), Modifiers::ALT);
+    harness.step();
+    assert!(harness.state().studio.painter.settings.radii.brush > radius + 30.0);
+    harness.key_press(Key::Escape);
+    harness.step();
+    let now = harness.state().studio.painter.settings.radii.brush;
+    assert_eq!(now, radius);
+    let release = button(to, PointerButton::Primary, false, Modifiers::NONE);
+    harness.event(release);
+    harness.run();
+    assert_eq!(harness.state().studio.painter.settings.radii.brush, radius);
+    assert!(!harness.state().studio.painter.can_undo());
+}
+
+/// Clicks twice, faster than a frame of the harness lasts.
+fn double_click(harness: &mut Studio, x: f32, y: f32) {
+    let place = at(harness, x, y);
+    harness.hover_at(place);
+    harness.step();
+    for pressed in [true, false, true, false] {
+        let click = button(place, PointerButton::Primary, pressed, Modifiers::NONE);
+        harness.input_mut().events.push(click);
+    }
+    harness.step();
+    harness.run();
+}
+
+#[test]
+fn a_double_click_within_a_contour_fills_it_and_elsewhere_only_dabs() {
+    let home = tempfile::tempdir().expect("a folder");
+    let mut harness = studio(home.path());
+    harness.get_by_label("Hair").click();
+    harness.run();
+    let ring: Vec<(f32, f32)> = (0..=48)
+        .map(|i| i as f32 / 48.0 * std::f32::consts::TAU)
+        .map(|turn| (200.0 + 100.0 * turn.cos(), 200.0 + 100.0 * turn.sin()))
+        .collect();
+    paint(&mut harness, &ring);
+    assert_eq!(class_of(&harness, 200.0, 160.0), class::BACKGROUND);
+    double_click(&mut harness, 200.0, 200.0);
+    for (x, y) in [(200.0, 160.0), (150.0, 200.0), (240.0, 240.0)] {
+        assert_eq!(class_of(&harness, x, y), class::HAIR, "{x}, {y}");
+    }
+    assert_eq!(class_of(&harness, 350.0, 350.0), class::BACKGROUND);
+    double_click(&mut harness, 400.0, 350.0);
+    assert_eq!(class_of(&harness, 400.0, 350.0), class::HAIR, "the dabs");
+    assert_eq!(class_of(&harness, 400.0, 250.0), class::BACKGROUND);
+    assert!(!common::told(&harness, "No closed contour"));
+}
+
+#[test]
+fn a_fill_of_most_of_the_canvas_is_seen_first_and_asked_about() {
+    let home = tempfile::tempdir().expect("a folder");
+    let mut harness = studio(home.path());
+    harness.key_press(Key::G);
+    harness.run();
+    let place = at(&harness, 100.0, 100.0);
+    harness.hover_at(place);
+    harness.run();
+    let painter = &mut harness.state_mut().studio.painter;
+    let preview = painter.fill_preview(100.0, 100.0).expect("all of it");
+    assert_eq!(preview.share, 1.0);
+    paint(&mut harness, &[(100.0, 100.0)]);
+    assert_eq!(class_of(&harness, 300.0, 300.0), class::BACKGROUND);
+    assert!(common::told(&harness, "would change 100 % of the canvas"));
+    paint(&mut harness, &[(100.0, 100.0)]);
+    assert_eq!(class_of(&harness, 300.0, 300.0), class::SKIN);
+}
+
+#[test]
 fn zooming_keeps_the_point_under_the_cursor_and_panning_moves_it() {
     let home = tempfile::tempdir().expect("a folder");
     let mut harness = studio(home.path());
@@ -501,130 +581,4 @@ fn a_foreign_mask_is_looked_at_mended_and_taken() {
     let studio = &harness.state().studio;
     assert!(studio.tools.import.is_none());
     assert!(sides_are_right(&studio.painter.drawing().label_image()));
-}
-
-/// A studio with a GPU, or what stands in for one.
-fn drawn(home: &std::path::Path, size: egui::Vec2) -> Studio {
-    let options = mmface::studio::testing::options(home, Default::default());
-    let mut harness = Harness::builder()
-        .with_size(size)
-        .with_pixels_per_point(1.0)
-        .with_max_steps(60)
-        .wgpu()
-        .build_eframe(|cc| StudioApp::new(cc, options));
-    harness.step();
-    harness
-}
-
-fn template(name: &str) -> mmface_engine::condition::LabelImage {
-    let templates = mmface::assets::Templates::load().expect("templates");
-    let template = templates.find(Some(name)).expect("a template");
-    mmface_engine::condition::read_mask(&templates.path(template))
-        .expect("a mask")
-        .0
-}
-
-/// Borders of glyphs and lines may differ between renderers.
-fn options() -> egui_kittest::SnapshotOptions {
-    egui_kittest::SnapshotOptions::new()
-        .threshold(1.0)
-        .max_failed_pixels(60)
-}
-
-#[test]
-fn picture_of_a_face_with_the_mirror_on() {
-    let home = tempfile::tempdir().expect("a folder");
-    let mut harness = drawn(home.path(), vec2(760.0, 520.0));
-    let studio = &mut harness.state_mut().studio;
-    studio.settings.show_right = false;
-    studio.settings.show_filmstrip = false;
-    studio.settings.look = mmface::studio::settings::Look::Dark;
-    let mask = template("bob-fringe");
-    studio
-        .painter
-        .edit("Template", |drawing| drawing.set_mask(&mask));
-    studio.painter.settings.mirror.on = true;
-    studio.emit(mmface::studio::settings::SettingsCommand::Look(
-        mmface::studio::settings::Look::Dark,
-    ));
-    harness.run();
-    harness.snapshot_options("canvas_mask", &options());
-}
-
-#[test]
-fn picture_of_a_result_under_the_mask() {
-    let home = tempfile::tempdir().expect("a folder");
-    let mut harness = drawn(home.path(), vec2(760.0, 520.0));
-    let ctx = harness.ctx.clone();
-    let studio = &mut harness.state_mut().studio;
-    studio.settings.show_right = false;
-    studio.settings.show_filmstrip = false;
-    studio.settings.hatch = true;
-    studio.emit(mmface::studio::settings::SettingsCommand::Look(
-        mmface::studio::settings::Look::Light,
-    ));
-    let mask = template("glasses");
-    studio
-        .painter
-        .edit("Template", |drawing| drawing.set_mask(&mask));
-    let mut image = RgbImage::filled(256, 256, [0; 3]);
-    for (i, pixel) in image.pixels.chunks_exact_mut(3).enumerate() {
-        pixel.copy_from_slice(&[(i % 256) as u8, (i / 256) as u8, 120]);
-    }
-    studio.canvas.show_picture(&ctx, &image);
-    studio.canvas.look = Look::Overlay;
-    harness.run();
-    harness.snapshot_options("canvas_overlay", &options());
-}
-
-#[test]
-#[ignore = "measures; run by hand on a quiet machine"]
-fn slow_a_stroke_at_1024_costs_less_than_a_frame() {
-    let home = tempfile::tempdir().expect("a folder");
-    let mut harness = drawn(home.path(), vec2(1280.0, 800.0));
-    let mask = template("long-waves");
-    let studio = &mut harness.state_mut().studio;
-    studio.painter.resize(1024);
-    studio
-        .painter
-        .edit("Template", |drawing| drawing.set_mask(&mask));
-    studio.painter.settings.set_radius(24.0);
-    harness.run();
-    harness.render().expect("draws");
-    let place = |harness: &Studio, i: usize| {
-        let turn = i as f32 * 0.02;
-        let radius = 60.0 + i as f32 * 0.35;
-        let (sin, cos) = turn.sin_cos();
-        at(harness, 512.0 + radius * cos, 512.0 + radius * sin)
-    };
-    let first = place(&harness, 0);
-    harness.hover_at(first);
-    harness.step();
-    harness.drag_at(first);
-    harness.step();
-    let cost = harness.state().studio.canvas.cost.clone();
-    let read =
-        |value: &std::sync::atomic::AtomicU64| value.load(std::sync::atomic::Ordering::Relaxed);
-    let (micros, frames) = (read(&cost.micros), read(&cost.frames));
-    let mut logic = Vec::new();
-    for frame in 0..120 {
-        for i in 0..4 {
-            let place = place(&harness, frame * 4 + i);
-            harness.event(Event::PointerMoved(place));
-        }
-        let start = std::time::Instant::now();
-        harness.step();
-        logic.push(start.elapsed().as_secs_f64() * 1e3);
-        if frame % 10 == 0 {
-            harness.render().expect("draws");
-        }
-    }
-    logic.sort_by(f64::total_cmp);
-    let frames = read(&cost.frames) - frames;
-    let prepare = (read(&cost.micros) - micros) as f64 / frames.max(1) as f64 / 1e3;
-    let (median, late) = (logic[logic.len() / 2], logic[logic.len() * 95 / 100]);
-    eprintln!(
-        "1024², radius 24: UI logic {median:.2} ms a frame (95 %: {late:.2}), prepare {prepare:.2} ms (ten frames' tiles each)"
-    );
-    assert!(median + prepare < 8.0);
 }

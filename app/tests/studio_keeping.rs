@@ -3,7 +3,7 @@
 #[path = "common/studio.rs"]
 mod common;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use common::{studio, studio_with, wait_for};
@@ -12,8 +12,10 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use mmface::paint::{Button, Drawing, Layer, Sample, Tool};
 use mmface::project::session;
+use mmface::studio::canvas::Opacities;
 use mmface::studio::dialogs::Prepared;
 use mmface::studio::generate::{Follow, Request};
+use mmface::studio::keeping::KeepingCommand;
 use mmface::studio::photo;
 use mmface::studio::testing::{FakeBackend, options};
 use mmface::studio::toast::Toast;
@@ -105,6 +107,8 @@ fn a_project_is_saved_left_and_opened_again() {
         &mut studio.state_mut().studio,
         Some(Arc::new(under.clone())),
     );
+    let set = &mut studio.state_mut().studio.canvas.opacities;
+    (set.mask, set.other, set.onion, set.contours) = (0.25, 0.75, 0.5, false);
     studio.run_steps(1);
     assert!(
         studio
@@ -132,6 +136,7 @@ fn a_project_is_saved_left_and_opened_again() {
     state.painter.settings.tool = Tool::Brush;
     state.painter.settings.layer = Layer::Mask;
     state.generate.request.steps = 9;
+    state.canvas.opacities = Opacities::default();
 
     click(&mut studio, "File");
     click_containing(&mut studio, "Open recent");
@@ -144,9 +149,72 @@ fn a_project_is_saved_left_and_opened_again() {
     assert_eq!(state.painter.settings.tool, Tool::Lasso);
     assert_eq!(state.generate.request, request());
     assert_eq!(state.photo.under.as_deref(), Some(&under));
+    let set = state.canvas.opacities;
+    assert_eq!(
+        (set.mask, set.other, set.onion, set.contours),
+        (0.25, 0.75, 0.5, false)
+    );
     studio.run_steps(2);
     assert!(studio.query_by_label("Project face, saved").is_some());
     assert_eq!(errors(&studio), [""; 0]);
+}
+
+#[test]
+fn a_result_under_the_drawing_is_saved_with_it() {
+    let home = tempfile::tempdir().expect("a folder");
+    let file = home.path().join("face.mmface-project");
+    let mut studio = saving_to(home.path(), &file);
+    settle(&mut studio);
+    paint(&mut studio, 100, 13);
+    let result = RgbImage::filled(64, 64, [40, 80, 120]);
+    let ctx = studio.ctx.clone();
+    studio.state_mut().studio.canvas.show_picture(&ctx, &result);
+    studio
+        .state_mut()
+        .studio
+        .emit_action("canvas.picture_under");
+    studio.run_steps(2);
+    ctrl(&mut studio, Key::S);
+    settle(&mut studio);
+    ctrl(&mut studio, Key::N);
+    assert!(!studio.state().studio.canvas.has_onion());
+    studio
+        .state_mut()
+        .studio
+        .emit(KeepingCommand::OpenFile(file));
+    studio.run_steps(2);
+    settle(&mut studio);
+    assert!(studio.state().studio.canvas.has_onion());
+    assert_eq!(studio.state().studio.photo.under.as_deref(), Some(&result));
+}
+
+#[test]
+fn recent_projects_open_from_the_empty_canvas() {
+    let home = tempfile::tempdir().expect("a folder");
+    let file = home.path().join("queen.mmface-project");
+    let mut studio = saving_to(home.path(), &file);
+    settle(&mut studio);
+    assert!(studio.query_by_label("Begin with a template").is_some());
+    assert!(
+        studio
+            .query_by_label("No project has been saved yet")
+            .is_some()
+    );
+    paint(&mut studio, 100, 13);
+    assert!(studio.query_by_label("Begin with a template").is_none());
+    let painted = drawing(&studio);
+    ctrl(&mut studio, Key::S);
+    settle(&mut studio);
+    ctrl(&mut studio, Key::N);
+    studio.run_steps(3);
+    click(&mut studio, "Open queen");
+    settle(&mut studio);
+    assert_eq!(drawing(&studio), painted);
+    assert_eq!(errors(&studio), [""; 0]);
+    ctrl(&mut studio, Key::N);
+    click(&mut studio, "Begin with a template");
+    settle(&mut studio);
+    assert!(studio.query_by_label("Full beard").is_some());
 }
 
 #[test]
@@ -228,6 +296,43 @@ fn files_that_are_no_projects_are_named_and_the_drawing_stays() {
 }
 
 #[test]
+fn projects_that_reach_out_or_are_cut_off_are_refused_and_nothing_changes() {
+    use std::io::Write;
+    let home = tempfile::tempdir().expect("a folder");
+    let whole = home.path().join("whole.mmface-project");
+    let mut studio = saving_to(home.path(), &whole);
+    settle(&mut studio);
+    paint(&mut studio, 100, 13);
+    ctrl(&mut studio, Key::S);
+    settle(&mut studio);
+    let bytes = std::fs::read(&whole).expect("saved");
+    let cut = home.path().join("cut.mmface-project");
+    std::fs::write(&cut, &bytes[..bytes.len() / 2]).expect("a file");
+    let sly = home.path().join("sly.mmface-project");
+    let mut zip = zip::ZipWriter::new(std::fs::File::create(&sly).expect("a file"));
+    let plain = zip::write::SimpleFileOptions::default();
+    for name in ["project.ron", "../../outside.txt"] {
+        zip.start_file(name, plain).expect("an entry");
+        zip.write_all(b"(format: 1)").expect("bytes");
+    }
+    zip.finish().expect("a zip");
+    let before = drawing(&studio);
+    for (path, wanted) in [
+        (cut, "damaged or cut off"),
+        (sly, "../../outside.txt` points outside"),
+    ] {
+        common::let_fall(&mut studio, &path);
+        settle(&mut studio);
+        let last = errors(&studio).pop().expect("a message");
+        assert!(last.contains(wanted), "{last}");
+        assert_eq!(drawing(&studio), before);
+        assert_eq!(studio.state().studio.keeping.file.as_ref(), Some(&whole));
+    }
+    let parent = home.path().parent().expect("a folder");
+    assert!(!parent.join("outside.txt").exists());
+}
+
+#[test]
 fn a_project_that_cannot_be_saved_stays_unsaved() {
     let home = tempfile::tempdir().expect("a folder");
     let mut studio = saving_to(
@@ -262,19 +367,6 @@ fn a_project_that_cannot_be_saved_stays_unsaved() {
     );
 }
 
-#[derive(Debug)]
-struct Dropped(PathBuf);
-
-impl egui::DroppedFile for Dropped {
-    fn path(&self) -> &Path {
-        &self.0
-    }
-
-    fn bytes(&self) -> Result<Vec<u8>, String> {
-        std::fs::read(&self.0).map_err(|error| error.to_string())
-    }
-}
-
 #[test]
 fn picking_a_class_from_the_canvas_is_no_work_to_save() {
     let home = tempfile::tempdir().expect("a folder");
@@ -303,10 +395,7 @@ fn a_dropped_project_opens() {
     ctrl(&mut studio, Key::S);
     settle(&mut studio);
     ctrl(&mut studio, Key::N);
-    studio
-        .input_mut()
-        .dropped_files
-        .push(Arc::new(Dropped(file)));
+    common::let_fall(&mut studio, &file);
     studio.run_steps(2);
     wait_for(&mut studio, "the project to be opened", |app| {
         app.studio.keeping.file.is_some()

@@ -12,7 +12,7 @@ use super::library::ConditionKind;
 use crate::paint::{MAX_SIDE, TILE, Target, ToolSettings};
 
 /// Version of the project's text: raised when an older program would misread it.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// Longest text that is read, in bytes.
 pub const MAX_TEXT: usize = 4 << 20;
@@ -61,10 +61,24 @@ pub struct ProjectData {
     pub fork_step: usize,
     /// There is a picture under the canvas, and it covers this much, 0..=1.
     pub onion: Option<f32>,
+    /// How much of the layers is seen; `None` in files before format 2.
+    pub layers: Option<Layers>,
     /// The pictures that were made from this project, oldest first.
     pub results: Vec<ResultRef>,
     /// Copies of the results travel in the project file.
     pub copies: bool,
+}
+
+/// How much of the layers is seen while somebody draws.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Layers {
+    /// Of the mask over a picture, 0..=1.
+    pub mask: f32,
+    /// Of the layer that is not painted on, 0..=1.
+    pub other: f32,
+    /// Lines between classes are drawn over pictures.
+    pub contours: bool,
 }
 
 /// A finished picture of a project.
@@ -103,6 +117,7 @@ impl Default for ProjectData {
             template: None,
             fork_step: 0,
             onion: None,
+            layers: None,
             results: Vec::new(),
             copies: false,
         }
@@ -194,6 +209,13 @@ impl ProjectData {
                 "the picture under the canvas covers less than nothing or more than all".into(),
             );
         }
+        let shares = self.layers.iter().flat_map(|set| [set.mask, set.other]);
+        if shares
+            .into_iter()
+            .any(|share| !(0.0..=1.0).contains(&share))
+        {
+            return Err("a layer covers less than nothing or more than all".into());
+        }
         self.job().validate().map_err(|error| error.to_string())
     }
 }
@@ -234,6 +256,11 @@ mod tests {
             template: Some("curly".into()),
             fork_step: 7,
             onion: Some(0.25),
+            layers: Some(Layers {
+                mask: 0.75,
+                other: 0.125,
+                contours: false,
+            }),
             results: vec![ResultRef {
                 file: "a.png".into(),
                 recipe: "00ff".into(),
@@ -255,10 +282,16 @@ mod tests {
     }
 
     #[test]
+    fn files_before_the_layers_are_read() {
+        let data = read("(format: 1, prompt: \"x\", onion: Some(0.5))").expect("reads");
+        assert_eq!((data.layers, data.onion), (None, Some(0.5)));
+    }
+
+    #[test]
     fn newer_formats_and_nonsense_are_named() {
-        let newer = read("(format: 2, prompt: \"x\", aura: (glow: 3))").expect_err("newer");
+        let newer = read("(format: 3, prompt: \"x\", aura: (glow: 3))").expect_err("newer");
         assert!(
-            newer.contains("newer program (format 2") && newer.contains("update"),
+            newer.contains("newer program (format 3") && newer.contains("update"),
             "{newer}"
         );
         for (text, part) in [
@@ -268,6 +301,10 @@ mod tests {
             ("(format: 1, steps: 0)", "0 steps"),
             ("(format: 1, guidance: NaN)", "guidance"),
             ("(format: 1, onion: Some(7.0))", "covers"),
+            (
+                "(format: 2, layers: Some((mask: NaN, other: 0.5, contours: true)))",
+                "layer covers",
+            ),
             ("(format: 1, prompt: \"cut o", "damaged"),
             ("", "damaged"),
         ] {

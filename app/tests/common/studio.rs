@@ -70,3 +70,38 @@ pub fn click(harness: &mut Harness<'_, StudioApp>, label: &str) {
         .click();
     harness.run_steps(2);
 }
+
+/// A file that falls onto the window.
+#[derive(Debug)]
+struct Dropped(std::path::PathBuf);
+
+impl egui::DroppedFile for Dropped {
+    fn path(&self) -> &std::path::Path {
+        &self.0
+    }
+
+    fn bytes(&self) -> Result<Vec<u8>, String> {
+        std::fs::read(&self.0).map_err(|error| error.to_string())
+    }
+}
+
+/// Lets a file fall onto the window.
+pub fn let_fall(harness: &mut Harness<'_, StudioApp>, path: &std::path::Path) {
+    let file = std::sync::Arc::new(Dropped(path.into()));
+    harness.input_mut().dropped_files.push(file);
+    harness.step();
+}
+
+/// Steps until no work goes on beside the GUI thread.
+pub fn settle(harness: &mut Harness<'_, StudioApp>) {
+    wait_for(harness, "background work to end", |app| {
+        app.studio.services.tasks.running().next().is_none()
+    });
+    harness.run_steps(3);
+}
+
+/// Whether a person was told this.
+pub fn told(harness: &Harness<'_, StudioApp>, part: &str) -> bool {
+    let log = &harness.state().studio.toasts.log;
+    log.iter().any(|toast| toast.text().contains(part))
+}

@@ -93,6 +93,16 @@ impl Texels {
         }
     }
 
+    /// The picture as it was.
+    pub fn to_rgb(&self) -> RgbImage {
+        let pixels = self.rgba.chunks_exact(4).flat_map(|pixel| &pixel[..3]);
+        RgbImage {
+            width: self.width as usize,
+            height: self.height as usize,
+            pixels: pixels.copied().collect(),
+        }
+    }
+
     /// Width and height in pixels.
     pub fn size(&self) -> [u32; 2] {
         [self.width, self.height]

@@ -1,5 +1,6 @@
 //! The view of the drawing: camera, layers, pointer.
 
+mod beginning;
 pub mod camera;
 pub mod colours;
 pub mod gpu;
@@ -45,6 +46,7 @@ pub struct State {
     onion: Option<Arc<Texels>>,
     /// The next picture is to be seen alone.
     watching: bool,
+    empty: beginning::Empty,
     pointer: pointer::Pointer,
 }
 
@@ -63,6 +65,7 @@ impl Default for State {
             picture: None,
             onion: None,
             watching: false,
+            empty: beginning::Empty::default(),
             pointer: pointer::Pointer::default(),
         }
     }
@@ -298,13 +301,18 @@ pub fn run(studio: &mut Studio, command: CanvasCommand) {
         CanvasCommand::ToggleColours => studio.settings.friendly_colours ^= true,
         CanvasCommand::PictureUnder => {
             if let Some(picture) = &studio.canvas.picture {
-                studio.canvas.onion = Some(Arc::clone(picture));
+                // By way of the photo's place: what lies there is saved with the project.
+                let picture = Arc::new(picture.to_rgb());
+                super::photo::show_under(studio, Some(picture));
                 studio.canvas.look = Look::Drawing;
             }
         }
         CanvasCommand::ClearOnion => super::photo::show_under(studio, None),
         CanvasCommand::Abort => {
-            studio.canvas.pointer = pointer::Pointer::default();
+            let pointer = std::mem::take(&mut studio.canvas.pointer);
+            if let Some(radius) = pointer.radius_before() {
+                studio.painter.settings.set_radius(radius);
+            }
             studio.painter.abort();
         }
         CanvasCommand::Confirm => studio.painter.confirm(),

@@ -4,7 +4,7 @@ use egui::{Color32, Panel, Rect, Rgba, Role, Sense, Ui, WidgetInfo, pos2, vec2};
 
 use super::gpu::{Frame, HATCH, NO_CLASS, SMOOTH, View};
 use super::mix::Mix;
-use super::{colours, overlay, pointer, status};
+use super::{beginning, colours, overlay, pointer, status};
 use crate::paint::{Tiles, Tool};
 use crate::studio::state::Studio;
 
@@ -33,6 +33,7 @@ pub fn show(ui: &mut Ui, studio: &mut Studio) {
         .add(egui_wgpu::Callback::new_paint_callback(rect, frame));
     overlay::show(ui, &response, rect, studio);
     progress(ui, rect, studio);
+    beginning::show(ui, rect, studio);
     studio.canvas.lit = None;
 }
 

@@ -6,7 +6,7 @@
 use egui::{Context, Event, Key, Modifiers, PointerButton, Pos2, Rect, Response, Ui};
 
 use super::{CanvasCommand, Look};
-use crate::paint::{Button, Radii, Sample, Tool};
+use crate::paint::{Button, Layer, Radii, Sample, Tool};
 use crate::studio::state::Studio;
 use crate::studio::tools::ToolsCommand;
 
@@ -63,6 +63,18 @@ impl Pointer {
         self.gesture == Gesture::Pan
     }
 
+    /// The size of the tool before it was changed by the gesture at hand.
+    pub fn radius_before(&self) -> Option<f32> {
+        match self.gesture {
+            Gesture::Resize {
+                radius,
+                moved: true,
+                ..
+            } => Some(radius),
+            _ => None,
+        }
+    }
+
     /// Where the ring stays while the size changes.
     pub fn resizing_at(&self) -> Option<Pos2> {
         match self.gesture {
@@ -109,6 +121,7 @@ pub(super) fn take(ui: &Ui, response: &Response, rect: Rect, studio: &mut Studio
         .any(|event| matches!(event, Event::PointerButton { pressed: false, .. }));
     let held_down = response.is_pointer_button_down_on();
     let ours = |pos: Pos2| held_down || ended && ctx.layer_id_at(pos) == Some(layer);
+    let empty = studio.canvas.empty;
     let moves = events
         .iter()
         .filter(|e| matches!(e, Event::PointerMoved(_)));
@@ -123,7 +136,10 @@ pub(super) fn take(ui: &Ui, response: &Response, rect: Rect, studio: &mut Studio
                 button,
                 pressed: true,
                 modifiers,
-            } if rect.contains(pos) && ours(pos) && !studio.canvas.pointer.in_gesture() => {
+            } if rect.contains(pos)
+                && (ours(pos) || button == PointerButton::Middle && empty.covers(pos))
+                && !studio.canvas.pointer.in_gesture() =>
+            {
                 let held = Held { modifiers, ..held };
                 press(&ctx, rect, studio, pos, button, held, now);
             }
@@ -141,13 +157,31 @@ pub(super) fn take(ui: &Ui, response: &Response, rect: Rect, studio: &mut Studio
         }
     }
     studio.canvas.pointer.frame = now;
-    if response.double_clicked() && studio.painter.settings.tool == Tool::Polygon {
-        studio.painter.confirm();
+    if response.double_clicked() {
+        double_click(response, rect, studio);
     }
     if let Some(notice) = studio.painter.take_notice() {
         studio.tell(crate::studio::toast::Toast::Info(notice));
     }
     wheel(ui, response, rect, studio);
+}
+
+/// Closes a polygon; with the brush, fills the contour that is around the place, if there is one.
+fn double_click(response: &Response, rect: Rect, studio: &mut Studio) {
+    let settings = &studio.painter.settings;
+    match settings.tool {
+        Tool::Polygon => studio.painter.confirm(),
+        Tool::Brush if settings.layer == Layer::Mask => {
+            if let Some(at) = response.interact_pointer_pos() {
+                let place = studio.canvas.camera.to_canvas(rect, at);
+                if !studio.painter.fill_contour(place.x, place.y) {
+                    // Two quick dabs are no question: nothing is said of it.
+                    studio.painter.take_notice();
+                }
+            }
+        }
+        _ => {}
+    }
 }
 
 /// Escape and Enter, which act while something is unfinished.
@@ -187,7 +221,9 @@ fn fingers(ui: &Ui, response: &Response, rect: Rect, studio: &mut Studio) -> boo
 }
 
 fn wheel(ui: &Ui, response: &Response, rect: Rect, studio: &mut Studio) {
-    let Some(at) = response.hover_pos() else {
+    let covered = ui.input(|i| i.pointer.hover_pos());
+    let covered = covered.filter(|at| studio.canvas.empty.covers(*at));
+    let Some(at) = response.hover_pos().or(covered) else {
         return;
     };
     let (scroll, pinch) = ui.input(|i| (i.smooth_scroll_delta().y, i.zoom_delta()));

@@ -6,6 +6,7 @@ use mmface_engine::picture::RgbImage;
 
 use crate::paint::ToolSettings;
 use crate::project::ProjectData;
+use crate::project::data::Layers;
 use crate::project::library::ConditionKind;
 use crate::studio::generate::{Follow, Request};
 use crate::studio::photo;
@@ -23,12 +24,14 @@ pub fn gather(studio: &Studio) -> ProjectData {
         ..studio.painter.settings.clone()
     };
     // A field that is being typed into may hold anything; a file may not.
-    let cover = studio.canvas.opacities.onion;
-    let cover = if cover.is_finite() {
-        cover.clamp(0.0, 1.0)
-    } else {
-        1.0
+    let share = |value: f32| {
+        if value.is_finite() {
+            value.clamp(0.0, 1.0)
+        } else {
+            1.0
+        }
     };
+    let set = &studio.canvas.opacities;
     let mut request = studio.generate.request.clone();
     request.tidy();
     ProjectData {
@@ -51,7 +54,12 @@ pub fn gather(studio: &Studio) -> ProjectData {
         side: studio.painter.drawing().side(),
         tools,
         template: state.template.clone(),
-        onion: studio.photo.under.as_ref().map(|_| cover),
+        onion: studio.photo.under.as_ref().map(|_| share(set.onion)),
+        layers: Some(Layers {
+            mask: share(set.mask),
+            other: share(set.other),
+            contours: set.contours,
+        }),
         copies: state.copies,
         fork_step: studio.sweep.fork_step,
         ..ProjectData::default()
@@ -87,6 +95,12 @@ pub fn apply(studio: &mut Studio, data: &ProjectData) {
         },
     });
     studio.sweep.fork_step = data.fork_step.min(data.steps.saturating_sub(1));
+    if let Some(layers) = data.layers {
+        let set = &mut studio.canvas.opacities;
+        set.mask = layers.mask;
+        set.other = layers.other;
+        set.contours = layers.contours;
+    }
     let state = &mut studio.keeping;
     state.template = data.template.clone();
     state.results = data.results.clone();

@@ -226,7 +226,6 @@ fn differs(old: &ProjectData, new: &ProjectData, settings_too: bool) -> bool {
             data.guidance,
             data.guidance_interval,
             data.guide,
-            data.guide,
         );
         (data.follow, data.sampler, seed, numbers, data.copies)
     };

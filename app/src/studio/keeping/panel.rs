@@ -17,7 +17,9 @@ pub fn menu(ui: &mut Ui, studio: &mut Studio) {
         entry(ui, studio, "keeping.open", "Open…");
         ui.menu_button("Open recent", |ui| {
             ui.set_min_width(240.0);
-            recent_list(ui, studio);
+            if recent_list(ui, studio, 10, "") {
+                ui.close();
+            }
         });
         ui.separator();
         entry(ui, studio, "keeping.save", "Save");
@@ -47,14 +49,15 @@ fn entry(ui: &mut Ui, studio: &mut Studio, id: &str, title: &str) {
     }
 }
 
-/// Draws the projects that were opened lately: for the menu and for an empty canvas.
-pub fn recent_list(ui: &mut Ui, studio: &mut Studio) {
+/// Draws the projects that were opened lately, `most` of them: for the menu and for an empty canvas.
+/// `verb` goes before their names for those who hear them. True when one was chosen.
+pub fn recent_list(ui: &mut Ui, studio: &mut Studio, most: usize, verb: &str) -> bool {
     if studio.keeping.recent.files.is_empty() {
         ui.label(RichText::new("No project has been saved yet").weak());
-        return;
+        return false;
     }
     let mut command = None;
-    for file in studio.keeping.recent.files.iter().take(10) {
+    for file in studio.keeping.recent.files.iter().take(most) {
         let name = display_name(&file.path);
         let folder = file
             .path
@@ -70,14 +73,20 @@ pub fn recent_list(ui: &mut Ui, studio: &mut Studio) {
                     command = Some(KeepingCommand::ForgetRecent(file.path.clone()));
                 }
             });
-        } else if ui.button(&name).on_hover_text(&folder).clicked() {
-            command = Some(KeepingCommand::OpenFile(file.path.clone()));
-            ui.close();
+        } else {
+            let button = ui.button(&name).on_hover_text(&folder);
+            let spoken = format!("{verb}{name}");
+            button.widget_info(|| WidgetInfo::labeled(Role::Button, true, &spoken));
+            if button.clicked() {
+                command = Some(KeepingCommand::OpenFile(file.path.clone()));
+            }
         }
     }
+    let chosen = matches!(command, Some(KeepingCommand::OpenFile(_)));
     if let Some(command) = command {
         studio.emit(command);
     }
+    chosen
 }
 
 /// Draws the project's name and whether it is saved.
