@@ -6,8 +6,7 @@
 mod common;
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 
 use common::{studio, wait_for};
 use egui::{Key, Modifiers, Role};
@@ -20,7 +19,7 @@ use mmface::studio::results::ResultsCommand as Do;
 use mmface::studio::results::compare::{Compare, Mode};
 use mmface_engine::condition::{GrayImage, LabelImage};
 use mmface_engine::job::{Condition, Job, Sampler};
-use mmface_engine::picture::{RgbImage, write};
+use mmface_engine::picture::RgbImage;
 use mmface_engine::pipeline::ModelSummary;
 use mmface_engine::provenance::{self, Level, Recipe};
 use proptest::prelude::*;
@@ -329,102 +328,6 @@ fn any_recipe_comes_back_exactly() {
         let condition = mmface::studio::generate::flow::condition(studio);
         prop_assert!(studio.generate.request.job(condition) == job);
     });
-}
-
-#[derive(Debug)]
-struct Dropped(PathBuf);
-
-impl egui::DroppedFile for Dropped {
-    fn path(&self) -> &Path {
-        &self.0
-    }
-
-    fn bytes(&self) -> Result<Vec<u8>, String> {
-        fs::read(&self.0).map_err(|error| error.to_string())
-    }
-}
-
-fn let_fall(harness: &mut Studio, path: &Path) {
-    harness
-        .input_mut()
-        .dropped_files
-        .push(Arc::new(Dropped(path.into())));
-    harness.step();
-    settle(harness);
-}
-
-#[test]
-fn dropped_pictures_tell_what_they_know() {
-    let home = tempfile::tempdir().unwrap();
-    let elsewhere = tempfile::tempdir().unwrap();
-    let mut harness = ready(home.path());
-    let picture = RgbImage::filled(64, 64, [1, 2, 3]);
-    let ours = elsewhere.path().join("ours.png");
-    fs::write(
-        &ours,
-        provenance::encode(&picture, &recipe(job("from afar", 5))).unwrap(),
-    )
-    .unwrap();
-    let_fall(&mut harness, &ours);
-    assert_eq!(harness.state().studio.generate.request.prompt, "from afar");
-    assert_eq!(harness.state().studio.generate.request.seed, 5);
-
-    let plain = elsewhere.path().join("plain.png");
-    fs::write(&plain, write::encode_rgb(&picture).unwrap()).unwrap();
-    let_fall(&mut harness, &plain);
-    let studio = &harness.state().studio;
-    assert_eq!(
-        studio.generate.request.prompt, "from afar",
-        "nothing is lost"
-    );
-    assert!(
-        studio.photo.photo.is_some(),
-        "a picture without a recipe may be a photo"
-    );
-    harness.state_mut().studio.photo.photo = None;
-
-    // Another program's text stands behind the header, which is 33 bytes long.
-    let text = b"parameters\0a knight\nNegative prompt: helmet\nSteps: 30, Sampler: Euler, CFG scale: 4.5, Seed: 99, Size: 512x512";
-    let mut bytes = write::encode_rgb(&picture).unwrap();
-    let rest = bytes.split_off(33);
-    bytes.extend((text.len() as u32).to_be_bytes());
-    let body = [b"tEXt".as_slice(), text].concat();
-    bytes.extend(&body);
-    bytes.extend(crc32(&body).to_be_bytes());
-    bytes.extend(rest);
-    let foreign = elsewhere.path().join("foreign.png");
-    fs::write(&foreign, bytes).unwrap();
-    let_fall(&mut harness, &foreign);
-    let request = &harness.state().studio.generate.request;
-    assert_eq!(
-        (request.prompt.as_str(), request.negative.as_str()),
-        ("a knight", "helmet")
-    );
-    assert_eq!(
-        (request.seed, request.steps, request.guidance),
-        (99, 30, 4.5)
-    );
-    assert!(told(&harness, "taken over from A1111"));
-
-    let broken = elsewhere.path().join("broken.png");
-    fs::write(&broken, b"\x89PNG\r\n\x1a\nrubbish").unwrap();
-    let_fall(&mut harness, &broken);
-    assert!(told(&harness, "broken.png"));
-}
-
-fn crc32(bytes: &[u8]) -> u32 {
-    let mut sum = !0u32;
-    for byte in bytes {
-        sum ^= u32::from(*byte);
-        for _ in 0..8 {
-            sum = if sum & 1 == 1 {
-                0xedb8_8320 ^ (sum >> 1)
-            } else {
-                sum >> 1
-            };
-        }
-    }
-    !sum
 }
 
 #[test]

@@ -1,16 +1,25 @@
-//! Files dropped on the window. A picture of ours brings everything back that made it, one of
-//! another program its prompt; what else it may be is for those to say who can use it.
+//! Files dropped on the window. A picture of ours brings everything back that made it, a grid its
+//! sweep, a picture of another program its prompt; a class mask is looked at before it is taken, and
+//! any other picture may be a photo. What nobody can use is named.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use mmface_engine::condition::mask_from;
 use mmface_engine::picture::{RgbImage, read};
 use mmface_engine::provenance::{self, Foreign, Recipe};
+use mmface_engine::weights::package;
+use mmface_engine::{Error, Result};
 
 use super::{restore, show_on_canvas};
+use crate::project::SweepNote;
+use crate::project::file::EXTENSION;
+use crate::project::sweep_note::MAX_INDEX;
+use crate::studio::models::ModelsCommand;
 use crate::studio::photo::PhotoCommand;
-use crate::studio::state::Studio;
+use crate::studio::state::{Studio, Workspace};
 use crate::studio::toast::Toast;
+use crate::studio::tools::import;
 
 /// What a dropped picture says of itself.
 enum Found {
@@ -18,13 +27,69 @@ enum Found {
     Foreign(Foreign),
     /// A recipe that cannot be used, and why.
     Unusable(String),
+    /// A grid of a sweep.
+    Sweep(Box<SweepNote>),
+    /// Class numbers or class colours.
+    Mask,
     Plain,
 }
 
 /// Whether it is a picture by its name.
 pub fn is_picture(path: &Path) -> bool {
+    ends_in(path, &["png", "jpg", "jpeg"])
+}
+
+fn ends_in(path: &Path, endings: &[&str]) -> bool {
     let ending = path.extension().unwrap_or_default().to_ascii_lowercase();
-    ["png", "jpg", "jpeg"].iter().any(|known| ending == *known)
+    endings.iter().any(|known| ending == *known)
+}
+
+/// Takes what was dropped in this frame and is nobody else's: projects and, on their workspace,
+/// models have their own places.
+fn take_others(studio: &mut Studio, others: Vec<PathBuf>) {
+    let models = studio.workspace == Workspace::Models;
+    for path in others {
+        if models || ends_in(&path, &[EXTENSION]) {
+            continue;
+        }
+        if ends_in(&path, &["json"]) {
+            open_index(studio, path);
+        } else if ends_in(&path, &[package::EXTENSION]) {
+            studio.workspace = Workspace::Models;
+            studio.emit(ModelsCommand::Install(path));
+        } else {
+            let name = path.file_name().unwrap_or(path.as_os_str());
+            let text = format!(
+                "{} cannot be opened here; drop a PNG or JPEG picture, a project, or a sweep's index",
+                name.to_string_lossy()
+            );
+            studio.tell(Toast::Warning(text));
+        }
+    }
+}
+
+/// Reads the index beside a grid and brings its sweep back.
+fn open_index(studio: &mut Studio, path: PathBuf) {
+    studio
+        .services
+        .tasks
+        .spawn("reading the dropped index", move || {
+            let note = read_index(&path);
+            move |studio: &mut Studio| match note {
+                Ok(note) => restore::bring_sweep_back(studio, &note),
+                Err(error) => studio.tell(Toast::Error(error.to_string())),
+            }
+        });
+}
+
+fn read_index(path: &Path) -> Result<SweepNote> {
+    let failed = || Error::file("read the index", path);
+    let about = std::fs::metadata(path).map_err(failed())?;
+    if about.len() > MAX_INDEX {
+        let what = "the file is larger than any index of a sweep";
+        return Err(Error::content(path, what, "drop the exported grid instead"));
+    }
+    SweepNote::of_index(&std::fs::read(path).map_err(failed())?, path)
 }
 
 /// Takes the pictures among the files that were dropped in this frame; others are left to others.
@@ -33,13 +98,18 @@ pub fn take(studio: &mut Studio) {
         // Its window takes the next photo.
         return;
     }
-    let dropped: Vec<PathBuf> = studio.ctx.input_mut(|input| {
+    let (dropped, others): (Vec<PathBuf>, Vec<PathBuf>) = studio.ctx.input_mut(|input| {
         let (ours, others): (Vec<_>, Vec<_>) = std::mem::take(&mut input.raw.dropped_files)
             .into_iter()
             .partition(|file| is_picture(file.path()));
+        let paths = |files: &[egui::DroppedFileHandle]| {
+            files.iter().map(|file| file.path().to_owned()).collect()
+        };
+        let paths = (paths(&ours), paths(&others));
         input.raw.dropped_files = others;
-        ours.iter().map(|file| file.path().to_owned()).collect()
+        paths
     });
+    take_others(studio, others);
     let mut dropped = dropped.into_iter();
     if let Some(path) = dropped.next() {
         open(studio, path);
@@ -72,18 +142,26 @@ pub fn open(studio: &mut Studio, path: PathBuf) {
                         "{name}: {why}; update the program, or ask who made it"
                     )));
                 }
+                Ok(Found::Sweep(note)) => restore::bring_sweep_back(studio, &note),
+                Ok(Found::Mask) => {
+                    studio.workspace = Workspace::Studio;
+                    import::open(studio, path);
+                }
                 Ok(Found::Plain) => studio.emit(PhotoCommand::Read(path)),
                 Err(error) => studio.tell(Toast::Error(error.to_string())),
             }
         });
 }
 
-fn look(path: &Path) -> mmface_engine::Result<Found> {
+fn look(path: &Path) -> Result<Found> {
     let bytes = read::read_bytes(path)?;
     if !bytes.starts_with(b"\x89PNG") {
-        return Ok(Found::Plain);
+        return Ok(mask_or_plain(&bytes, path));
     }
     let texts = provenance::read_bytes(&bytes, path)?;
+    if let Some(note) = SweepNote::of(&texts, path) {
+        return note.map(|note| Found::Sweep(Box::new(note)));
+    }
     Ok(match (texts.recipe, texts.problem, texts.foreign) {
         (Some(recipe), ..) => {
             // Pixels may be damaged where the recipe is not: that is enough to draw it again.
@@ -95,6 +173,16 @@ fn look(path: &Path) -> mmface_engine::Result<Found> {
         }
         (None, Some(why), _) => Found::Unusable(why),
         (None, None, Some(foreign)) => Found::Foreign(foreign),
-        (None, None, None) => Found::Plain,
+        (None, None, None) => mask_or_plain(&bytes, path),
     })
+}
+
+/// A picture without words of its own: a mask when it reads as one and shows something. What is
+/// wrong with a damaged file is said by whoever reads it next.
+fn mask_or_plain(bytes: &[u8], path: &Path) -> Found {
+    let mask = read::decode(bytes, path).and_then(|raster| mask_from(&raster, None, path));
+    match mask {
+        Ok((_, report)) if report.counts.iter().skip(1).any(|&count| count > 0) => Found::Mask,
+        _ => Found::Plain,
+    }
 }

@@ -103,7 +103,7 @@ fn show_drop_hint(ctx: &Context, studio: &Studio) {
     painter.text(
         rect.center(),
         Align2::CENTER_CENTER,
-        "A picture of ours brings back prompt, seed and drawing,\none of another program its prompt; any other can be traced",
+        "A picture of ours brings back prompt, seed and drawing, a grid its sweep,\none of another program its prompt; masks are imported, photos traced",
         TextStyle::Heading.resolve(&ctx.global_style()),
         studio.theme.dark.text,
     );

@@ -5,6 +5,7 @@ use mmface_engine::job::{Condition, Job, MAX_STEPS};
 use mmface_engine::provenance::{Foreign, Recipe};
 
 use super::{library, scan};
+use crate::project::SweepNote;
 use crate::studio::settings::CANVAS_SIDES;
 use crate::studio::state::{Studio, Workspace};
 use crate::studio::toast::Toast;
@@ -43,7 +44,50 @@ pub fn bring_back(studio: &mut Studio, recipe: &Recipe) {
     let mut request = studio.generate.request.clone();
     request.take(&recipe.job);
     studio.generate.set_request(request);
-    let drawing = match &recipe.job.condition {
+    let (drawing, undo) = draw(studio, &recipe.job.condition);
+    studio.tell(Toast::Success(format!(
+        "prompt, seed{drawing} and settings are back{undo}"
+    )));
+    if recipe.job.fork.is_some() {
+        studio.tell(Toast::Info(
+            "this picture branched off from another one: “Draw again” repeats it exactly".into(),
+        ));
+    }
+    let loaded = studio.models.ready().cloned();
+    if let Some(loaded) = loaded.filter(|loaded| loaded.sha256 != recipe.sha256) {
+        studio.tell(Toast::Warning(format!(
+            "the picture was made by {}; {} is loaded and draws another one",
+            recipe.model, loaded.name
+        )));
+    }
+}
+
+/// Brings the sweep of a grid back: its prompt with the alternatives, seed and settings, and the
+/// drawing where the grid knows it. Its pictures are drawn again by “Draw the sweep”.
+pub fn bring_sweep_back(studio: &mut Studio, note: &SweepNote) {
+    studio.workspace = Workspace::Studio;
+    let mut request = studio.generate.request.clone();
+    let follow = request.follow;
+    request.take(&note.job);
+    request.prompt.clone_from(&note.template);
+    if !note.whole {
+        request.follow = follow;
+    }
+    studio.generate.set_request(request);
+    studio.sweep.fork_step = note.fork_step.min(note.job.steps.saturating_sub(1));
+    let (drawing, undo) = match note.whole {
+        true => draw(studio, &note.job.condition),
+        false => ("", String::new()),
+    };
+    studio.tell(Toast::Success(format!(
+        "the sweep is back: alternatives, seed{drawing} and settings{undo}"
+    )));
+}
+
+/// Puts a condition into the drawing as one step of undo. Says what it was, and how it is taken
+/// back.
+fn draw(studio: &mut Studio, condition: &Condition) -> (&'static str, String) {
+    let drawing = match condition {
         Condition::Mask(mask) => {
             let side = side_for(mask.width, mask.height, studio.painter.drawing().side());
             studio.painter.edit("Mask of a result", |drawing| {
@@ -66,21 +110,7 @@ pub fn bring_back(studio: &mut Studio, recipe: &Recipe) {
         ("", _) | (_, None) => String::new(),
         (_, Some(key)) => format!("; {key} brings your drawing back"),
     };
-    studio.tell(Toast::Success(format!(
-        "prompt, seed{drawing} and settings are back{undo}"
-    )));
-    if recipe.job.fork.is_some() {
-        studio.tell(Toast::Info(
-            "this picture branched off from another one: “Draw again” repeats it exactly".into(),
-        ));
-    }
-    let loaded = studio.models.ready().cloned();
-    if let Some(loaded) = loaded.filter(|loaded| loaded.sha256 != recipe.sha256) {
-        studio.tell(Toast::Warning(format!(
-            "the picture was made by {}; {} is loaded and draws another one",
-            recipe.model, loaded.name
-        )));
-    }
+    (drawing, undo)
 }
 
 /// The canvas takes on the side of a condition that was drawn on one of its own sides, so that
