@@ -104,6 +104,45 @@ fn a_word_is_clicked_given_alternatives_and_swept_with_one_noise() {
 }
 
 #[test]
+fn selected_words_are_varied_as_one() {
+    let home = tempfile::tempdir().expect("a folder");
+    let mut harness = ready(
+        home.path(),
+        FakeBackend::default(),
+        "a man with dark brown hair",
+    );
+    let field = |harness: &Harness<'_, StudioApp>| {
+        harness
+            .get_by_role_and_label(egui::Role::MultilineTextInput, "Prompt")
+            .focus();
+    };
+    field(&harness);
+    harness.run_steps(2);
+    harness.key_press(egui::Key::End);
+    harness.run_steps(2);
+    // "hair" and "brown hair", one word of the keyboard each.
+    let word = egui::Modifiers::SHIFT | egui::Modifiers::CTRL;
+    for _ in 0..2 {
+        harness.key_press_modifiers(word, egui::Key::ArrowLeft);
+        harness.run_steps(2);
+    }
+    harness.get_by_label("Phrase: brown hair").click();
+    harness.run_steps(6);
+    let editing = harness.state_mut().studio.sweep.editing.as_mut();
+    let lines = &mut editing.expect("the phrase is edited").lines;
+    assert_eq!(lines, "brown hair");
+    lines.push_str("\nand no beard");
+    harness.run_steps(3);
+    harness.get_by_label("Put into the prompt").click();
+    harness.run_steps(6);
+    assert_eq!(
+        harness.state().studio.generate.request.prompt,
+        "a man with dark [brown hair|and no beard]"
+    );
+    assert!(harness.query_by_label("Phrase: brown hair").is_none());
+}
+
+#[test]
 fn two_words_make_a_grid_and_the_grid_goes_into_files() {
     let home = tempfile::tempdir().expect("a folder");
     let mut harness = ready(

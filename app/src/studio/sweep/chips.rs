@@ -73,6 +73,20 @@ pub fn chips(prompt: &str) -> Vec<Chip> {
     chips
 }
 
+/// The words that a selection touches, as one phrase; `None` for fewer than two, or when a group is
+/// among them: groups cannot lie in groups.
+pub fn phrase(prompt: &str, selected: &Range<usize>) -> Option<Range<usize>> {
+    let mut touched = chips(prompt)
+        .into_iter()
+        .filter(|chip| chip.range.start < selected.end && chip.range.end > selected.start)
+        .collect::<Vec<_>>();
+    if touched.iter().any(|chip| chip.group) {
+        return None;
+    }
+    let last = touched.pop()?;
+    Some(touched.first()?.range.start..last.range.end)
+}
+
 /// A group at the start of a text: its length and alternatives.
 fn group(text: &str) -> Option<(usize, Vec<String>)> {
     let mut alternatives = vec![String::new()];
@@ -176,6 +190,20 @@ mod tests {
         let group = &chips(&swept)[3];
         assert_eq!(group.alternatives, list);
         assert_eq!(replaced(&swept, group.range.clone(), &list[..1]), prompt);
+    }
+
+    #[test]
+    fn selected_words_are_a_phrase() {
+        let prompt = "a man with dark brown hair and [a|b] hat";
+        let of = |range| phrase(prompt, &range).map(|range| &prompt[range]);
+        assert_eq!(of(13..22), Some("dark brown"));
+        assert_eq!(of(11..21), Some("dark brown"), "whole words");
+        assert_eq!(of(2..4), None, "a word is a chip already");
+        assert_eq!(of(23..34), None, "no group in a group");
+        assert_eq!(of(5..5), None);
+        let list = ["dark brown", "long red"].map(String::from);
+        let swept = replaced(prompt, phrase(prompt, &(13..22)).expect("words"), &list);
+        assert!(swept.contains("with [dark brown|long red] hair"), "{swept}");
     }
 
     #[test]

@@ -27,10 +27,12 @@ pub struct Editing {
 }
 
 impl Editing {
-    /// Of the chip at these bytes of a prompt.
+    /// Of the chip, or the phrase, at these bytes of a prompt.
     pub fn of(prompt: &str, range: &Range<usize>) -> Option<Self> {
         let chips = chips::chips(prompt);
-        let at = chips.iter().position(|chip| chip.range == *range)?;
+        let Some(at) = chips.iter().position(|chip| chip.range == *range) else {
+            return Self::of_phrase(prompt, range);
+        };
         let chip = &chips[at];
         let next = chips.get(at + 1).map(Chip::text);
         let word = chip.alternatives.first().map_or("", String::as_str);
@@ -41,6 +43,17 @@ impl Editing {
             lines: chip.alternatives.join("\n"),
             kind,
             suggestions,
+        })
+    }
+
+    fn of_phrase(prompt: &str, range: &Range<usize>) -> Option<Self> {
+        chips::phrase(prompt, range).filter(|phrase| phrase == range)?;
+        Some(Self {
+            prompt: prompt.to_string(),
+            range: range.clone(),
+            lines: prompt.get(range.clone())?.to_string(),
+            kind: "Phrase",
+            suggestions: Vec::new(),
         })
     }
 
@@ -102,6 +115,8 @@ mod tests {
         editing.toggle("red");
         assert_eq!(editing.alternatives(), ["brown", "grey"]);
         assert!(Editing::of(prompt, &(0..3)).is_none());
+        let phrase = Editing::of(prompt, &(11..21)).expect("two words");
+        assert_eq!(phrase.alternatives(), ["brown hair"]);
     }
 
     #[test]

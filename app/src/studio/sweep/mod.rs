@@ -31,6 +31,8 @@ pub const MANY: usize = 24;
 pub struct State {
     /// The chip whose alternatives are edited.
     pub editing: Option<Editing>,
+    /// What is selected in the prompt: the prompt of then, and bytes of it.
+    pub selection: Option<(String, Range<usize>)>,
     /// The sweep at hand, or the last one.
     pub run: Option<Run>,
     /// The grid is shown.

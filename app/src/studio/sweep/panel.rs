@@ -40,6 +40,27 @@ fn words(ui: &mut Ui, studio: &mut Studio) {
         .editing
         .as_ref()
         .map(|editing| editing.range.clone());
+    // A phrase comes first: it is what the person has just selected, or is editing.
+    let selected = studio
+        .sweep
+        .selection
+        .as_ref()
+        .filter(|(of, _)| of == prompt);
+    let selected = selected.and_then(|(_, range)| chips::phrase(prompt, range));
+    let phrase = edited
+        .clone()
+        .and_then(|range| chips::phrase(prompt, &range));
+    let phrase = phrase.filter(|phrase| edited.as_ref() == Some(phrase));
+    if let Some(range) = phrase.or(selected) {
+        chips.insert(
+            0,
+            chips::Chip {
+                alternatives: vec![prompt[range.clone()].to_string()],
+                range,
+                group: false,
+            },
+        );
+    }
     let accent = studio.theme.colours(ui).accent;
     let on_accent = studio.theme.colours(ui).on_accent;
     let mut wanted = None;
@@ -52,7 +73,9 @@ fn words(ui: &mut Ui, studio: &mut Studio) {
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing = egui::vec2(4.0, 4.0);
             ui.weak("Vary")
-                .on_hover_text("Click a word to compare it with others");
+                .on_hover_text(
+                    "Click a word to compare it with others; for several words at once, select them in the prompt",
+                );
             for chip in chips {
                 let text = chip.text();
                 let chosen = edited.as_ref() == Some(&chip.range);
@@ -61,9 +84,13 @@ fn words(ui: &mut Ui, studio: &mut Studio) {
                     let name = format!("Alternatives: {}", chip.text());
                     (Button::new(text).fill(accent).truncate(), name)
                 } else {
+                    let kind = match text.contains(char::is_whitespace) {
+                        true => "Phrase",
+                        false => "Word",
+                    };
                     (
                         Button::selectable(chosen, &text).frame(true),
-                        format!("Word: {text}"),
+                        format!("{kind}: {text}"),
                     )
                 };
                 let response = ui.add(button);

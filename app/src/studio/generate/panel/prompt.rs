@@ -44,9 +44,18 @@ fn field(ui: &mut Ui, studio: &mut Studio, label: Id) {
         .desired_rows(4)
         .desired_width(f32::INFINITY)
         .layouter(&mut layouter);
-    let response = ui.add(edit).labelled_by(label);
+    let output = edit.show(ui);
+    let response = output.response.response.labelled_by(label);
     if std::mem::take(&mut state.view.focus_prompt) {
         response.request_focus();
+    }
+    // Kept when the field loses the focus: the button that varies the words is elsewhere.
+    if let Some(range) = output.cursor_range.filter(|_| response.has_focus()) {
+        let prompt = &state.request.prompt;
+        let words = range.slice_str(prompt);
+        let start = words.as_ptr() as usize - prompt.as_ptr() as usize;
+        let selected = start..start + words.len();
+        studio.sweep.selection = (!selected.is_empty()).then(|| (prompt.clone(), selected));
     }
 }
 
