@@ -9,6 +9,7 @@ use common::{studio, wait_for};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use mmface::studio::models::{ModelsCommand, Status};
+use mmface::studio::toast::Toast;
 use mmface::studio::{StudioApp, Workspace};
 use mmface_engine::weights::Registry;
 use mmface_engine::weights::registry::{Origin, Root};
@@ -207,4 +208,68 @@ fn about_names_both_licences_and_the_privacy() {
     );
     harness.get_by_label_contains("MIT licence");
     harness.get_by_label_contains("opens no network connection");
+}
+
+/// What was copied in the frame at hand.
+fn copied(harness: &Harness<'_, StudioApp>) -> Option<String> {
+    let commands = &harness.output().platform_output.commands;
+    commands.iter().find_map(|command| match command {
+        egui::OutputCommand::CopyText(text) => Some(text.clone()),
+        _ => None,
+    })
+}
+
+#[test]
+fn a_report_keeps_secrets_unless_ticked() {
+    let home = tempfile::tempdir().expect("a folder");
+    let mut harness = studio(home.path());
+    harness.set_size(egui::vec2(1280.0, 1400.0));
+    wait_for(&mut harness, "the model", |app| {
+        app.studio.models.ready().is_some()
+    });
+    let person = directories::UserDirs::new().expect("a person");
+    let place = person.home_dir().join("secret.png").display().to_string();
+    let studio = &mut harness.state_mut().studio;
+    studio.generate.request.prompt = "my neighbour as a pirate".into();
+    studio.tell(Toast::Error(format!(
+        "“my neighbour as a pirate” was not written to {place}"
+    )));
+    studio.emit_action("models.about");
+    harness.run_steps(4);
+    let report = |harness: &mut Harness<'_, StudioApp>| {
+        harness.get_by_label("Copy report").scroll_to_me();
+        harness.run_steps(10);
+        harness.get_by_label("Copy report").click();
+        (0..6)
+            .find_map(|_| {
+                harness.step();
+                copied(harness)
+            })
+            .expect("a report")
+    };
+    let told = report(&mut harness);
+    assert!(told.contains("MMFace Studio") && told.contains("Model: fake"));
+    assert!(told.contains("was not written to ~"), "{told}");
+    assert!(!told.contains("pirate") && !told.contains(&place), "{told}");
+    harness
+        .get_by_label("With the name of my folders and my prompts")
+        .click();
+    harness.run_steps(2);
+    let told = report(&mut harness);
+    assert!(told.contains("pirate") && told.contains(&place), "{told}");
+}
+
+#[test]
+fn the_privacy_page_is_two_clicks_away() {
+    let home = tempfile::tempdir().expect("a folder");
+    let mut harness = studio(home.path());
+    harness.set_size(egui::vec2(1280.0, 1400.0));
+    harness.state_mut().studio.emit_action("models.about");
+    harness.run_steps(4);
+    harness
+        .get_by_label("What is kept, and what leaves…")
+        .click();
+    harness.run_steps(4);
+    assert!(harness.query_by_label("What leaves your machine").is_some());
+    harness.get_by_label_contains("There is no telemetry");
 }

@@ -68,7 +68,7 @@ pub fn open(choice: DeviceChoice) -> Result<OpenDevice> {
                 note: None,
             }),
             Err(why) => Err(Error::Device(format!(
-                "CUDA is not usable here: {why}; use --device cpu"
+                "CUDA is not usable here: {why}; choose the CPU (--device cpu)"
             ))),
         },
         DeviceChoice::Auto => match probe(0) {

@@ -4,16 +4,27 @@
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, unbounded};
-use mmface_engine::Result;
 use mmface_engine::job::Job;
-use mmface_engine::pipeline::PipelineOptions;
-use mmface_engine::worker::{Backend, Engine, Event, JobId, Lane, LoadId, ModelRef};
+use mmface_engine::pipeline::{ModelSummary, Picture, Pipeline, PipelineOptions};
+use mmface_engine::worker::{
+    Attempt, Backend, Cancel, Engine, Event, JobId, Lane, LoadId, ModelRef, Observer,
+};
+use mmface_engine::{Error, Result};
 
 /// The longest that an event waits for its frame: twenty frames a second while generating.
 const FRAME: Duration = Duration::from_millis(50);
 
-/// How the studio gets its engine.
-pub type StartEngine = Box<dyn FnOnce(egui::Context) -> Result<EngineLink>>;
+/// What an engine is started with.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Setup {
+    /// Where and how it computes.
+    pub options: PipelineOptions,
+    /// Threads of the CPU; `None` for all.
+    pub threads: Option<usize>,
+}
+
+/// How the studio gets its engine, at the start and whenever its settings change.
+pub type StartEngine = Box<dyn Fn(Setup, egui::Context) -> Result<EngineLink>>;
 
 /// A running engine and its events.
 pub struct EngineLink {
@@ -23,13 +34,14 @@ pub struct EngineLink {
 
 impl EngineLink {
     /// Starts the real engine.
-    pub fn start(options: PipelineOptions, ctx: egui::Context) -> Result<Self> {
-        let (sender, events) = unbounded();
-        let engine = Engine::start(options, sender, move || ctx.request_repaint_after(FRAME))?;
-        Ok(Self { engine, events })
+    ///
+    /// # Errors
+    /// When its threads cannot be started.
+    pub fn start(setup: Setup, ctx: egui::Context) -> Result<Self> {
+        Self::start_with(move || OnThreads::new(setup), ctx)
     }
 
-    /// Starts the engine's worker on another backend, for tests.
+    /// Starts the engine's worker on any backend.
     pub fn start_with<B: Backend>(
         backend: impl FnOnce() -> B + Send + 'static,
         ctx: egui::Context,
@@ -62,5 +74,79 @@ impl EngineLink {
     /// All events since the last call.
     pub fn events(&self) -> Vec<Event> {
         self.events.try_iter().collect()
+    }
+}
+
+/// The pipeline on threads of its own number. The worker's thread is one of them, so that whatever
+/// it computes is spread over these and no others; they end with it.
+struct OnThreads {
+    pipeline: Pipeline,
+    pool: Result<Option<rayon::ThreadPool>, String>,
+}
+
+impl OnThreads {
+    /// To be called on the worker's thread.
+    fn new(setup: Setup) -> Self {
+        let pool = setup.threads.map(|threads| {
+            rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .use_current_thread()
+                .build()
+                .map_err(|error| format!("cannot start {threads} threads: {error}"))
+        });
+        Self {
+            pipeline: Pipeline::new(setup.options),
+            pool: pool.transpose(),
+        }
+    }
+}
+
+impl Backend for OnThreads {
+    fn load(
+        &mut self,
+        model: &ModelRef,
+        progress: &mut (dyn FnMut(f32, &str) + Send),
+        cancel: &Cancel,
+    ) -> Result<ModelSummary> {
+        if let Err(why) = &self.pool {
+            let text = format!("{why}; ask for fewer in Settings");
+            return Err(Error::Argument(text));
+        }
+        self.pipeline.load(model, progress, cancel)
+    }
+
+    fn run(
+        &mut self,
+        job: &Job,
+        attempt: Attempt,
+        observer: &mut dyn Observer,
+        cancel: &Cancel,
+    ) -> Result<Vec<Picture>> {
+        self.pipeline.run(job, attempt, observer, cancel)
+    }
+
+    fn free_caches(&mut self) {
+        self.pipeline.free_caches();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_engine_computes_on_the_threads_that_were_asked_for() {
+        for threads in [1, 3] {
+            let found = std::thread::spawn(move || {
+                let backend = OnThreads::new(Setup {
+                    threads: Some(threads),
+                    ..Setup::default()
+                });
+                let count = rayon::current_num_threads();
+                drop(backend);
+                count
+            });
+            assert_eq!(found.join().expect("no panic"), threads);
+        }
     }
 }

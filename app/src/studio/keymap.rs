@@ -152,6 +152,21 @@ impl KeyMap {
         actions::all().filter(shares).collect()
     }
 
+    /// The keys that more than one action has, with the titles of these actions: only the first one
+    /// acts.
+    pub fn doubled(&self) -> Vec<(String, Vec<&'static str>)> {
+        let mut owners: BTreeMap<Chord, Vec<&'static str>> = BTreeMap::new();
+        for action in actions::all() {
+            for chord in self.keys(action.id) {
+                owners.entry(*chord).or_default().push(action.title);
+            }
+        }
+        let several = owners.into_iter().filter(|(_, titles)| titles.len() > 1);
+        several
+            .map(|(chord, titles)| (chord.to_string(), titles))
+            .collect()
+    }
+
     /// Takes the pressed keys that are bound out of the events and gives their commands.
     ///
     /// `typing`: a text field has the focus, so plain keys belong to it. `by_position`: letters

@@ -59,6 +59,8 @@ impl Options {
 pub struct Services {
     /// The engine; `None` with the reason when its thread could not start.
     pub engine: Result<EngineLink, String>,
+    /// Starts another engine.
+    start_engine: StartEngine,
     /// Asks for files.
     pub dialogs: Box<dyn Dialogs>,
     /// Slow work beside the GUI thread.
@@ -126,14 +128,15 @@ impl Studio {
         let (keymap, wrong_keys) =
             KeyMap::new(settings::load_keys(&options.folders, &mut problems));
         problems.extend(wrong_keys);
-        let engine = match options.engine {
-            Some(start) => start(ctx.clone()),
-            None => EngineLink::start(settings.pipeline(), ctx.clone()),
-        }
-        .map_err(|error| error.to_string());
+        let start_engine = options
+            .engine
+            .unwrap_or_else(|| Box::new(EngineLink::start));
+        let setup = settings::EngineSettings::of(&settings).setup();
+        let engine = start_engine(setup, ctx.clone()).map_err(|error| error.to_string());
         let frame = ctx.clone();
         let services = Services {
             engine,
+            start_engine,
             dialogs: options.dialogs,
             tasks: Tasks::new(move || frame.request_repaint()),
             folders: options.folders,
@@ -251,6 +254,15 @@ impl Studio {
             }
             _ => generate::on_event(self, event),
         }
+    }
+
+    /// Starts an engine as the settings say; the one before is the caller's to end. Its events are
+    /// heard no more.
+    pub fn restart_engine(&mut self) -> Option<EngineLink> {
+        let setup = settings::EngineSettings::of(&self.settings).setup();
+        let engine = (self.services.start_engine)(setup, self.ctx.clone());
+        let engine = engine.map_err(|error| error.to_string());
+        std::mem::replace(&mut self.services.engine, engine).ok()
     }
 
     /// Loads a model in the engine; the events come to [`models`].

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use mmface_engine::device::DeviceChoice;
 use mmface_engine::job::{Condition, Fork, Job};
 use mmface_engine::picture::RgbImage;
 use mmface_engine::pipeline::{ModelSummary, Picture, Trail, TrailStep};
@@ -23,6 +24,8 @@ pub struct FakeBackend {
     pub step: Duration,
     /// Loading fails; loading a model called `broken` always does.
     pub load_fails: bool,
+    /// What it says that it computes on; empty for what the studio asks for.
+    pub device: &'static str,
     /// Jobs whose prompt contains `fail` fail, those with `panic` panic, those with `memory` have
     /// none above 128 pixels a side.
     pub obeys_prompts: bool,
@@ -33,6 +36,7 @@ impl Default for FakeBackend {
         Self {
             step: Duration::from_millis(1),
             load_fails: false,
+            device: "",
             obeys_prompts: true,
         }
     }
@@ -64,7 +68,7 @@ impl Backend for FakeBackend {
             resolution: 256,
             default_guidance: 2.5,
             parameters: 1,
-            device: "nowhere".into(),
+            device: self.device.into(),
             ..ModelSummary::default()
         })
     }
@@ -150,7 +154,13 @@ pub fn options(home: &Path, backend: FakeBackend) -> Options {
         project: None,
         folders: Folders::under(home),
         dialogs: Box::new(Prepared::default()),
-        engine: Some(Box::new(move |ctx| {
+        engine: Some(Box::new(move |setup, ctx| {
+            let device = match (backend.device, setup.options.device) {
+                ("", DeviceChoice::Cpu) => "cpu",
+                ("", _) => "nowhere",
+                (own, _) => own,
+            };
+            let backend = FakeBackend { device, ..backend };
             EngineLink::start_with(move || backend, ctx)
         })),
     }

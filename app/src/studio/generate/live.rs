@@ -129,6 +129,14 @@ impl Live {
         }
     }
 
+    /// Makes a picture due though nothing has changed: the one on its way was lost.
+    pub fn again(&mut self, now: f64) {
+        if self.on && self.seen.is_some() {
+            let first = self.changed.map_or(now, |(first, _)| first);
+            self.changed = Some((first, now));
+        }
+    }
+
     /// Ends live mode; what is returned must be cancelled.
     pub fn stop(&mut self) -> Option<JobId> {
         self.on = false;

@@ -26,6 +26,7 @@ pub use works::{Owner, Work, WorkId};
 
 use super::actions::Action;
 use super::canvas;
+use super::results;
 use super::state::{Studio, Workspace};
 use crate::paint::Layer;
 
@@ -426,6 +427,19 @@ fn show_on_canvas(studio: &mut Studio) {
         }
     });
     studio.canvas.progress = progress;
+}
+
+/// The engine was replaced: what it was drawing is drawn anew by the next one.
+pub fn engine_replaced(studio: &mut Studio) {
+    let running = studio.generate.running.take();
+    if let Some(running) = running.filter(|running| running.cancelling || running.last) {
+        flow::cancel(studio, running.work);
+    }
+    let state = &mut studio.generate;
+    state.live.ended(false, studio.now);
+    state.live.again(studio.now);
+    keep::keep_queue(studio);
+    results::keep_trails(studio);
 }
 
 /// Takes on what a newly loaded model suggests, fetches its tokenizer, starts what waited for it.

@@ -1,6 +1,6 @@
 //! What this program is, what it may be used for, and the notice of the first start.
 
-use egui::{Grid, Id, Label, Modal, RichText, Ui, Window};
+use egui::{Grid, Id, Label, Modal, RichText, ScrollArea, Ui, Window};
 
 use super::ModelsCommand;
 use crate::studio::state::Studio;
@@ -23,6 +23,9 @@ const RULES: [(&str, &str); 3] = [
 ];
 
 const PRIVACY: &str = "Everything happens on this machine: drawings, prompts and pictures are sent nowhere, and the program opens no network connection.";
+
+/// The whole page, as it lies in the repository.
+const PAGE: &str = include_str!("../../../../PRIVACY.md");
 
 const MARKS: &str = "Every picture that is saved says in its file that it was made by a program, and by which model.";
 
@@ -62,9 +65,46 @@ pub fn show_windows(ui: &mut Ui, studio: &mut Studio) {
             .default_width(470.0)
             .pivot(egui::Align2::CENTER_CENTER)
             .default_pos(ui.ctx().content_rect().center())
-            .show(ui.ctx(), |ui| about(ui, studio));
+            .show(ui.ctx(), |ui| {
+                let room = ui.ctx().content_rect().height() - 120.0;
+                ScrollArea::vertical()
+                    .max_height(room)
+                    .show(ui, |ui| about(ui, studio));
+            });
         studio.models.about_open &= open;
     }
+    let mut open = studio.models.privacy_open;
+    if open {
+        Window::new("Privacy")
+            .open(&mut open)
+            .collapsible(false)
+            .default_size([480.0, 440.0])
+            .pivot(egui::Align2::CENTER_CENTER)
+            .default_pos(ui.ctx().content_rect().center())
+            .show(ui.ctx(), |ui| page(ui, PAGE));
+        studio.models.privacy_open &= open;
+    }
+}
+
+/// Draws a page of headings, paragraphs and lists.
+fn page(ui: &mut Ui, text: &str) {
+    ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+        // The page's own title is the window's.
+        let lines = text.lines().filter(|line| !line.starts_with("# "));
+        for line in lines.filter(|line| !line.is_empty()) {
+            let plain = line.replace('`', "");
+            if let Some(title) = plain.strip_prefix("## ") {
+                heading(ui, title);
+            } else if let Some(item) = plain.strip_prefix("- ") {
+                ui.horizontal_top(|ui| {
+                    ui.label("•");
+                    ui.add(Label::new(item).wrap());
+                });
+            } else {
+                ui.add(Label::new(plain).wrap());
+            }
+        }
+    });
 }
 
 fn notice(ui: &mut Ui, studio: &mut Studio) {
@@ -91,14 +131,20 @@ fn rules(ui: &mut Ui) {
     }
 }
 
-fn about(ui: &mut Ui, studio: &Studio) {
+fn about(ui: &mut Ui, studio: &mut Studio) {
     let warning = studio.theme.colours(ui).warning;
     let mut rows = vec![
         (
             "Program",
             format!("MMFace Studio {}", env!("CARGO_PKG_VERSION")),
         ),
-        ("Licence", env!("CARGO_PKG_LICENSE").to_string()),
+        (
+            "Licence",
+            format!(
+                "{} (of the program, not of models)",
+                env!("CARGO_PKG_LICENSE")
+            ),
+        ),
         (
             "Method",
             "MMFace-DiT; the authors' code is under the MIT licence".to_string(),
@@ -154,6 +200,18 @@ fn about(ui: &mut Ui, studio: &Studio) {
     heading(ui, "Privacy");
     ui.add(Label::new(PRIVACY).wrap());
     ui.add(Label::new(MARKS).wrap());
+    if ui.button("What is kept, and what leaves…").clicked() {
+        studio.emit(ModelsCommand::Privacy);
+    }
     heading(ui, "Faces");
     rules(ui);
+    heading(ui, "Something is wrong?");
+    ui.add(Label::new("Copy a report and paste it where you tell of it. Nothing is sent.").wrap());
+    ui.checkbox(
+        &mut studio.models.whole_report,
+        "With the name of my folders and my prompts",
+    );
+    if ui.button("Copy report").clicked() {
+        studio.emit(ModelsCommand::CopyReport);
+    }
 }

@@ -7,6 +7,7 @@ pub mod install;
 pub mod list;
 pub mod panel;
 pub mod progress;
+pub mod report;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -22,6 +23,7 @@ use mmface_engine::{Error, Result};
 
 use super::actions::Action;
 use super::dialogs::{Ask, AskKind};
+use super::generate;
 use super::state::{Studio, Workspace};
 use super::toast::Toast;
 use list::Listing;
@@ -65,6 +67,10 @@ pub struct State {
     pub import: Option<ImportForm>,
     /// The card of the model is shown.
     pub about_open: bool,
+    /// The page on privacy is shown.
+    pub privacy_open: bool,
+    /// A report may name folders and prompts.
+    pub whole_report: bool,
     /// What draws the window.
     pub adapter: Option<about::Adapter>,
     load: Option<LoadId>,
@@ -84,6 +90,8 @@ impl Default for State {
             work: None,
             import: None,
             about_open: false,
+            privacy_open: false,
+            whole_report: false,
             adapter: None,
             load: None,
             asked: false,
@@ -183,6 +191,10 @@ pub enum ModelsCommand {
     RemoveFolder(PathBuf),
     /// Shows or hides what this program is.
     About,
+    /// Shows or hides the page on privacy.
+    Privacy,
+    /// Copies a report of what happened.
+    CopyReport,
     /// The notice of the first start has been read.
     ReadNotice,
 }
@@ -214,6 +226,15 @@ pub const ACTIONS: &[Action] = &[
         ModelsCommand::About.into()
     })
     .in_text(),
+    Action::new("models.privacy", "Privacy", &[], || {
+        ModelsCommand::Privacy.into()
+    }),
+    Action::new(
+        "models.report",
+        "Copy a report of what happened",
+        &[],
+        || ModelsCommand::CopyReport.into(),
+    ),
 ];
 
 /// The folders that are searched, those of the settings last.
@@ -249,6 +270,11 @@ fn load(studio: &mut Studio, model: ModelRef, asked: bool) {
     };
 }
 
+/// Another engine is there and knows no model yet.
+pub fn engine_replaced(studio: &mut Studio) {
+    load(studio, wanted(studio), true);
+}
+
 /// Takes in an event of loading.
 pub fn on_event(studio: &mut Studio, event: Event) {
     let models = &mut studio.models;
@@ -264,6 +290,7 @@ pub fn on_event(studio: &mut Studio, event: Event) {
             if models.asked {
                 studio.tell(Toast::Success(text));
             }
+            generate::flow::start_next(studio);
         }
         Event::LoadFailed { load, error } if models.load == Some(load) => {
             let why = match error {
@@ -358,6 +385,8 @@ pub fn run(studio: &mut Studio, command: ModelsCommand) {
             refresh(studio);
         }
         ModelsCommand::About => studio.models.about_open ^= true,
+        ModelsCommand::Privacy => studio.models.privacy_open ^= true,
+        ModelsCommand::CopyReport => report::copy(studio, studio.models.whole_report),
         ModelsCommand::ReadNotice => studio.settings.notice_read = true,
     }
 }

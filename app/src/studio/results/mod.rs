@@ -25,6 +25,7 @@ use super::actions::Action;
 use super::folders;
 use super::generate::{self, Finished, Owner, Work};
 use super::keeping;
+use super::settings::SettingsCommand;
 use super::state::{Studio, Workspace};
 use super::toast::Toast;
 use crate::project::Library;
@@ -240,8 +241,8 @@ pub fn run(studio: &mut Studio, command: ResultsCommand) {
         Do::Steps => scrub::toggle(studio),
         Do::Branch => scrub::branch(studio),
         Do::KeepSteps(keep) => {
-            studio.settings.trail_steps = if keep { scrub::STEPS } else { 0 };
-            keep_trails(studio);
+            let steps = if keep { scrub::STEPS } else { 0 };
+            studio.emit(SettingsCommand::KeepSteps(steps));
         }
         Do::About => about::toggle(studio),
         Do::Export => export::toggle(studio),
@@ -366,11 +367,12 @@ pub fn add(studio: &mut Studio, finished: Finished) {
 /// Takes in the steps on the way to a picture.
 pub fn on_trail(studio: &mut Studio, trail: Trail) {
     let cache = studio.services.folders.cache.clone();
+    let most = studio.settings.trail_megabytes << 20;
     studio
         .services
         .tasks
         .spawn("keeping the steps of a picture", move || {
-            let failed = trail::write(&cache, &trail).err();
+            let failed = trail::write(&cache, &trail, most).err();
             move |studio: &mut Studio| {
                 if let Some(error) = failed {
                     studio.tell(Toast::Warning(format!(
@@ -382,7 +384,7 @@ pub fn on_trail(studio: &mut Studio, trail: Trail) {
 }
 
 /// Tells the engine how many steps of each picture to keep.
-fn keep_trails(studio: &Studio) {
+pub(super) fn keep_trails(studio: &Studio) {
     if let Ok(engine) = &studio.services.engine {
         engine.keep_trails(studio.settings.trail_steps);
     }

@@ -239,7 +239,8 @@ fn contents(ui: &mut Ui, studio: &mut Studio, scrub: &mut Scrub) {
 fn keep_switch(ui: &mut Ui, studio: &mut Studio) {
     let mut keep = studio.settings.trail_steps > 0;
     let text = format!("Keep {STEPS} steps of each new picture");
-    let tip = "About 0.5 MB each at 256², in the cache; the oldest are forgotten beyond 512 MB";
+    let tip =
+        "About 0.5 MB each at 256², in the cache; Settings say how much all together may take";
     if ui.checkbox(&mut keep, text).on_hover_text(tip).changed() {
         studio.emit(ResultsCommand::KeepSteps(keep));
     }

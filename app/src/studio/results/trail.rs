@@ -20,8 +20,8 @@ const MAGIC: &[u8; 8] = b"MMTRAIL1";
 const MAX_HEADER: usize = 1 << 20;
 /// Largest file that is read.
 const MAX_FILE: u64 = 256 << 20;
-/// Bytes that all trails together may take.
-const MAX_FOLDER: u64 = 512 << 20;
+/// Their folder in the cache.
+const FOLDER: &str = "trails";
 /// The ending of their files.
 const ENDING: &str = "trail";
 
@@ -45,20 +45,30 @@ pub fn path(cache: &Path, pixels: &str) -> PathBuf {
         .filter(char::is_ascii_alphanumeric)
         .take(64)
         .collect();
-    cache.join("trails").join(format!("{name}.{ENDING}"))
+    cache.join(FOLDER).join(format!("{name}.{ENDING}"))
 }
 
-/// Writes a trail, and makes room by forgetting the oldest ones.
+/// Writes a trail, and makes room by forgetting the oldest ones: all together take `most` bytes.
 ///
 /// # Errors
 /// The system's reason.
-pub fn write(cache: &Path, trail: &Trail) -> Result<()> {
+pub fn write(cache: &Path, trail: &Trail, most: u64) -> Result<()> {
     let path = path(cache, &trail.pixels);
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(Error::file("make the folder", folder))?;
-        prune(folder, MAX_FOLDER);
+        prune(folder, most);
     }
     write_atomic(&path, &encode(trail)?)
+}
+
+/// Bytes of all trails, and their number.
+pub fn size(cache: &Path) -> (u64, usize) {
+    super::super::settings::storage::files_in(&cache.join(FOLDER), ENDING, 0)
+}
+
+/// Forgets the oldest trails until all together take `most` bytes.
+pub fn make_room(cache: &Path, most: u64) {
+    prune(&cache.join(FOLDER), most);
 }
 
 /// Reads the trail of a picture; `None` when there is none.
@@ -219,7 +229,7 @@ mod tests {
     fn trails_come_back_exactly() {
         let cache = tempfile::tempdir().unwrap();
         assert_eq!(read(cache.path(), "ab12").unwrap(), None);
-        write(cache.path(), &trail()).unwrap();
+        write(cache.path(), &trail(), 1 << 20).unwrap();
         assert_eq!(read(cache.path(), "ab12").unwrap(), Some(trail()));
         fs::copy(path(cache.path(), "ab12"), path(cache.path(), "cd34")).unwrap();
         assert!(read(cache.path(), "cd34").is_err(), "another picture's");

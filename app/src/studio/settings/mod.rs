@@ -3,14 +3,17 @@
 //! `settings.ron` and `keymap.ron` in the config folder; written whole, off the GUI thread, a
 //! moment after the last change.
 
+pub mod engine;
 pub mod panel;
+pub mod storage;
 
 use egui::ThemePreference;
-use mmface_engine::device::DeviceChoice;
-use mmface_engine::kernels::{Precision, Storage};
+use mmface_engine::kernels::Precision;
 use mmface_engine::picture::write::write_atomic;
-use mmface_engine::pipeline::{PipelineOptions, PreviewPolicy};
+use mmface_engine::pipeline::PreviewPolicy;
 use serde::{Deserialize, Serialize};
+
+pub use engine::{EngineSettings, Processor};
 
 use super::actions::Action;
 use super::folders::Folders;
@@ -55,6 +58,10 @@ pub struct Settings {
     pub previews: PreviewPolicy,
     /// Numbers of the engine: `fast` or `exact`.
     pub precision: Precision,
+    /// What computes.
+    pub processor: Processor,
+    /// Threads of the CPU; 0 for all.
+    pub threads: usize,
     /// The model to load at the start; empty for the bundled one.
     pub model: String,
     /// Further folders that are searched for models.
@@ -71,6 +78,8 @@ pub struct Settings {
     pub show_filmstrip: bool,
     /// Steps on the way to each picture that are kept to branch off from; 0 keeps none.
     pub trail_steps: usize,
+    /// What the kept steps of all pictures may take together, megabytes; the oldest make room.
+    pub trail_megabytes: u64,
     /// The notice about real people has been read.
     pub notice_read: bool,
     /// What was last entered in the trainer tab.
@@ -88,6 +97,8 @@ impl Default for Settings {
             previews: PreviewPolicy::Auto,
             // What the command line takes, too.
             precision: Precision::Fast,
+            processor: Processor::default(),
+            threads: 0,
             model: String::new(),
             model_folders: Vec::new(),
             keys_by_position: false,
@@ -96,6 +107,7 @@ impl Default for Settings {
             show_right: true,
             show_filmstrip: true,
             trail_steps: 8,
+            trail_megabytes: 512,
             notice_read: false,
             trainer: trainer::Form::default(),
         }
@@ -103,16 +115,6 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Options of the engine.
-    pub fn pipeline(&self) -> PipelineOptions {
-        PipelineOptions {
-            device: DeviceChoice::default(),
-            precision: self.precision,
-            storage: Storage::default(),
-            previews: self.previews,
-        }
-    }
-
     /// Puts foreign values back into their ranges.
     fn checked(mut self) -> Self {
         self.scale = if self.scale.is_finite() {
@@ -123,7 +125,9 @@ impl Settings {
         if !CANVAS_SIDES.contains(&self.canvas_side) {
             self.canvas_side = CANVAS_SIDES[0];
         }
-        self.trail_steps = self.trail_steps.min(64);
+        self.trail_steps = self.trail_steps.min(storage::MOST_STEPS);
+        self.trail_megabytes = self.trail_megabytes.clamp(1, storage::MOST_MEGABYTES);
+        self.threads = self.threads.min(engine::most_threads());
         self
     }
 }
@@ -138,6 +142,10 @@ pub struct State {
     saved_keys: Option<KeyChanges>,
     /// When the settings last changed.
     changed_at: Option<f64>,
+    /// Threads while their slider is dragged.
+    threads: Option<usize>,
+    /// What lies on the disk.
+    pub storage: storage::State,
 }
 
 /// Actions on settings.
@@ -149,6 +157,14 @@ pub enum SettingsCommand {
     Look(Look),
     /// Makes everything larger or smaller by a factor; 1 resets.
     Scale(f32),
+    /// Lets the engine compute in another way.
+    Engine(EngineSettings),
+    /// Keeps so many steps of each new picture.
+    KeepSteps(usize),
+    /// Lets the kept steps of all pictures take so many megabytes.
+    KeepMegabytes(u64),
+    /// Forgets all kept steps.
+    ForgetSteps,
     /// Gives an action keys; `None` returns it to its default.
     Bind(&'static str, Option<Vec<String>>),
     /// Returns all keys to their defaults.
@@ -230,7 +246,12 @@ pub fn apply(studio: &Studio) {
 /// Does what the command says.
 pub fn run(studio: &mut Studio, command: SettingsCommand) {
     match command {
-        SettingsCommand::Toggle => studio.settings_window.open ^= true,
+        SettingsCommand::Toggle => {
+            studio.settings_window.open ^= true;
+            if studio.settings_window.open {
+                storage::measure(studio);
+            }
+        }
         SettingsCommand::Look(look) => {
             studio.settings.look = look;
             apply(studio);
@@ -239,6 +260,10 @@ pub fn run(studio: &mut Studio, command: SettingsCommand) {
             studio.settings.scale = factor.clamp(*SCALES.start(), *SCALES.end());
             apply(studio);
         }
+        SettingsCommand::Engine(wanted) => engine::take(studio, wanted),
+        SettingsCommand::KeepSteps(steps) => storage::keep_steps(studio, steps),
+        SettingsCommand::KeepMegabytes(most) => storage::keep_megabytes(studio, most),
+        SettingsCommand::ForgetSteps => storage::forget_steps(studio),
         SettingsCommand::Bind(id, keys) => {
             let mut changes = studio.keymap.changes().clone();
             match keys {
@@ -246,6 +271,14 @@ pub fn run(studio: &mut Studio, command: SettingsCommand) {
                 None => changes.0.remove(id),
             };
             use_keys(studio, changes);
+            let others = studio.keymap.conflicts(id);
+            if let Some(first) = others.first() {
+                let keys = studio.keymap.hint(id).unwrap_or_default();
+                studio.tell(Toast::Warning(format!(
+                    "{keys} is also the key of “{}”; give one of them another",
+                    first.title
+                )));
+            }
         }
         SettingsCommand::ResetKeys => use_keys(studio, KeyChanges::default()),
     }

@@ -1,0 +1,256 @@
+//! The settings window: what computes, what is kept, which keys.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+#[path = "common/studio.rs"]
+mod common;
+
+use std::path::Path;
+use std::time::Duration;
+
+use common::{click, settle, studio, studio_with, told, wait_for};
+use egui::{Event, Key, Modifiers};
+use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable;
+use mmface::studio::generate::{Follow, GenerateCommand, Request};
+use mmface::studio::settings::{EngineSettings, Processor, SettingsCommand};
+use mmface::studio::testing::{FakeBackend, options};
+use mmface::studio::{StudioApp, Workspace};
+
+type Studio = Harness<'static, StudioApp>;
+
+/// A studio with a model and with open settings, high enough to show all of them.
+fn open(home: &Path, step: u64) -> Studio {
+    let backend = FakeBackend {
+        step: Duration::from_millis(step),
+        ..FakeBackend::default()
+    };
+    let mut harness = studio_with(options(home, backend));
+    harness.set_size(egui::vec2(1280.0, 1600.0));
+    wait_for(&mut harness, "the model", |app| {
+        app.studio.models.ready().is_some()
+    });
+    harness.state_mut().studio.emit_action("settings.show");
+    settle(&mut harness);
+    harness
+}
+
+fn device(app: &StudioApp) -> Option<&str> {
+    app.studio.models.ready().map(|model| model.device.as_str())
+}
+
+fn choose(harness: &mut Studio, wanted: EngineSettings) {
+    harness
+        .state_mut()
+        .studio
+        .emit(SettingsCommand::Engine(wanted));
+    harness.step();
+    settle(harness);
+}
+
+#[test]
+fn another_processor_takes_over_and_the_queue_stays() {
+    let home = tempfile::tempdir().unwrap();
+    let mut harness = open(home.path(), 15);
+    harness.get_by_label_contains("At work on nowhere");
+    harness.state_mut().studio.generate.request = Request {
+        follow: Follow::None,
+        size: 64,
+        ..Request::default()
+    };
+    for prompt in ["a queen", "a king", "a page"] {
+        harness.state_mut().studio.generate.request.prompt = prompt.into();
+        harness.state_mut().studio.emit(GenerateCommand::Start);
+        harness.step();
+    }
+    wait_for(&mut harness, "the first steps", |app| {
+        let running = app.studio.generate.running.as_ref();
+        running.is_some_and(|running| running.step.0 > 1)
+    });
+    harness.get_by_label("Computes on").click();
+    harness.run_steps(3);
+    click(&mut harness, "CPU");
+    wait_for(&mut harness, "the other engine", |app| {
+        device(app) == Some("cpu")
+    });
+    assert_eq!(harness.state().studio.settings.processor, Processor::Cpu);
+    harness.run_steps(2);
+    harness.get_by_label_contains("At work on cpu: as chosen");
+    wait_for(&mut harness, "all pictures", |app| {
+        let state = &app.studio.generate;
+        state.running.is_none() && state.works.queue.jobs().is_empty() && state.saver.unsaved() == 0
+    });
+    settle(&mut harness);
+    let entries = &harness.state().studio.results.strip.listing.entries;
+    let mut prompts: Vec<&str> = entries.iter().map(|e| e.about.prompt.as_str()).collect();
+    prompts.sort_unstable();
+    assert_eq!(prompts, ["a king", "a page", "a queen"]);
+}
+
+#[cfg(not(feature = "cuda"))]
+#[test]
+fn a_processor_that_does_not_answer_changes_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    let mut harness = open(home.path(), 1);
+    harness.get_by_label_contains("built without CUDA");
+    let now = EngineSettings::of(&harness.state().studio.settings);
+    choose(
+        &mut harness,
+        EngineSettings {
+            processor: Processor::Cuda(1),
+            ..now
+        },
+    );
+    assert!(told(&harness, "built without it"));
+    assert!(told(&harness, "nothing was changed"));
+    let studio = &harness.state().studio;
+    assert_eq!(EngineSettings::of(&studio.settings), now);
+    assert_eq!(device(harness.state()), Some("nowhere"));
+}
+
+#[test]
+fn kept_steps_have_a_size_a_limit_and_an_end() {
+    let home = tempfile::tempdir().unwrap();
+    let trails = home.path().join("cache/trails");
+    std::fs::create_dir_all(&trails).unwrap();
+    for name in ["a", "b"] {
+        std::fs::write(trails.join(format!("{name}.trail")), vec![0; 3 << 20]).unwrap();
+    }
+    std::fs::create_dir_all(home.path().join("results")).unwrap();
+    std::fs::write(home.path().join("results/x.png"), vec![0; 2 << 20]).unwrap();
+    let mut harness = open(home.path(), 1);
+    harness.get_by_label_contains("1 finished pictures take 2.0 MB");
+    harness.get_by_label_contains("About 3.0 MB a picture; room for 170 pictures");
+    harness.get_by_label_contains("Now 6.0 MB, of 2 pictures");
+    let limit = "At most 0.5 GB";
+    assert_eq!(harness.query_all_by_value(limit).count().max(1), 1);
+    click(&mut harness, "Keep steps of each new picture");
+    assert_eq!(harness.state().studio.settings.trail_steps, 0);
+    click(&mut harness, "Keep steps of each new picture");
+    assert_eq!(harness.state().studio.settings.trail_steps, 8);
+    harness
+        .state_mut()
+        .studio
+        .emit(SettingsCommand::KeepMegabytes(4));
+    harness.step();
+    settle(&mut harness);
+    assert_eq!(
+        std::fs::read_dir(&trails).unwrap().count(),
+        1,
+        "the oldest made room"
+    );
+    click(&mut harness, "Forget them");
+    settle(&mut harness);
+    assert_eq!(std::fs::read_dir(&trails).unwrap().count(), 0);
+    assert!(home.path().join("results/x.png").exists(), "pictures stay");
+}
+
+#[test]
+fn a_key_of_two_actions_is_told_and_shown_and_reset() {
+    let home = tempfile::tempdir().unwrap();
+    let mut harness = open(home.path(), 1);
+    let keys = |keys: &[&str]| Some(keys.iter().map(|key| key.to_string()).collect());
+    harness
+        .state_mut()
+        .studio
+        .emit(SettingsCommand::Bind("tools.flip", keys(&["B"])));
+    harness.run_steps(3);
+    assert!(told(&harness, "B is also the key of “Brush”"));
+    harness.get_by_label_contains("B is the key of: Brush, Flip the drawing");
+    // Without any key there is no conflict.
+    harness
+        .state_mut()
+        .studio
+        .emit(SettingsCommand::Bind("tools.flip", keys(&[])));
+    harness.run_steps(3);
+    assert!(harness.query_by_label_contains("B is the key of").is_none());
+    assert!(harness.state().studio.keymap.keys("tools.flip").is_empty());
+    click(&mut harness, "Reset all keys");
+    assert_eq!(
+        harness.state().studio.keymap.hint("tools.flip").as_deref(),
+        Some("Shift+F")
+    );
+}
+
+/// A key as a layout writes it and where it lies: Z and Y change places in Germany.
+fn press(harness: &mut Studio, key: Key, place: Key, modifiers: Modifiers) {
+    harness.event_modifiers(
+        Event::Key {
+            key,
+            physical_key: Some(place),
+            pressed: true,
+            repeat: false,
+            modifiers,
+        },
+        modifiers,
+    );
+    harness.run_steps(3);
+}
+
+#[test]
+fn letters_follow_the_layout_or_their_place() {
+    let home = tempfile::tempdir().unwrap();
+    let mut harness = open(home.path(), 1);
+    let paint = |harness: &mut Studio| {
+        harness.state_mut().studio.painter.edit("Dot", |drawing| {
+            drawing.mask.fill_row(3, 3..9, 1);
+        });
+        harness.run_steps(2);
+    };
+    paint(&mut harness);
+    press(&mut harness, Key::Z, Key::Y, Modifiers::COMMAND);
+    assert!(
+        !harness.state().studio.painter.can_undo(),
+        "the letter counts"
+    );
+    click(&mut harness, "Letters follow their place on the keyboard");
+    paint(&mut harness);
+    press(&mut harness, Key::Y, Key::Z, Modifiers::COMMAND);
+    assert!(
+        !harness.state().studio.painter.can_undo(),
+        "the place counts"
+    );
+}
+
+#[test]
+fn keys_work_whenever_no_text_field_has_the_focus() {
+    let home = tempfile::tempdir().unwrap();
+    let mut harness = studio(home.path());
+    settle(&mut harness);
+    // Whatever else has the focus: a button, a slider, a check box of any panel.
+    for name in ["Undo", "Lock the seed", "Filmstrip", "Canvas"] {
+        let Some(node) = harness.query_all_by_label(name).next() else {
+            continue;
+        };
+        node.focus();
+        harness.run_steps(2);
+        harness.key_press(Key::F6);
+        harness.run_steps(2);
+        assert!(!harness.state().studio.settings.show_left, "with {name}");
+        harness.key_press(Key::F6);
+        harness.key_press(Key::E);
+        harness.run_steps(2);
+        let tool = harness.state().studio.painter.settings.tool;
+        assert_eq!(tool, mmface::paint::Tool::Eraser, "with {name}");
+        harness.key_press(Key::B);
+        harness.run_steps(2);
+    }
+    let field = |harness: &Studio| {
+        harness
+            .get_by_role_and_label(egui::Role::MultilineTextInput, "Prompt")
+            .focus();
+    };
+    field(&harness);
+    harness.run_steps(2);
+    harness.key_press(Key::E);
+    harness.run_steps(2);
+    let tool = harness.state().studio.painter.settings.tool;
+    assert_eq!(
+        tool,
+        mmface::paint::Tool::Brush,
+        "the letter is the field's"
+    );
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::Num3);
+    harness.run_steps(2);
+    assert_eq!(harness.state().studio.workspace, Workspace::Models);
+}
