@@ -175,6 +175,12 @@ fn cells_of_a_sweep_share_their_noise() {
         index["cells"][5]["words"],
         serde_json::json!(["old", "grey"])
     );
+    let told = home.ok(&["inspect", "g.png"]);
+    assert!(
+        told.contains("Grid of the sweep: a [young|old] man")
+            && told.contains("Marked as made by a trained algorithm"),
+        "{told}"
+    );
     let grid = image::open(home.path("g.png")).unwrap();
     assert!(grid.width() >= 3 * 64 && grid.height() >= 2 * 64);
 }

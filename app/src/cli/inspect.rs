@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use super::models::size;
 use super::session::print_line;
 use crate::failure::{Failure, Result};
+use crate::project::SweepNote;
 
 /// Options of `mmface inspect`.
 #[derive(Debug, Args)]
@@ -89,9 +90,13 @@ fn picture(path: &Path) -> Result<Answer> {
     let recipe = recipe.map_err(|error| Failure::work(format!("cannot write JSON: {error}")))?;
     let object = json!({
         "kind": "picture", "width": width, "height": height, "recipe": recipe, "problem": found.problem,
-        "marked_synthetic": found.marked_synthetic, "texts": texts,
+        "marked_synthetic": found.marked_synthetic, "signed": found.signed, "texts": texts,
     });
     let mut lines = vec![format!("{width} x {height} PNG")];
+    let sweep = SweepNote::of(&found, path).map(|note| match note {
+        Ok(note) => format!("Grid of the sweep: {}", note.template),
+        Err(error) => error.to_string(),
+    });
     match (&found.recipe, &found.problem) {
         (Some(recipe), _) => {
             let condition = match &recipe.job.condition {
@@ -116,6 +121,7 @@ fn picture(path: &Path) -> Result<Answer> {
             lines.push(format!("Weights: {} (SHA-256)", recipe.sha256));
         }
         (None, Some(problem)) => lines.push(problem.clone()),
+        (None, None) if sweep.is_some() => lines.extend(sweep),
         (None, None) => {
             lines.push("no recipe of mmface".into());
             lines.extend(
@@ -134,6 +140,9 @@ fn picture(path: &Path) -> Result<Answer> {
         }
         .into(),
     );
+    if found.signed {
+        lines.push("Signed (C2PA): saving it anew would break the signature".into());
+    }
     Ok((object, lines.join("\n")))
 }
 
