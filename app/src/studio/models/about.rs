@@ -57,16 +57,16 @@ pub fn show_windows(ui: &mut Ui, studio: &mut Studio) {
     if !studio.settings.notice_read {
         notice(ui, studio);
     }
+    let room = ui.ctx().content_rect().height() - 120.0;
     let mut open = studio.models.about_open;
     if open {
         Window::new("About MMFace Studio")
             .open(&mut open)
             .collapsible(false)
-            .default_width(470.0)
+            .default_size([470.0, room])
             .pivot(egui::Align2::CENTER_CENTER)
             .default_pos(ui.ctx().content_rect().center())
             .show(ui.ctx(), |ui| {
-                let room = ui.ctx().content_rect().height() - 120.0;
                 ScrollArea::vertical()
                     .max_height(room)
                     .show(ui, |ui| about(ui, studio));

@@ -17,7 +17,7 @@ pub fn show(ui: &mut Ui, studio: &mut Studio) {
         .open(&mut open)
         .collapsible(false)
         .resizable(false)
-        .default_width(380.0)
+        .default_size([380.0, room])
         .pivot(egui::Align2::CENTER_CENTER)
         .default_pos(ui.ctx().content_rect().center())
         .show(ui.ctx(), |ui| {
