@@ -5,6 +5,7 @@
 
 use std::io::Read;
 
+use flate2::Crc;
 use flate2::read::ZlibDecoder;
 
 /// What every PNG starts with.
@@ -163,26 +164,7 @@ fn unpack(packed: &[u8], budget: usize) -> Option<Vec<u8>> {
 
 /// The check sum of the PNG specification, annex D.
 fn crc32(bytes: &[u8]) -> u32 {
-    const TABLE: [u32; 256] = {
-        let mut table = [0; 256];
-        let mut i = 0;
-        while i < 256 {
-            let mut sum = i as u32;
-            let mut bit = 0;
-            while bit < 8 {
-                sum = if sum & 1 == 1 {
-                    0xedb8_8320 ^ (sum >> 1)
-                } else {
-                    sum >> 1
-                };
-                bit += 1;
-            }
-            table[i] = sum;
-            i += 1;
-        }
-        table
-    };
-    !bytes.iter().fold(!0, |sum: u32, &byte| {
-        TABLE[((sum ^ u32::from(byte)) & 0xff) as usize] ^ (sum >> 8)
-    })
+    let mut sum = Crc::new();
+    sum.update(bytes);
+    sum.sum()
 }

@@ -114,6 +114,11 @@ fn other_files_are_refused() {
     assert_eq!(read_bytes(&bare, path()).unwrap(), Provenance::default());
 }
 
+#[test]
+fn the_last_chunk_of_every_png_has_its_known_check_sum() {
+    assert!(chunk(*b"IEND", &[]).ends_with(&[0xae, 0x42, 0x60, 0x82]));
+}
+
 /// The PNG with a chunk behind its header.
 fn with_chunk(png: &[u8], added: &[u8]) -> Vec<u8> {
     // Signature, and a header of 25 bytes.
