@@ -7,16 +7,17 @@
 use std::path::{Path, PathBuf};
 
 use mmface_engine::model::dit::DitConfig;
+use mmface_engine::picture::write::write_atomic;
 use mmface_engine::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint;
 use crate::config::{Config, Model};
 use crate::control::Control;
-use crate::plan::grouped;
 use crate::report::Sink;
 use crate::report::plain::duration;
 use crate::run::{self, Changes, Data, Place, Start};
+use crate::words::grouped;
 
 /// One row of the table.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -99,19 +100,28 @@ pub struct Outcome {
     pub seconds: f64,
 }
 
+/// The data of the rows.
+#[derive(Debug)]
+pub struct Material<'a> {
+    /// Latents of the first four rows' autoencoder.
+    pub first: &'a Data,
+    /// Latents of the last row's better autoencoder; without it that row is left out.
+    pub second: Option<&'a Data>,
+    /// What the two autoencoders are, a sentence for the table.
+    pub note: String,
+}
+
 /// Measures a finished row: the mIoU of its checkpoint.
 pub type Measure<'a> = dyn FnMut(&Row, &Path) -> Result<Option<f64>> + 'a;
 
 /// Trains the rows below `out`, one after the other; a row that is finished is not trained again,
-/// one that was stopped goes on. `second` is the data of the better autoencoder; without it the last
-/// row is left out.
+/// one that was stopped goes on. `out/ablation.md` and `out/ablation.json` hold the rows so far.
 ///
 /// # Errors
 /// When a run fails or is stopped.
 pub fn ablate(
     base: &Config,
-    data: &Data,
-    second: Option<&Data>,
+    material: &Material<'_>,
     out: &Path,
     sink: &mut dyn Sink,
     control: &mut dyn Control,
@@ -119,8 +129,8 @@ pub fn ablate(
 ) -> Result<Vec<Outcome>> {
     let mut outcomes = Vec::new();
     for row in ROWS {
-        let data = match (row.second, second) {
-            (false, _) => data,
+        let data = match (row.second, material.second) {
+            (false, _) => material.first,
             (true, Some(data)) => data,
             (true, None) => continue,
         };
@@ -141,6 +151,12 @@ pub fn ablate(
             miou: measure(&row, &checkpoint)?,
             seconds: state.seconds,
         });
+        let text = table(base, material, &outcomes);
+        write_atomic(&out.join("ablation.md"), text.as_bytes())?;
+        let json = serde_json::to_string_pretty(&outcomes).map_err(|error| {
+            Error::Argument(format!("the outcomes do not become JSON: {error}"))
+        })?;
+        write_atomic(&out.join("ablation.json"), json.as_bytes())?;
     }
     Ok(outcomes)
 }
@@ -183,7 +199,12 @@ fn train(
 }
 
 /// The table in Markdown, with the paper's figures beside ours and what the order says.
-pub fn table(base: &Config, samples: usize, outcomes: &[Outcome]) -> String {
+pub fn table(base: &Config, material: &Material<'_>, outcomes: &[Outcome]) -> String {
+    let text = rows(base, material.first.train.len(), outcomes);
+    format!("{text}\n{}\n{}\n", order(outcomes), material.note)
+}
+
+fn rows(base: &Config, samples: usize, outcomes: &[Outcome]) -> String {
     let mark = |on: bool| if on { "✓" } else { "–" };
     let mut text = format!(
         "{} samples at {}², batch {}, {} updates a row, seed {}.\n\n\
@@ -217,10 +238,13 @@ pub fn table(base: &Config, samples: usize, outcomes: &[Outcome]) -> String {
                 ),
                 duration(outcome.seconds)
             ),
-            None => format!(" not run: it needs a second autoencoder | | | {paper}"),
+            None if row.second => {
+                format!(" not run: it needs a second autoencoder | | | | {paper}")
+            }
+            None => format!(" not run yet | | | | {paper}"),
         };
     }
-    text + "\n" + &order(outcomes) + "\n"
+    text
 }
 
 /// Whether the rows that compare stand in the paper's order.
@@ -328,7 +352,7 @@ mod tests {
                 seconds: 60.0,
             })
             .collect();
-        let text = table(&base, 900, &outcomes);
+        let text = rows(&base, 900, &outcomes) + &order(&outcomes);
         assert!(
             text.contains("By held-out loss rows 1, 2, 3, 4 stand in the paper's order"),
             "{text}"

@@ -8,7 +8,7 @@ use mmface_engine::model::dit::DitConfig;
 use mmface_engine::{Error, Result};
 use serde::Serialize;
 
-use crate::config::OptimizerConfig;
+use crate::config::{Checkpointing, OptimizerConfig};
 use crate::data::batches::Batch;
 use crate::model;
 use crate::rng::{Purpose, fill_normal, stream};
@@ -41,8 +41,8 @@ pub struct Timing {
     pub peak_rss_mb: f64,
     /// Trained parameters.
     pub params: usize,
-    /// Whether blocks were computed again in the backward pass.
-    pub checkpointing: bool,
+    /// Which blocks were computed again in the backward pass.
+    pub checkpointing: Checkpointing,
 }
 
 /// What to measure.
@@ -58,8 +58,8 @@ pub struct Case {
     pub precision: Precision,
     /// Steps to time, after one that is not.
     pub runs: usize,
-    /// Computes blocks again in the backward pass.
-    pub checkpointing: bool,
+    /// Which blocks are computed again in the backward pass.
+    pub checkpointing: Checkpointing,
 }
 
 /// Times whole updates: gradients, clipping at 0.5, AdamW, average.
@@ -104,7 +104,7 @@ pub fn bench_train_step(case: &Case) -> Result<Timing> {
         ema_decay: 0.9999,
         min_snr_gamma: None,
         precision: case.precision,
-        block_checkpointing: case.checkpointing,
+        checkpointing: case.checkpointing,
     };
     let parameters = model::initialise(&dit, 1, &Device::Cpu)?;
     let mut training = Training::new(settings, parameters, &Device::Cpu)?;
@@ -182,7 +182,7 @@ mod tests {
             batch: 2,
             precision: Precision::Exact,
             runs: 1,
-            checkpointing: false,
+            checkpointing: Checkpointing::None,
         };
         let timing = bench_train_step(&case).unwrap();
         assert!(timing.median_s > 0.0 && timing.params > 0);

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::optim::Schedule;
+use crate::words::similar;
 
 /// Which transformer is trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,6 +44,36 @@ pub enum Moments {
     F32,
     /// Block-wise 8-bit codes, f32 for tensors below 4096 values (reference.md section 8).
     Bits8,
+}
+
+/// Which blocks are computed again in the backward pass instead of keeping what it needs.
+///
+/// `true` and `false` of older files are read as `Full` and `None`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Checkpointing {
+    /// No block: the most memory, the least time.
+    #[default]
+    #[serde(alias = "false")]
+    None,
+    /// Every second block: half of what `Full` saves for half of what it costs. Choosing parts of
+    /// a block instead is no better bargain: the MLP alone is two thirds of a block's arithmetic
+    /// and holds half of what it keeps, attention alone a third and a third.
+    Selective,
+    /// Every block: about one more forward pass in each update.
+    #[serde(alias = "true")]
+    Full,
+}
+
+impl Checkpointing {
+    /// Whether block `index` of `depth` is computed again. The last block is kept if any is: its
+    /// backward pass comes first.
+    pub fn again(self, index: usize, depth: usize) -> bool {
+        match self {
+            Self::None => false,
+            Self::Selective => (depth - 1 - index) % 2 == 1,
+            Self::Full => true,
+        }
+    }
 }
 
 /// AdamW and gradient clipping (reference.md section 5).
@@ -216,9 +247,9 @@ pub struct Config {
     /// Arithmetic of the products.
     #[serde(default)]
     pub precision: Precision,
-    /// Computes each block again in the backward pass instead of keeping what it needs.
-    #[serde(default)]
-    pub block_checkpointing: bool,
+    /// Which blocks are computed again in the backward pass instead of keeping what it needs.
+    #[serde(default, alias = "block_checkpointing")]
+    pub checkpointing: Checkpointing,
     /// Intervals.
     #[serde(default)]
     pub every: Every,
@@ -344,7 +375,23 @@ pub fn parse_ron<T: serde::de::DeserializeOwned>(text: &str) -> std::result::Res
     ron::Options::default()
         .with_default_extension(ron::extensions::Extensions::IMPLICIT_SOME)
         .from_str(text)
-        .map_err(|error| error.to_string())
+        .map_err(|error| match &error.code {
+            ron::Error::NoSuchStructField {
+                expected, found, ..
+            } => unknown("key", found, expected, error.span.start),
+            ron::Error::NoSuchEnumVariant {
+                expected, found, ..
+            } => unknown("choice", found, expected, error.span.start),
+            _ => error.to_string(),
+        })
+}
+
+fn unknown(kind: &str, found: &str, expected: &[&str], place: ron::error::Position) -> String {
+    let hint = match similar(found, expected) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("there are {}", expected.join(", ")),
+    };
+    format!("line {}: unknown {kind} `{found}`: {hint}", place.line)
 }
 
 /// Bytes as lower-case hexadecimal digits.
@@ -374,8 +421,23 @@ mod tests {
 
     #[test]
     fn an_unknown_key_is_named() {
-        let error = parse_ron::<Config>(&SMALL.replace("batch", "batsh")).unwrap_err();
-        assert!(error.contains("batsh"), "{error}");
+        for (from, to, hint) in [
+            (
+                "batch",
+                "batsh",
+                "line 1: unknown key `batsh`: did you mean `batch`?",
+            ),
+            ("Demo", "Dmo", "unknown choice `Dmo`: did you mean `Demo`?"),
+            (
+                "steps: 10",
+                "steps: 10, rate: (bse: 1.0)",
+                "did you mean `base`?",
+            ),
+            ("steps: 10", "steps: 10, zebra: 1", "there are name, model"),
+        ] {
+            let error = parse_ron::<Config>(&SMALL.replace(from, to)).unwrap_err();
+            assert!(error.contains(hint), "{error}");
+        }
     }
 
     #[test]
@@ -401,6 +463,24 @@ mod tests {
             !text.contains("epochs") && !text.contains("sample"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn older_files_said_checkpointing_as_yes_or_no() {
+        for (text, wanted) in [
+            ("block_checkpointing: true", Checkpointing::Full),
+            ("block_checkpointing: false", Checkpointing::None),
+            ("checkpointing: Selective", Checkpointing::Selective),
+            ("checkpointing: None", Checkpointing::None),
+        ] {
+            let text = SMALL.replace("steps: 10", &format!("steps: 10, {text}"));
+            let config: Config = parse_ron(&text).unwrap();
+            assert_eq!(config.checkpointing, wanted, "{text}");
+            assert_eq!(
+                parse_ron::<Config>(&config.to_ron().unwrap()).unwrap(),
+                config
+            );
+        }
     }
 
     #[test]

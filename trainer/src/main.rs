@@ -53,7 +53,15 @@ enum Command {
         json: bool,
     },
     /// Train the rows of the paper's ablation at a small scale and write the table
+    ///
+    /// The rows are trained one after the other, so it takes five times as long as one run of so
+    /// many updates, which `plan --probe` measures: for the demo at 128² on two cores, half an hour
+    /// with --steps 1000, and a quarter of a minute a row for the mIoU of 20 masks. The same
+    /// command goes on after an interruption: rows that are done are only measured again. OUT/ablation.md
+    /// and OUT/ablation.json hold the rows so far.
     Ablate(cli::ablate::AblateArgs),
+    /// Put the losses of two runs beside each other
+    Compare(cli::compare::CompareArgs),
     /// Start a run
     Train(cli::train::TrainArgs),
     /// Go on where a run stopped
@@ -132,9 +140,9 @@ enum Command {
         /// Steps to time
         #[arg(long, default_value_t = 5)]
         runs: usize,
-        /// Compute blocks again in the backward pass
-        #[arg(long)]
-        checkpointing: bool,
+        /// Blocks to compute again in the backward pass; without a value: all
+        #[arg(long, default_value = "none", num_args = 0..=1, default_missing_value = "full")]
+        checkpointing: cli::CheckpointingName,
     },
 }
 
@@ -165,6 +173,7 @@ fn execute(command: Command) -> anyhow::Result<()> {
             latents(&source, &inputs, verify, json)
         }
         Command::Ablate(args) => cli::ablate::execute(&args),
+        Command::Compare(args) => cli::compare::execute(&args),
         Command::Train(args) => cli::train::train(&args),
         Command::Resume(args) => cli::train::resume(&args),
         Command::Export {
@@ -239,7 +248,7 @@ fn execute(command: Command) -> anyhow::Result<()> {
                 batch,
                 precision,
                 runs,
-                checkpointing,
+                checkpointing: checkpointing.into(),
             })?;
             println!("{}", serde_json::to_string(&timing)?);
             Ok(())

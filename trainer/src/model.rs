@@ -6,11 +6,13 @@ use std::collections::{BTreeMap, HashMap};
 use candle_core::backprop::GradStore;
 use candle_core::{DType, Device, Result, Tensor, Var, bail};
 use candle_nn::VarBuilder;
+use mmface_engine::kernels::RopeTable;
 use mmface_engine::kernels::{Precision, Storage};
 use mmface_engine::model::LoadOptions;
-use mmface_engine::model::dit::{Dit, DitConfig, DitInput};
+use mmface_engine::model::dit::{Block, Dit, DitConfig, DitInput};
 use rand_chacha::ChaCha8Rng;
 
+use crate::config::Checkpointing;
 use crate::data::batches::Batch;
 use crate::objective::Target;
 use crate::optim::{Gradients, Parameters, take_gradients};
@@ -148,11 +150,19 @@ pub fn backward(
     batch: &Batch,
     target: &Target,
     scale: f64,
-    checkpointing: bool,
+    checkpointing: Checkpointing,
     gradients: &mut Gradients,
 ) -> Result<f32> {
-    if checkpointing {
-        return backward_by_block(dit, parameters, batch, target, scale, gradients);
+    if checkpointing != Checkpointing::None {
+        return backward_by_block(
+            dit,
+            parameters,
+            batch,
+            target,
+            scale,
+            checkpointing,
+            gradients,
+        );
     }
     let loss = target.loss(&predict(dit, batch, &target.noisy)?)?;
     let mut store = scaled(&loss, scale)?.backward()?;
@@ -180,15 +190,56 @@ fn remove(store: &mut GradStore, leaf: &Var) -> Result<Tensor> {
     }
 }
 
-/// The same gradients with the memory of one block: the first pass keeps only the blocks' inputs,
-/// the second runs each block again and multiplies its outputs by their incoming gradients, whose
-/// sum's gradient is the vector-Jacobian product.
+/// One block on cut-off inputs, with the graph between its inputs and its outputs.
+struct Segment {
+    image: Var,
+    text: Var,
+    condition: Var,
+    outputs: (Tensor, Tensor),
+}
+
+impl Segment {
+    fn new(
+        block: &Block,
+        inputs: &(Tensor, Tensor),
+        fixed: &Tensor,
+        rope: Option<&RopeTable>,
+    ) -> Result<Self> {
+        let (image, text, condition) = (leaf(&inputs.0)?, leaf(&inputs.1)?, leaf(fixed)?);
+        let modulation = block.modulation(&condition)?;
+        let outputs = block.forward(&image, &text, &modulation, rope)?;
+        Ok(Self {
+            image,
+            text,
+            condition,
+            outputs,
+        })
+    }
+
+    /// The block's inputs for the next run of it, or for the block after it.
+    fn detached(&self) -> (Tensor, Tensor) {
+        (self.outputs.0.detach(), self.outputs.1.detach())
+    }
+}
+
+/// What is kept of a block until its backward pass.
+enum Kept {
+    /// Its inputs, to run it again.
+    Inputs((Tensor, Tensor)),
+    /// Everything.
+    Graph(Box<Segment>),
+}
+
+/// The same gradients block by block: of some blocks the first pass keeps the inputs only, and the
+/// second runs them again. A block's outputs times their incoming gradients, summed, have the
+/// vector-Jacobian product as their gradient.
 fn backward_by_block(
     dit: &Dit,
     parameters: &Parameters,
     batch: &Batch,
     target: &Target,
     scale: f64,
+    checkpointing: Checkpointing,
     gradients: &mut Gradients,
 ) -> Result<f32> {
     let latent = Tensor::cat(&[&target.noisy, &batch.condition], 1)?;
@@ -197,21 +248,23 @@ fn backward_by_block(
     let condition = dit.condition(&batch.time, &pooled(dit, batch)?, &batch.modality)?;
     let grid = (latent.dim(3)?) / dit.config().patch;
     let rope = dit.rope(grid, first_text.dim(1)?)?;
-    let depth = dit.config().depth;
+    let rope = rope.as_deref();
     let fixed = condition.detach();
-    let mut inputs = vec![(first_image.detach(), first_text.detach())];
-    for index in 0..depth {
-        let (image, text) = &inputs[index];
-        let block = &dit.blocks()[index];
-        let (image, text) =
-            block.forward(image, text, &block.modulation(&fixed)?, rope.as_deref())?;
-        inputs.push((image.detach(), text.detach()));
+    let mut kept = Vec::with_capacity(dit.blocks().len());
+    let mut inputs = (first_image.detach(), first_text.detach());
+    for (index, block) in dit.blocks().iter().enumerate() {
+        let segment = Segment::new(block, &inputs, &fixed, rope)?;
+        let next = segment.detached();
+        kept.push(if checkpointing.again(index, dit.blocks().len()) {
+            Kept::Inputs(inputs)
+        } else {
+            Kept::Graph(Box::new(segment))
+        });
+        inputs = next;
     }
 
-    let Some((last_image, _)) = inputs.pop() else {
-        bail!("a transformer without blocks")
-    };
-    let (image, block_condition) = (leaf(&last_image)?, leaf(&fixed)?);
+    let (image, block_condition) = (leaf(&inputs.0)?, leaf(&fixed)?);
+    drop(inputs);
     let answer = dit.head(&image, &dit.final_modulation(&block_condition)?)?;
     let loss = target.loss(&answer)?;
     let mut store = scaled(&loss, scale)?.backward()?;
@@ -221,22 +274,22 @@ fn backward_by_block(
     let mut text_gradient: Option<Tensor> = None;
     take_gradients(parameters, &mut store, gradients)?;
 
-    for index in (0..depth).rev() {
-        let Some((image, text)) = inputs.pop() else {
-            bail!("a block without input")
+    for block in dit.blocks().iter().rev() {
+        let segment = match kept.pop() {
+            Some(Kept::Graph(segment)) => *segment,
+            Some(Kept::Inputs(inputs)) => Segment::new(block, &inputs, &fixed, rope)?,
+            None => bail!("a block without input"),
         };
-        let (image, text, block_condition) = (leaf(&image)?, leaf(&text)?, leaf(&fixed)?);
-        let block = &dit.blocks()[index];
-        let modulation = block.modulation(&block_condition)?;
-        let (image_out, text_out) = block.forward(&image, &text, &modulation, rope.as_deref())?;
-        let mut product = (&image_out * &image_gradient)?.sum_all()?;
+        let (image_out, text_out) = &segment.outputs;
+        let mut product = (image_out * &image_gradient)?.sum_all()?;
         if let Some(gradient) = &text_gradient {
-            product = (product + (&text_out * gradient)?.sum_all()?)?;
+            product = (product + (text_out * gradient)?.sum_all()?)?;
         }
         let mut store = product.backward()?;
-        image_gradient = remove(&mut store, &image)?;
-        text_gradient = Some(remove(&mut store, &text)?);
-        condition_gradient = (condition_gradient + remove(&mut store, &block_condition)?)?.detach();
+        image_gradient = remove(&mut store, &segment.image)?;
+        text_gradient = Some(remove(&mut store, &segment.text)?);
+        condition_gradient =
+            (condition_gradient + remove(&mut store, &segment.condition)?)?.detach();
         take_gradients(parameters, &mut store, gradients)?;
     }
 

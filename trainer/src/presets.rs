@@ -3,7 +3,7 @@
 use mmface_engine::{Error, Result};
 
 use crate::config::{Config, parse_ron};
-use crate::plan::similar;
+use crate::words::similar;
 
 /// A named configuration and what the paper used with it.
 #[derive(Clone, Copy, Debug)]

@@ -13,13 +13,16 @@ extern "C" fn note(signal: libc::c_int) {
     }
 }
 
-/// Starts listening.
+/// Starts listening. A limit on the size of files (`ulimit -f`) becomes an error of the write, which
+/// pauses a run, instead of the end of the process.
 pub fn listen() {
     let handler: extern "C" fn(libc::c_int) = note;
     // SAFETY: the handler only stores to an atomic and calls `signal`; both are allowed in a signal handler.
     unsafe {
         libc::signal(libc::SIGINT, handler as libc::sighandler_t);
         libc::signal(libc::SIGTERM, handler as libc::sighandler_t);
+        #[cfg(unix)]
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
     }
 }
 

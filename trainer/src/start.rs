@@ -25,6 +25,19 @@ pub enum Start {
     Checkpoint(PathBuf),
 }
 
+impl Start {
+    /// The configuration that the run will have, but for changes to its plan.
+    ///
+    /// # Errors
+    /// When the checkpoint's state cannot be read.
+    pub fn config(&self) -> Result<Config> {
+        match self {
+            Self::Fresh(config) | Self::Weights(config, _) => Ok(config.clone()),
+            Self::Checkpoint(folder) => Ok(checkpoint::read_state(folder)?.config),
+        }
+    }
+}
+
 /// Changes to a resumed run's plan.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Changes {

@@ -6,7 +6,7 @@ use mmface_engine::model::dit::{Dit, DitConfig};
 use mmface_engine::train_event::Weights;
 use mmface_engine::{Error, Result};
 
-use crate::config::{Config, OptimizerConfig};
+use crate::config::{Checkpointing, Config, OptimizerConfig};
 use crate::data::batches::Batch;
 use crate::model;
 use crate::objective::Target;
@@ -37,8 +37,8 @@ pub struct Settings {
     pub min_snr_gamma: Option<f64>,
     /// Arithmetic of the products.
     pub precision: Precision,
-    /// Computes blocks again in the backward pass.
-    pub block_checkpointing: bool,
+    /// Which blocks are computed again in the backward pass.
+    pub checkpointing: Checkpointing,
 }
 
 impl From<&Config> for Settings {
@@ -49,7 +49,7 @@ impl From<&Config> for Settings {
             ema_decay: config.ema_decay,
             min_snr_gamma: config.min_snr_gamma,
             precision: config.precision,
-            block_checkpointing: config.block_checkpointing,
+            checkpointing: config.checkpointing,
         }
     }
 }
@@ -140,7 +140,7 @@ impl Training {
             batch,
             &target,
             share,
-            self.settings.block_checkpointing,
+            self.settings.checkpointing,
             gradients,
         )?)
     }

@@ -214,6 +214,80 @@ fn a_full_disk_pauses_the_run_and_space_lets_it_go_on() {
     assert!(*looks.borrow() >= 4);
 }
 
+/// A limit on the size of files stands for a quota: the system refuses to write more.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_quota_pauses_a_running_process_and_room_lets_it_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(Moments::F32);
+    let mut config = Config {
+        steps: 400,
+        ..config
+    };
+    config.every.checkpoint = 20;
+    config.every.heldout = 1000;
+    let path = prepare(folder.path(), &config);
+    let start = |out: &Path| {
+        program()
+            .args(["train", "--json", "--config"])
+            .arg(&path)
+            .arg("--work")
+            .arg(folder.path())
+            .arg("--out")
+            .arg(out)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    let undisturbed = folder.path().join("undisturbed");
+    assert!(
+        start(&undisturbed)
+            .wait_with_output()
+            .unwrap()
+            .status
+            .success()
+    );
+
+    let out = folder.path().join("run");
+    let mut child = start(&out);
+    let pid = child.id() as libc::pid_t;
+    let limit = |bytes: libc::rlim_t| {
+        let limit = libc::rlimit {
+            rlim_cur: bytes,
+            rlim_max: libc::RLIM_INFINITY,
+        };
+        let none = std::ptr::null_mut();
+        // SAFETY: the child lives, it has not been waited for; the pointer is valid for the call.
+        let done = unsafe { libc::prlimit(pid, libc::RLIMIT_FSIZE, &raw const limit, none) };
+        assert_eq!(done, 0, "{}", std::io::Error::last_os_error());
+    };
+    let mut events = BufReader::new(child.stdout.take().unwrap())
+        .lines()
+        .map(|line| TrainEvent::from_line(&line.unwrap()).unwrap());
+    let mut until = |wanted: &dyn Fn(&TrainEvent) -> bool| loop {
+        let event = events.next().expect("the run ended early");
+        if wanted(&event) {
+            break event;
+        }
+    };
+    until(&|event| matches!(event, TrainEvent::Checkpoint { .. }));
+    limit(2048);
+    let paused = until(&|event| matches!(event, TrainEvent::Paused { .. }));
+    assert!(
+        matches!(&paused, TrainEvent::Paused { reason, .. } if reason.contains("no space")),
+        "{paused:?}"
+    );
+    // What was saved before is whole, and nothing half written lies beside it.
+    let saved = checkpoint::find(&out).unwrap();
+    assert!(checkpoint::read_state(&saved).unwrap().step < paused.step().unwrap());
+    limit(libc::RLIM_INFINITY);
+    until(&|event| matches!(event, TrainEvent::Resumed { .. }));
+    until(&|event| matches!(event, TrainEvent::Finished { .. }));
+    assert!(child.wait().unwrap().success());
+    let [a, b] = [undisturbed, out].map(|out| common::bytes(&checkpoint::folder(&out, 400)));
+    assert!(a == b, "the pause changed the run");
+}
+
 #[test]
 fn a_disk_without_room_for_two_checkpoints_is_refused_before_the_first_update() {
     let folder = tempfile::tempdir().unwrap();

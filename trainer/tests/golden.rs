@@ -6,6 +6,8 @@ use std::process::ExitCode;
 mod optimizer;
 #[path = "golden/schedules.rs"]
 mod schedules;
+#[path = "golden/shapes.rs"]
+mod shapes;
 #[path = "golden/train_steps.rs"]
 mod train_steps;
 

@@ -6,7 +6,7 @@ mod common;
 use candle_core::Device;
 use common::{Heard, bytes, config, data, largest_difference, train, write_data};
 use mmface_trainer::checkpoint::{self, EMA_FILE, RAW_FILE};
-use mmface_trainer::config::{Config, Every, Moments};
+use mmface_trainer::config::{Checkpointing, Config, Every, Moments};
 use mmface_trainer::report::TrainEvent;
 use mmface_trainer::run::{self, Changes, Place, Start};
 
@@ -41,7 +41,7 @@ fn a_cut_run_ends_with_the_same_bytes() {
 }
 
 #[test]
-fn accumulation_and_block_checkpointing_do_not_change_the_run() {
+fn accumulation_and_checkpointing_do_not_change_the_run() {
     let folder = tempfile::tempdir().unwrap();
     write_data(folder.path());
     let plain = Config {
@@ -53,17 +53,19 @@ fn accumulation_and_block_checkpointing_do_not_change_the_run() {
         train(Start::Fresh(config), &data, &folder.path().join(name), None).0
     };
     let expected = bytes(&end("plain", plain.clone()));
-    let by_block = bytes(&end(
-        "block",
-        Config {
-            block_checkpointing: true,
-            ..plain.clone()
-        },
-    ));
-    assert!(
-        by_block == expected,
-        "block checkpointing changed the bytes"
-    );
+    for checkpointing in [Checkpointing::Selective, Checkpointing::Full] {
+        let by_block = bytes(&end(
+            &format!("{checkpointing:?}"),
+            Config {
+                checkpointing,
+                ..plain.clone()
+            },
+        ));
+        assert!(
+            by_block == expected,
+            "{checkpointing:?} checkpointing changed the bytes"
+        );
+    }
     let split = end(
         "split",
         Config {

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use clap::Args;
 use mmface_engine::job::Guide;
-use mmface_engine::picture::write::write_atomic;
-use mmface_trainer::ablate::{self, Row};
+use mmface_trainer::ablate::{self, Material, Row};
 use mmface_trainer::control::Console;
 use mmface_trainer::evaluate::{self, Options};
 use mmface_trainer::prepare;
@@ -94,26 +94,29 @@ pub fn execute(args: &AblateArgs) -> anyhow::Result<()> {
         }
         _ => Ok(None),
     };
-    let outcomes = ablate::ablate(
+    let note = coarse.as_ref().map_or_else(String::new, |coarse| {
+        format!(
+            "The first autoencoder is the second with its latents reduced to {} principal components ({:.1} % of their variance).\n",
+            coarse.channels(),
+            100.0 * coarse.kept
+        )
+    });
+    let material = Material {
+        first: &data,
+        second: second.as_ref(),
+        note,
+    };
+    ablate::ablate(
         &base,
-        &data,
-        second.as_ref(),
+        &material,
         &args.out,
         &mut Plain::default(),
         &mut Console::signals(),
         &mut measure,
     )?;
-    let mut table = ablate::table(&base, data.train.len(), &outcomes);
-    if let Some(coarse) = &coarse {
-        table += &format!(
-            "The first autoencoder is the second with its latents reduced to {} principal components ({:.1} % of their variance).\n",
-            coarse.channels(),
-            100.0 * coarse.kept
-        );
-    }
-    write_atomic(&args.out.join("ablation.md"), table.as_bytes())?;
-    let json = serde_json::to_string_pretty(&outcomes)?;
-    write_atomic(&args.out.join("ablation.json"), json.as_bytes())?;
-    print!("{table}");
+    let table = args.out.join("ablation.md");
+    let text = std::fs::read_to_string(&table)
+        .with_context(|| format!("cannot read {}", table.display()))?;
+    print!("{text}");
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! The commands of `mmface-trainer`, one file each where they are more than a call.
 
 pub mod ablate;
+pub mod compare;
 pub mod plan;
 pub mod train;
 
@@ -9,10 +10,11 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use mmface_engine::model::dit::Objective;
 use mmface_engine::{Error, Result};
-use mmface_trainer::config::Config;
+use mmface_trainer::config::{Checkpointing, Config};
 use mmface_trainer::data::source::Source as Samples;
 use mmface_trainer::prepare::Places;
 use mmface_trainer::presets;
+use mmface_trainer::settings;
 use mmface_trainer::upstream::{self, Imported};
 
 /// What the transformer learns to predict.
@@ -24,24 +26,77 @@ pub enum ObjectiveName {
     Diffusion,
 }
 
-/// Where the configuration comes from.
+/// Which blocks are computed again in the backward pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CheckpointingName {
+    /// No block
+    None,
+    /// Every second block
+    Selective,
+    /// Every block
+    Full,
+}
+
+impl From<CheckpointingName> for Checkpointing {
+    fn from(name: CheckpointingName) -> Self {
+        match name {
+            CheckpointingName::None => Self::None,
+            CheckpointingName::Selective => Self::Selective,
+            CheckpointingName::Full => Self::Full,
+        }
+    }
+}
+
+/// Where the configuration comes from, and what is changed in it.
+#[derive(Clone, Debug, Args)]
+pub struct Source {
+    #[command(flatten)]
+    file: File,
+    /// Change a setting, as in --set steps=500 --set optimizer.moments=Bits8; may be given several times
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    changes: Vec<String>,
+}
+
+/// One of the places that a configuration can come from.
 #[derive(Clone, Debug, Args)]
 #[group(required = true, multiple = false)]
-pub struct Source {
+struct File {
     /// Training configuration (RON)
     #[arg(long)]
-    pub config: Option<PathBuf>,
+    config: Option<PathBuf>,
     /// A configuration that comes with the program: paper-256-flow, paper-512-flow, paper-256-diffusion, paper-512-diffusion, demo, demo-256
     #[arg(long)]
-    pub preset: Option<String>,
+    preset: Option<String>,
     /// The authors' YAML configuration; its batch is that of one process
     #[arg(long = "config_path", visible_alias = "config-path")]
-    pub config_path: Option<PathBuf>,
+    config_path: Option<PathBuf>,
 }
 
 impl Source {
-    /// Reads the configuration, with what a file of the authors says beside it.
+    /// Name of the preset, if one is named.
+    pub fn preset(&self) -> Option<&str> {
+        self.file.preset.as_deref()
+    }
+
+    /// Reads the configuration and makes the changes; with what a file of the authors says beside
+    /// it.
     pub fn read(
+        &self,
+        objective: Option<ObjectiveName>,
+        ranks: usize,
+        heldout: usize,
+    ) -> Result<Imported> {
+        let mut imported = self.file.read(objective, ranks, heldout)?;
+        for change in &self.changes {
+            settings::set(&mut imported.config, change)?;
+        }
+        imported.config.check()?;
+        Ok(imported)
+    }
+}
+
+impl File {
+    fn read(
         &self,
         objective: Option<ObjectiveName>,
         ranks: usize,

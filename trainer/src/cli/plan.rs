@@ -39,12 +39,7 @@ pub struct PlanArgs {
 
 /// Prints the plan.
 pub fn execute(args: &PlanArgs) -> anyhow::Result<()> {
-    let preset = args
-        .source
-        .preset
-        .as_deref()
-        .map(presets::find)
-        .transpose()?;
+    let preset = args.source.preset().map(presets::find).transpose()?;
     let ranks = args
         .ranks
         .or(preset.map(|preset| preset.ranks))

@@ -56,6 +56,9 @@ pub struct Conduct {
     /// Threads that make batches ahead
     #[arg(long, default_value_t = 1)]
     loaders: usize,
+    /// Train although the memory seems too little
+    #[arg(long)]
+    ignore_memory: bool,
     /// Processes that train together; the configuration's batch is that of all together
     #[arg(long, default_value_t = 1)]
     ranks: usize,
@@ -277,6 +280,7 @@ fn execute(
     let place = Place {
         team,
         loaders: conduct.loaders,
+        ignore_memory: conduct.ignore_memory,
         sheets: probes.as_mut().map(|probes| probes as &mut dyn Sheets),
         ..Place::new(&data, &plan.out, sink, control)
     };

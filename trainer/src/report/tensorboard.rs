@@ -6,7 +6,7 @@
 //! that step.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -22,6 +22,8 @@ const LARGEST_PICTURE: u64 = 16 << 20;
 pub struct TensorBoard {
     path: PathBuf,
     file: File,
+    /// Bytes of whole records.
+    length: u64,
 }
 
 impl TensorBoard {
@@ -38,7 +40,11 @@ impl TensorBoard {
         );
         let path = folder.join(name);
         let file = File::create(&path).map_err(Error::file("create the event file", &path))?;
-        let mut writer = Self { path, file };
+        let mut writer = Self {
+            path,
+            file,
+            length: 0,
+        };
         let mut version = event(now, 0);
         text(&mut version, 3, "brain.Event:2");
         writer.record(&version)?;
@@ -58,9 +64,18 @@ impl TensorBoard {
         record.extend(data);
         record.extend(masked(crc32c(data)).to_le_bytes());
         match self.file.write_all(&record) {
+            Ok(()) => {
+                self.length += record.len() as u64;
+                Ok(())
+            }
             // The curves are in metrics.jsonl as well: a full disk costs points here, not the run.
-            Err(error) if crate::disk::is_full(&error) => Ok(()),
-            result => result.map_err(Error::file("write the event file", &self.path)),
+            // Half a record would hide all that come after it.
+            Err(error) if crate::disk::is_full(&error) => {
+                let _ = self.file.set_len(self.length);
+                let _ = self.file.seek(SeekFrom::Start(self.length));
+                Ok(())
+            }
+            Err(error) => Err(Error::file("write the event file", &self.path)(error)),
         }
     }
 

@@ -1,5 +1,6 @@
-//! The part of YAML that configuration files use: nested maps by indentation, lists, plain and
-//! quoted values, comments. Everything else is refused with its line.
+//! A YAML document as a tree that knows the lines of its keys.
+
+use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 
 /// Deepest nesting.
 const DEPTH: usize = 16;
@@ -43,163 +44,108 @@ impl Node {
     }
 }
 
-/// One line without comment: number, indentation, text.
-struct Line<'a> {
-    number: usize,
-    indent: usize,
-    text: &'a str,
-}
-
 /// Reads a document whose top is a map.
+///
+/// Anchors are refused: an alias of an alias can stand for gigabytes, and configurations need none.
 ///
 /// # Errors
 /// With the line of what is not understood.
 pub fn parse(text: &str) -> Result<Node, String> {
-    let mut lines = Vec::new();
-    for (index, raw) in text.lines().enumerate() {
-        let number = index + 1;
-        let line = without_comment(raw).trim_end();
-        let body = line.trim_start_matches(' ');
-        if body.is_empty() || (index == 0 && body == "---") {
-            continue;
-        }
-        if body.starts_with('\t') {
-            return Err(format!("line {number}: a tab where spaces are expected"));
-        }
-        lines.push(Line {
-            number,
-            indent: line.len() - body.len(),
-            text: body,
-        });
-    }
-    let mut at = 0;
-    let node = block(&lines, &mut at, 0, 0)?;
-    match (lines.get(at), &node) {
-        (Some(line), _) => Err(format!("line {}: wrong indentation", line.number)),
-        (None, Node::Map(_)) => Ok(node),
-        (None, _) => Err("the file holds no sections".into()),
-    }
-}
-
-/// Cuts a comment off: a hash at the start or after a space, outside of quotes.
-fn without_comment(line: &str) -> &str {
-    let mut quote = None;
-    let mut before = ' ';
-    for (index, character) in line.char_indices() {
-        match (quote, character) {
-            (None, '"' | '\'') if matches!(before, ' ' | '[' | ',') => quote = Some(character),
-            (Some(open), _) if open == character => quote = None,
-            (None, '#') if before == ' ' => return &line[..index],
-            _ => {}
-        }
-        before = character;
-    }
-    line
-}
-
-fn block(lines: &[Line<'_>], at: &mut usize, indent: usize, depth: usize) -> Result<Node, String> {
-    let Some(first) = lines.get(*at) else {
-        return Ok(Node::Null);
-    };
-    if depth > DEPTH {
-        return Err(format!("line {}: nested too deep", first.number));
-    }
-    let own = first.indent;
-    if own < indent {
-        return Ok(Node::Null);
-    }
-    if is_item(first.text) {
-        let mut items = Vec::new();
-        while let Some(line) = lines.get(*at)
-            && line.indent == own
-            && is_item(line.text)
-        {
-            *at += 1;
-            let rest = line.text[1..].trim_start();
-            items.push(if rest.is_empty() {
-                block(lines, at, own + 1, depth + 1)?
-            } else {
-                value(rest, line.number)?
-            });
-        }
-        return Ok(Node::List(items));
-    }
-    let mut entries: Vec<(String, usize, Node)> = Vec::new();
-    while let Some(line) = lines.get(*at)
-        && line.indent == own
-    {
-        let (key, rest) = line
-            .text
-            .split_once(':')
-            .filter(|(_, rest)| rest.is_empty() || rest.starts_with(' '))
-            .ok_or_else(|| format!("line {}: expected `key: value`", line.number))?;
-        let key = unquoted(key.trim()).to_owned();
-        if entries.iter().any(|(other, ..)| *other == key) {
-            return Err(format!("line {}: `{key}` stands here twice", line.number));
-        }
-        *at += 1;
-        let rest = rest.trim();
-        let node = if rest.is_empty() {
-            match lines.get(*at) {
-                // A list may stand below its key without indentation.
-                Some(next) if next.indent > own || next.indent == own && is_item(next.text) => {
-                    block(lines, at, next.indent, depth + 1)?
-                }
-                _ => Node::Null,
+    let mut events = Parser::new_from_str(text);
+    let mut tree = Node::Null;
+    while let Some((event, span)) = next(&mut events)? {
+        match event {
+            Event::Nothing
+            | Event::StreamStart
+            | Event::StreamEnd
+            | Event::DocumentStart(_)
+            | Event::DocumentEnd => {}
+            _ if tree != Node::Null => {
+                return Err(format!("line {}: a second document", span.start.line()));
             }
-        } else {
-            value(rest, line.number)?
+            event => tree = node(event, span, &mut events, 0)?,
+        }
+    }
+    match tree {
+        Node::Map(_) => Ok(tree),
+        _ => Err("the file holds no sections".into()),
+    }
+}
+
+fn next<'a>(
+    events: &mut Parser<'a, saphyr_parser::StrInput<'a>>,
+) -> Result<Option<(Event<'a>, Span)>, String> {
+    events
+        .next()
+        .transpose()
+        .map_err(|error| format!("line {}: {}", error.marker().line(), error.info()))
+}
+
+/// The value that begins with this event.
+fn node<'a>(
+    event: Event<'a>,
+    span: Span,
+    events: &mut Parser<'a, saphyr_parser::StrInput<'a>>,
+    depth: usize,
+) -> Result<Node, String> {
+    let line = span.start.line();
+    if depth > DEPTH {
+        return Err(format!("line {line}: nested too deep"));
+    }
+    let unsupported = |what: &str| Err(format!("line {line}: {what} are not supported here"));
+    match event {
+        Event::Alias(_) => unsupported("anchors"),
+        Event::Scalar(_, _, anchor, _)
+        | Event::SequenceStart(anchor, _)
+        | Event::MappingStart(anchor, _)
+            if anchor > 0 =>
+        {
+            unsupported("anchors")
+        }
+        Event::Scalar(_, _, _, Some(_))
+        | Event::SequenceStart(_, Some(_))
+        | Event::MappingStart(_, Some(_)) => unsupported("tags"),
+        Event::Scalar(text, ScalarStyle::Plain, ..)
+            if matches!(&*text, "" | "null" | "~" | "Null" | "NULL") =>
+        {
+            Ok(Node::Null)
+        }
+        Event::Scalar(text, ..) => Ok(Node::Scalar(text.into_owned())),
+        Event::SequenceStart(..) => {
+            let mut items = Vec::new();
+            loop {
+                match next(events)? {
+                    Some((Event::SequenceEnd, _)) | None => return Ok(Node::List(items)),
+                    Some((event, span)) => items.push(node(event, span, events, depth + 1)?),
+                }
+            }
+        }
+        Event::MappingStart(..) => map(events, depth),
+        other => Err(format!("line {line}: unexpected {other:?}")),
+    }
+}
+
+fn map<'a>(
+    events: &mut Parser<'a, saphyr_parser::StrInput<'a>>,
+    depth: usize,
+) -> Result<Node, String> {
+    let mut entries: Vec<(String, usize, Node)> = Vec::new();
+    while let Some((event, span)) = next(events)? {
+        let line = span.start.line();
+        let key = match event {
+            Event::MappingEnd => break,
+            Event::Scalar(key, ..) => key.into_owned(),
+            _ => return Err(format!("line {line}: a key must be a plain word")),
         };
-        entries.push((key, line.number, node));
+        if entries.iter().any(|(other, ..)| *other == key) {
+            return Err(format!("line {line}: `{key}` stands here twice"));
+        }
+        let Some((event, span)) = next(events)? else {
+            break;
+        };
+        entries.push((key, line, node(event, span, events, depth + 1)?));
     }
     Ok(Node::Map(entries))
-}
-
-fn is_item(text: &str) -> bool {
-    text == "-" || text.starts_with("- ")
-}
-
-fn unquoted(text: &str) -> &str {
-    for quote in ['"', '\''] {
-        if let Some(inner) = text
-            .strip_prefix(quote)
-            .and_then(|rest| rest.strip_suffix(quote))
-        {
-            return inner;
-        }
-    }
-    text
-}
-
-fn value(text: &str, number: usize) -> Result<Node, String> {
-    if let Some(inner) = text.strip_prefix('[') {
-        let inner = inner
-            .strip_suffix(']')
-            .ok_or_else(|| format!("line {number}: a list must end on its line"))?;
-        return inner
-            .split(',')
-            .map(str::trim)
-            .filter(|item| !item.is_empty())
-            .map(|item| value(item, number))
-            .collect::<Result<_, _>>()
-            .map(Node::List);
-    }
-    if text.starts_with(['{', '&', '*', '!', '|', '>', '%', '@', '`']) {
-        return Err(format!(
-            "line {number}: `{text}` is a form of YAML that is not supported here"
-        ));
-    }
-    if text.starts_with(['"', '\'']) {
-        let inner = unquoted(text);
-        if inner.len() == text.len() {
-            return Err(format!("line {number}: a quote is not closed"));
-        }
-        return Ok(Node::Scalar(inner.to_owned()));
-    }
-    Ok(match text {
-        "null" | "~" | "Null" | "NULL" => Node::Null,
-        _ => Node::Scalar(text.to_owned()),
-    })
 }
 
 #[cfg(test)]
@@ -232,17 +178,34 @@ mod tests {
     #[test]
     fn what_is_not_understood_is_named_with_its_line() {
         for (text, part) in [
-            ("a: 1\n\tb: 2", "line 2: a tab"),
+            ("a: 1\n\tb: 2", "a tab"),
             ("a:\n  b: 1\n c: 2", "line 3"),
-            ("a: &x 1", "not supported"),
-            ("a: 1\na: 2", "twice"),
-            ("a: \"x", "not closed"),
-            ("just words", "expected `key: value`"),
+            ("a: &x 1", "line 1: anchors"),
+            ("a: &x [1]\nb: *x", "line 1: anchors"),
+            ("a: !!int 1", "line 1: tags"),
+            ("b: 0\na: 1\na: 2", "line 3: `a` stands here twice"),
+            ("a: \"x", "line "),
+            ("a: 1\n---\nb: 2", "second document"),
+            ("just words", "no sections"),
+            ("", "no sections"),
             ("- 1", "no sections"),
         ] {
             let error = parse(text).unwrap_err();
             assert!(error.contains(part), "{text:?}: {error}");
         }
+    }
+
+    #[test]
+    fn forms_over_several_lines_are_understood() {
+        let text = "a: {b: 1,\n  c: [2, 3]}\nd: |\n  two\n  lines\ne: >-\n  one\n  line\n";
+        let tree = parse(text).unwrap();
+        let a = tree.get("a").unwrap();
+        assert_eq!(a.get("b").unwrap().scalar(), Some("1"));
+        assert_eq!(a.entries()[1].1, 2, "the line of c");
+        assert_eq!(tree.get("d").unwrap().scalar(), Some("two\nlines\n"));
+        assert_eq!(tree.get("e").unwrap().scalar(), Some("one line"));
+        let deep = "a: ".to_owned() + &"[".repeat(40) + &"]".repeat(40);
+        assert!(parse(&deep).unwrap_err().contains("too deep"));
     }
 
     proptest::proptest! {

@@ -35,9 +35,14 @@ pub fn largest_difference(a: &Tensor, b: &Tensor) -> f32 {
     difference.max_all().unwrap().to_scalar().unwrap()
 }
 
-/// Latents and features of made-up numbers.
+/// Latents and features of made-up numbers, for the tiny configuration.
 pub fn write_data(work: &Path) {
-    let folder = latents::folder(work, 8 * SIDE, VARIANTS);
+    write_data_of(work, 4, SIDE, WIDTH);
+}
+
+/// Latents of so many channels and this side, features of this width, of made-up numbers.
+pub fn write_data_of(work: &Path, channels: usize, side: usize, width: usize) {
+    let folder = latents::folder(work, 8 * side, VARIANTS);
     std::fs::create_dir_all(&folder).unwrap();
     let mut captions = vec![String::new()];
     for (prefix, count, variants) in [("train-", SAMPLES, VARIANTS), ("heldout-", 2, 1)] {
@@ -48,7 +53,7 @@ pub fn write_data(work: &Path) {
             })
             .collect();
         captions.extend(entries.iter().flat_map(|entry| entry.captions.clone()));
-        let shape = [count, variants, 4, SIDE, SIDE];
+        let shape = [count, variants, channels, side, side];
         let values: Vec<Vec<f32>> = (0..KINDS.len() as u64)
             .map(|index| {
                 let mut values = vec![0.0; shape.iter().product()];
@@ -70,8 +75,8 @@ pub fn write_data(work: &Path) {
         .unwrap();
     }
     let count = captions.len();
-    let mut sequence = vec![0.0; count * TOKENS * WIDTH];
-    let mut pooled = vec![0.0; count * WIDTH];
+    let mut sequence = vec![0.0; count * TOKENS * width];
+    let mut pooled = vec![0.0; count * width];
     fill_normal(&mut stream(9, Purpose::Bench, 10), &mut sequence);
     fill_normal(&mut stream(9, Purpose::Bench, 11), &mut pooled);
     let list = serde_json::to_string(&captions).unwrap();
@@ -80,9 +85,9 @@ pub fn write_data(work: &Path) {
     let blobs = BTreeMap::from([
         (
             "sequence".to_owned(),
-            Blob::f16(&[count, TOKENS, WIDTH], &sequence),
+            Blob::f16(&[count, TOKENS, width], &sequence),
         ),
-        ("pooled".to_owned(), Blob::f32(&[count, WIDTH], &pooled)),
+        ("pooled".to_owned(), Blob::f32(&[count, width], &pooled)),
     ]);
     tensors::write(
         &work.join("text-features.safetensors"),

@@ -1,49 +1,16 @@
-//! Five updates of a small transformer under both objectives, with and without block checkpointing.
+//! Five updates of a small transformer under both objectives, with each kind of checkpointing.
 
 use anyhow::{Context as _, ensure};
 use candle_core::{DType, Device, Tensor, Var};
 use mmface_engine::kernels::Precision;
-use mmface_engine::model::dit::{DitConfig, Objective};
-use mmface_engine::model::rope::TextRope;
 use mmface_tests::golden::{Fixture, Report};
-use mmface_trainer::config::Moments;
+use mmface_trainer::config::{Checkpointing, Moments};
 use mmface_trainer::data::batches::Batch;
 use mmface_trainer::optim::Parameters;
 use mmface_trainer::step::{Settings, Training};
 
 use crate::optimizer;
-
-fn dit_config(config: &serde_json::Value) -> anyhow::Result<DitConfig> {
-    let number = |key: &str| -> anyhow::Result<usize> {
-        Ok(usize::try_from(
-            config[key].as_u64().with_context(|| format!("no {key}"))?,
-        )?)
-    };
-    let flag = |key: &str| config[key].as_bool().with_context(|| format!("no {key}"));
-    Ok(DitConfig {
-        hidden: number("hidden")?,
-        depth: number("depth")?,
-        heads: number("heads")?,
-        mlp_ratio: config["mlp_ratio"].as_f64().context("no mlp_ratio")?,
-        patch: number("patch")?,
-        channels: number("in_channels")?,
-        text_dim: number("text_dim")?,
-        objective: if config["objective"] == "diffusion" {
-            Objective::Diffusion
-        } else {
-            Objective::Flow
-        },
-        text_rope: if config["text_rope"] == "sequential" {
-            TextRope::Sequential
-        } else {
-            TextRope::Zero
-        },
-        modality_embedder: flag("modality_embedder")?,
-        dual_stream: flag("dual_stream")?,
-        rope: flag("rope")?,
-        learn_sigma: flag("learn_sigma")?,
-    })
-}
+use crate::shapes::dit_config;
 
 /// The batch of one step.
 fn batch(fixture: &Fixture, step: usize) -> anyhow::Result<Batch> {
@@ -64,8 +31,12 @@ fn batch(fixture: &Fixture, step: usize) -> anyhow::Result<Batch> {
 
 /// Losses, norms, final weights and averages.
 pub fn run(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
-    for block_checkpointing in [false, true] {
-        let training = train(fixture, report, block_checkpointing)?;
+    for checkpointing in [
+        Checkpointing::None,
+        Checkpointing::Selective,
+        Checkpointing::Full,
+    ] {
+        let training = train(fixture, report, checkpointing)?;
         for (name, parameter) in &training.parameters {
             report.compare(name, parameter, &fixture.output(&format!("w.{name}"))?)?;
             report.compare(
@@ -81,7 +52,7 @@ pub fn run(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
 fn train(
     fixture: &Fixture,
     report: &mut Report,
-    block_checkpointing: bool,
+    checkpointing: Checkpointing,
 ) -> anyhow::Result<Training> {
     let config = fixture.config();
     let settings = Settings {
@@ -90,7 +61,7 @@ fn train(
         ema_decay: config["ema_decay"].as_f64().context("no ema_decay")?,
         min_snr_gamma: config["gamma"].as_f64(),
         precision: Precision::Exact,
-        block_checkpointing,
+        checkpointing,
     };
     let rate = config["lr"].as_f64().context("no lr")?;
     let mut parameters = Parameters::new();

@@ -1,6 +1,8 @@
 //! What a run will take, before it starts: updates, learning rate, memory, disk, and, after a short
 //! probe, time.
 
+mod memory;
+
 use std::time::Instant;
 
 use candle_core::Device;
@@ -11,107 +13,17 @@ use serde::Serialize;
 
 use crate::bench::random_batch;
 use crate::checkpoint::expected_bytes;
-use crate::config::{Config, Moments};
+use crate::config::Config;
 use crate::model;
 use crate::optim::Gradients;
-use crate::optim::adamw8bit::{BLOCK, SMALLEST};
 use crate::report::plain::{bytes, duration};
 use crate::run::rate;
 use crate::step::Training;
+use crate::words::grouped;
+pub use memory::{MemoryEstimate, advice, memory_estimate};
 
-/// f32 values that one block keeps for the backward pass, for each token and channel: inputs of the
-/// two norms (2), of the projections (2), q k v (3), attention before and after its projection (2),
-/// the MLP's hidden layer before and after GELU (8), its output (1), and the gradients in flight
-/// (about 4). Checked against measured memory in the tests.
-const VALUES_PER_CHANNEL: f64 = 22.0;
-/// Memory of a process before it does anything.
-const PROCESS: u64 = 64 << 20;
 /// Points of the learning-rate curve.
 const CURVE: u64 = 40;
-
-/// Memory of one process, item by item, in bytes. Estimates err on the large side.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct MemoryEstimate {
-    /// Weights being trained, f32.
-    pub weights: u64,
-    /// Their moving average, f32.
-    pub average: u64,
-    /// AdamW's two moments.
-    pub optimizer: u64,
-    /// Gradients, f32.
-    pub gradients: u64,
-    /// Copies of weights that a step makes: q, k and v joined.
-    pub copies: u64,
-    /// What the forward pass keeps for the backward pass, as configured.
-    pub activations: u64,
-    /// The same without block checkpointing.
-    pub activations_plain: u64,
-    /// The same with block checkpointing.
-    pub activations_checkpointed: u64,
-    /// The program itself, batches made ahead, and buffers.
-    pub rest: u64,
-}
-
-impl MemoryEstimate {
-    /// All items as configured.
-    pub fn total(&self) -> u64 {
-        self.weights
-            + self.average
-            + self.optimizer
-            + self.gradients
-            + self.copies
-            + self.activations
-            + self.rest
-    }
-}
-
-/// Estimates the memory of one of `ranks` processes; captions have `tokens` tokens.
-pub fn memory_estimate(config: &Config, ranks: usize, tokens: usize) -> MemoryEstimate {
-    let dit = config.model.dit();
-    let parameters = dit.parameter_count() as u64;
-    let part = (config.batch / (ranks * config.accumulation).max(1)).max(1) as f64;
-    let grid = config.resolution / 8 / dit.patch;
-    let per_token = part * (grid * grid + tokens) as f64 * dit.hidden as f64 * 4.0;
-    let block = per_token * VALUES_PER_CHANNEL * (9.0 + dit.mlp_ratio * 2.0) / 17.0;
-    let depth = dit.depth as f64;
-    let joined = if dit.dual_stream { 6 } else { 3 } * dit.hidden * dit.hidden * 4;
-    let plain = (block * depth) as u64;
-    let checkpointed = (2.0 * per_token * depth + block) as u64;
-    let latent = (part as usize * 3 * dit.channels / 2 * (config.resolution / 8).pow(2) * 4) as u64;
-    let text = (part as usize * tokens * dit.text_dim * 4) as u64;
-    MemoryEstimate {
-        weights: 4 * parameters,
-        average: 4 * parameters,
-        optimizer: optimizer_bytes(&dit, config.optimizer.moments),
-        gradients: 4 * parameters,
-        copies: if config.block_checkpointing {
-            2 * joined as u64
-        } else {
-            (joined * dit.depth) as u64
-        },
-        activations: if config.block_checkpointing {
-            checkpointed
-        } else {
-            plain
-        },
-        activations_plain: plain,
-        activations_checkpointed: checkpointed,
-        rest: PROCESS + 4 * (latent + text),
-    }
-}
-
-fn optimizer_bytes(dit: &DitConfig, moments: Moments) -> u64 {
-    dit.tensors()
-        .iter()
-        .map(|(_, shape)| {
-            let count: usize = shape.iter().product();
-            match moments {
-                Moments::Bits8 if count >= SMALLEST => 2 * count + 8 * count.div_ceil(BLOCK),
-                _ => 8 * count,
-            }
-        })
-        .sum::<usize>() as u64
-}
 
 /// Time of an update, measured on small parts of the model.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -331,9 +243,10 @@ impl Plan {
         row(
             "  activations",
             format!(
-                "{} (without block checkpointing {}, with {})",
+                "{} (checkpointing none {}, selective {}, full {})",
                 bytes(memory.activations),
                 bytes(memory.activations_plain),
+                bytes(memory.activations_selective),
                 bytes(memory.activations_checkpointed)
             ),
         );
@@ -382,47 +295,6 @@ impl Plan {
     }
 }
 
-/// A whole number with commas.
-pub fn grouped(value: u64) -> String {
-    let digits = value.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// The known word nearest to a mistyped one, if any is near.
-pub fn similar<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
-    known
-        .iter()
-        .map(|&candidate| (distance(word, candidate), candidate))
-        .min()
-        .filter(|(distance, candidate)| *distance <= 1 + candidate.len().min(word.len()) / 3)
-        .map(|(_, candidate)| candidate)
-}
-
-/// Levenshtein's distance.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let next = (diagonal + usize::from(x != *y))
-                .min(row[j] + 1)
-                .min(row[j + 1] + 1);
-            diagonal = row[j + 1];
-            row[j + 1] = next;
-        }
-    }
-    row[b.len()]
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
@@ -454,62 +326,6 @@ mod tests {
     }
 
     #[test]
-    fn memory_items_follow_the_settings() {
-        let preset = presets::find("paper-256-flow").unwrap();
-        let config = preset.config().unwrap();
-        let estimate = memory_estimate(&config, 2, 77);
-        assert_eq!(estimate.weights, 4 * 1_345_298_624);
-        // Two bytes a value, and a scale for each of 256 twice.
-        let share = estimate.optimizer as f64 / 1_345_298_624.0;
-        assert!((2.03..2.05).contains(&share), "{share}");
-        let full = Config {
-            optimizer: crate::config::OptimizerConfig {
-                moments: Moments::F32,
-                ..config.optimizer.clone()
-            },
-            block_checkpointing: false,
-            ..config.clone()
-        };
-        let full = memory_estimate(&full, 2, 77);
-        assert_eq!(full.optimizer, 8 * 1_345_298_624);
-        assert_eq!(full.activations, estimate.activations_plain);
-        assert!(full.activations > 5 * estimate.activations_checkpointed);
-        let halved = memory_estimate(
-            &Config {
-                accumulation: 2,
-                ..config
-            },
-            2,
-            77,
-        );
-        assert!(halved.activations * 10 < estimate.activations * 6);
-    }
-
-    #[test]
-    fn estimates_are_near_what_was_measured() {
-        // BENCHMARKS.md, Memory of training: side, batch, checkpointing, largest resident megabytes.
-        for (resolution, batch, block_checkpointing, measured) in [
-            (128, 4, false, 376.0),
-            (128, 16, false, 554.0),
-            (128, 16, true, 400.0),
-            (256, 8, false, 661.0),
-            (256, 8, true, 449.0),
-        ] {
-            let config = Config {
-                resolution,
-                batch,
-                block_checkpointing,
-                ..presets::find("demo").unwrap().config().unwrap()
-            };
-            let ratio = memory_estimate(&config, 1, 48).total() as f64 / 1e6 / measured;
-            assert!(
-                (0.98..1.2).contains(&ratio),
-                "{resolution} {batch}: {ratio}"
-            );
-        }
-    }
-
-    #[test]
     fn a_probe_is_extended_to_the_whole_run() {
         let preset = presets::find("demo").unwrap();
         let mut config = preset.config().unwrap();
@@ -527,13 +343,5 @@ mod tests {
         let plan = Plan::new(&config, 900, 1, 4).with_probe(&config, probe);
         assert!(plan.seconds.unwrap() >= plan.seconds_per_update.unwrap() * 59_999.0);
         assert!(plan.table().contains("s an update"));
-    }
-
-    #[test]
-    fn words_and_numbers() {
-        assert_eq!(grouped(1_345_298_624), "1,345,298,624");
-        assert_eq!(grouped(12), "12");
-        assert_eq!(similar("batsh", &["batch", "steps"]), Some("batch"));
-        assert_eq!(similar("colour", &["batch", "steps"]), None);
     }
 }

@@ -1,5 +1,7 @@
 //! The training loop: from a configuration or a checkpoint to the last update.
 
+mod saving;
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -25,7 +27,7 @@ use crate::report::{HeldOutReport, Sink, Started, TrainCommand, TrainEvent, Weig
 pub use crate::start::{Changes, Start};
 use crate::start::{begin, check_data, lock};
 use crate::step::{Outcome, Training};
-use crate::{disk, heldout};
+use crate::{disk, heldout, memory};
 
 /// Parts of the path in the held-out loss.
 const BUCKETS: usize = 5;
@@ -33,8 +35,6 @@ const BUCKETS: usize = 5;
 const FAILURES: u32 = 5;
 /// How often a pause looks for wishes.
 const PATIENCE: Duration = Duration::from_millis(100);
-/// How often a pause for want of disk space tries again, in looks.
-const RETRY: u32 = 50;
 
 /// The prepared data of a run.
 #[derive(Debug)]
@@ -74,6 +74,10 @@ pub struct Place<'a> {
     pub loaders: usize,
     /// Asks for the free bytes below a folder.
     pub free: &'a dyn Fn(&Path) -> Option<u64>,
+    /// Asks for the memory that this process can still get.
+    pub memory: &'a dyn Fn() -> Option<u64>,
+    /// Trains although that seems too little.
+    pub ignore_memory: bool,
 }
 
 impl<'a> Place<'a> {
@@ -93,6 +97,8 @@ impl<'a> Place<'a> {
             team: Team::alone(),
             loaders: 1,
             free: &disk::free,
+            memory: &memory::available,
+            ignore_memory: false,
         }
     }
 }
@@ -117,7 +123,7 @@ struct Run<'p, 'a> {
 pub fn run(start: Start, changes: Changes, place: Place<'_>) -> Result<PathBuf> {
     let mut place = place;
     let mut step = 0;
-    let result = guarded(start, changes, &mut place, &mut step).map_err(name_the_setting);
+    let result = guarded(start, changes, &mut place, &mut step);
     if let Err(error) = &result {
         place.sink.hear(&TrainEvent::Failed {
             step,
@@ -141,7 +147,11 @@ fn guarded(
     if first {
         checkpoint::recover(out)?;
     }
-    let (training, state) = begin(start, changes, place.data.train.len(), out, &device)?;
+    let planned = start.config()?;
+    // Before anything large is allocated.
+    let tight = check_memory(&planned, place)?;
+    let (training, state) = begin(start, changes, place.data.train.len(), out, &device)
+        .map_err(|error| memory::name_the_setting(error, &planned))?;
     *step = state.step;
     let config = state.config.clone();
     check_data(&config, place.data)?;
@@ -175,8 +185,10 @@ fn guarded(
         seconds_before,
         last_saved: None,
     };
-    run.announce(&config)?;
-    let result = run.train(&config);
+    let result = run
+        .announce(&config, tight)
+        .and_then(|()| run.train(&config))
+        .map_err(|error| memory::name_the_setting(error, &config));
     *step = run.state.step;
     if let Err(error) = &result {
         let event = TrainEvent::Failed {
@@ -190,20 +202,13 @@ fn guarded(
     result
 }
 
-/// Says which setting helps when a device has too little memory.
-fn name_the_setting(error: Error) -> Error {
-    let text = error.to_string().to_lowercase();
-    if text.contains("out of memory") || text.contains("out_of_memory") {
-        return Error::Argument(format!(
-            "the device ran out of memory ({error}); {MEMORY_SETTINGS}"
-        ));
-    }
-    error
+/// Compares what the run will need with what this process can get; a shortage that is to be
+/// ignored comes back as a warning.
+fn check_memory(config: &Config, place: &Place<'_>) -> Result<Option<String>> {
+    let estimate = memory_estimate(config, place.team.ranks(), place.data.text.tokens);
+    let more = estimate.total().saturating_sub(memory::resident());
+    memory::check_run(config, more, (place.memory)(), place.ignore_memory)
 }
-
-/// What to change when memory does not suffice, the cheapest first.
-pub const MEMORY_SETTINGS: &str = "raise `accumulation` (same batch in more parts), set `block_checkpointing: true`, \
-     set `optimizer.moments: Bits8`, or lower `resolution`";
 
 impl Run<'_, '_> {
     fn tell(&mut self, event: &TrainEvent) -> Result<()> {
@@ -214,8 +219,8 @@ impl Run<'_, '_> {
         Ok(())
     }
 
-    /// Tells the plan, and warns of what the machine may not have.
-    fn announce(&mut self, config: &Config) -> Result<()> {
+    /// Tells the plan, and warns of what may go wrong.
+    fn announce(&mut self, config: &Config, tight: Option<String>) -> Result<()> {
         let samples = self.place.data.train.len() as u64;
         let dit = config.model.dit();
         let estimate =
@@ -241,14 +246,8 @@ impl Run<'_, '_> {
             out: self.place.out.display().to_string(),
         };
         self.tell(&TrainEvent::Started(started))?;
-        let available = crate::memory::available();
-        let more = estimate.total().saturating_sub(crate::memory::resident());
-        if available > 0 && more > available {
-            self.warn(format!(
-                "about {} more memory will be needed and {} are available; if it does not suffice, {MEMORY_SETTINGS}",
-                crate::report::plain::bytes(more),
-                crate::report::plain::bytes(available)
-            ))?;
+        if let Some(what) = tight {
+            self.warn(what)?;
         }
         if config.every.sample.is_some() && self.place.sheets.is_none() && self.is_first() {
             self.warn(
@@ -473,94 +472,6 @@ impl Run<'_, '_> {
                     weights,
                 })?,
                 Err(error) => self.warn(format!("no samples: {error}"))?,
-            }
-        }
-        Ok(())
-    }
-
-    /// Writes a checkpoint, unless there is one of this very update. A full disk pauses the run
-    /// until there is space again.
-    fn save(&mut self, config: &Config) -> Result<PathBuf> {
-        if let Some((step, folder)) = &self.last_saved
-            && *step == self.state.step
-        {
-            return Ok(folder.clone());
-        }
-        self.state.ema_calls = self.training.ema.calls;
-        self.state.updates = self
-            .training
-            .optimizer
-            .slots
-            .iter()
-            .map(|(name, slot)| (name.clone(), slot.updates))
-            .collect();
-        self.state.seconds = self.seconds_before + self.started.elapsed().as_secs_f64();
-        let needed = checkpoint::expected_bytes(config);
-        let mut paused = false;
-        let folder = loop {
-            let free = (self.place.free)(self.place.out);
-            let full = match disk::shortage(self.place.out, needed, free) {
-                Some(what) => what,
-                None => match checkpoint::save(self.place.out, &self.training, &self.state) {
-                    Ok(folder) => break folder,
-                    Err(error) if disk::is_full_error(&error) => {
-                        checkpoint::recover(self.place.out)?;
-                        error.to_string()
-                    }
-                    Err(error) => return Err(error),
-                },
-            };
-            if !paused {
-                paused = true;
-                let step = self.state.step;
-                let reason = format!(
-                    "no space for a checkpoint ({full}); free some, and the run goes on by itself"
-                );
-                self.tell(&TrainEvent::Paused { step, reason })?;
-            }
-            self.wait_for_space()?;
-        };
-        if paused {
-            let step = self.state.step;
-            self.tell(&TrainEvent::Resumed { step })?;
-        }
-        self.last_saved = Some((self.state.step, folder.clone()));
-        checkpoint::prune(self.place.out, config.every.keep)?;
-        self.tell_checkpoint(&folder)?;
-        Ok(folder)
-    }
-
-    /// Whoever asked gets an answer, also when there is a checkpoint of this very update.
-    fn save_on_demand(&mut self, config: &Config) -> Result<()> {
-        let before = self.last_saved.as_ref().map(|(step, _)| *step);
-        let folder = self.save(config)?;
-        if before == Some(self.state.step) {
-            self.tell_checkpoint(&folder)?;
-        }
-        Ok(())
-    }
-
-    fn tell_checkpoint(&mut self, folder: &Path) -> Result<()> {
-        self.tell(&TrainEvent::Checkpoint {
-            step: self.state.step,
-            path: folder.display().to_string(),
-            heldout: self.state.heldout.as_ref().map(|report| report.loss),
-            bytes: checkpoint::size(folder),
-        })
-    }
-
-    /// Some seconds of patience; a wish to go on ends them early, a wish to stop ends the run.
-    fn wait_for_space(&mut self) -> Result<()> {
-        for _ in 0..RETRY {
-            match self.place.control.next() {
-                Some(TrainCommand::Resume) => break,
-                Some(TrainCommand::Stop) => {
-                    return Err(Error::Argument(format!(
-                        "stopped while the disk was full: what came after the last checkpoint in {} is lost; free some space and use `resume`",
-                        self.place.out.display()
-                    )));
-                }
-                _ => std::thread::sleep(PATIENCE),
             }
         }
         Ok(())

@@ -1,0 +1,37 @@
+//! `compare`: the losses of two runs beside each other.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use mmface_trainer::compare::{Comparison, Curve};
+
+/// Arguments of `compare`.
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// Folder of the first run
+    first: PathBuf,
+    /// Folder of the second run
+    second: PathBuf,
+    /// Fail when the last held-out losses differ by more than so many per cent
+    #[arg(long, value_name = "PERCENT")]
+    within: Option<f64>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Prints the comparison.
+pub fn execute(args: &CompareArgs) -> anyhow::Result<()> {
+    let comparison = Comparison::new(&Curve::read(&args.first)?, &Curve::read(&args.second)?)?;
+    if args.json {
+        println!("{}", serde_json::to_string(&comparison)?);
+    } else {
+        print!("{}", comparison.table());
+    }
+    match args.within {
+        Some(limit) if !comparison.within(limit) => {
+            anyhow::bail!("the last held-out losses differ by more than {limit} %")
+        }
+        _ => Ok(()),
+    }
+}

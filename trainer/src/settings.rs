@@ -1,0 +1,171 @@
+//! Single settings of a configuration changed by name, as `--set rate.base=3e-4` asks.
+
+use mmface_engine::{Error, Result};
+use serde_json::Value;
+
+use crate::config::Config;
+use crate::words::similar;
+
+/// Changes one setting; `assignment` is `KEY=VALUE`, the key with dots as the configuration nests.
+///
+/// Values are numbers, `true`, `false`, `None`, names of choices (`Fast`, `Bits8`), or JSON where a
+/// setting has parts.
+///
+/// # Errors
+/// When there is no such key (the nearest is named), or the value does not suit it.
+pub fn set(config: &mut Config, assignment: &str) -> Result<()> {
+    let fail = |what: String| Err(Error::Argument(format!("--set {assignment}: {what}")));
+    let Some((key, text)) = assignment.split_once('=') else {
+        return fail("expected KEY=VALUE, as in `rate.base=3e-4`".into());
+    };
+    let (key, text) = (key.trim(), text.trim());
+    let mut tree = as_tree(config)?;
+    let known = as_tree(&complete(config))?;
+    if let Err(what) = check_path(&known, key) {
+        return fail(what);
+    }
+    put(&mut tree, key, value(text));
+    let mut changed = serde_json::from_value(tree.clone());
+    if changed.is_err() && text == "None" {
+        // The name of a choice.
+        put(&mut tree, key, Value::String(text.into()));
+        changed = serde_json::from_value(tree);
+    }
+    match changed {
+        Ok(changed) => {
+            *config = changed;
+            if key == "steps" {
+                // Whoever asks for updates does not want them counted from epochs.
+                config.epochs = None;
+            }
+            Ok(())
+        }
+        Err(error) => fail(error.to_string()),
+    }
+}
+
+/// The configuration with every setting that may be left out, so that all keys can be seen.
+fn complete(config: &Config) -> Config {
+    let mut config = config.clone();
+    config.epochs.get_or_insert(1);
+    config.every.sample.get_or_insert(1);
+    config
+}
+
+fn as_tree(config: &Config) -> Result<Value> {
+    serde_json::to_value(config).map_err(|error| {
+        Error::Argument(format!(
+            "a setting of the configuration is no number: {error}"
+        ))
+    })
+}
+
+/// Follows the key down; below a value without parts nothing is checked here.
+fn check_path(known: &Value, key: &str) -> std::result::Result<(), String> {
+    let mut node = known;
+    for part in key.split('.') {
+        let Some(fields) = node.as_object() else {
+            return Err(format!("`{key}` goes deeper than the setting has parts"));
+        };
+        let names: Vec<&str> = fields.keys().map(String::as_str).collect();
+        node = fields
+            .get(part)
+            .ok_or_else(|| match similar(part, &names) {
+                Some(near) => format!("unknown key `{part}`: did you mean `{near}`?"),
+                None => format!("unknown key `{part}`: there are {}", names.join(", ")),
+            })?;
+    }
+    Ok(())
+}
+
+fn put(tree: &mut Value, key: &str, value: Value) {
+    let mut node = tree;
+    for part in key.split('.') {
+        if !node.is_object() {
+            *node = Value::Object(serde_json::Map::new());
+        }
+        node = &mut node[part];
+    }
+    *node = value;
+}
+
+fn value(text: &str) -> Value {
+    match text {
+        "None" => Value::Null,
+        // JSON's reader may miss a fraction by its last bit.
+        _ if text.contains(['.', 'e']) && text.parse::<f64>().is_ok_and(f64::is_finite) => {
+            text.parse::<f64>().map_or(Value::Null, Value::from)
+        }
+        _ => serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use mmface_engine::kernels::Precision;
+
+    use super::*;
+    use crate::config::{Moments, TimeSampling};
+
+    fn demo() -> Config {
+        crate::presets::find("demo").unwrap().config().unwrap()
+    }
+
+    #[test]
+    fn settings_of_every_kind_are_changed_and_the_others_stay() {
+        let mut config = demo();
+        for assignment in [
+            "steps=500",
+            "name=other",
+            "precision=Exact",
+            "optimizer.moments=Bits8",
+            "optimizer.max_grad_norm=None",
+            "rate.base = 3e-4",
+            "rate.cooldown=[400,100]",
+            "dropout.text=0.2",
+            "every.sample=None",
+            "epochs=2",
+            "checkpointing=Full",
+            "checkpointing=None",
+            "time={\"LogitNormal\":{\"mean\":0,\"deviation\":1}}",
+        ] {
+            set(&mut config, assignment).unwrap();
+        }
+        let mut wanted = demo();
+        (wanted.steps, wanted.name) = (500, "other".into());
+        wanted.precision = Precision::Exact;
+        wanted.optimizer.moments = Moments::Bits8;
+        wanted.optimizer.max_grad_norm = None;
+        (wanted.rate.base, wanted.rate.cooldown) = (3e-4, Some((400, 100)));
+        wanted.dropout.text = 0.2;
+        (wanted.every.sample, wanted.epochs) = (None, Some(2));
+        wanted.time = TimeSampling::LogitNormal {
+            mean: 0.0,
+            deviation: 1.0,
+        };
+        assert_eq!(config, wanted);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_named_and_changes_nothing() {
+        for (assignment, part) in [
+            ("stesp=5", "did you mean `steps`"),
+            ("optimizer.moment=Bits8", "did you mean `moments`"),
+            ("rate.base.low=1", "goes deeper"),
+            ("steps", "KEY=VALUE"),
+            ("steps=many", "many"),
+            ("precision=Fats", "Fast"),
+            ("model=Huge", "Paper"),
+            ("every.zebra=1", "checkpoint"),
+        ] {
+            let mut config = demo();
+            let error = set(&mut config, assignment).unwrap_err().to_string();
+            assert!(
+                error.contains(part) && error.contains(assignment),
+                "{error}"
+            );
+            assert_eq!(config, demo());
+        }
+    }
+}

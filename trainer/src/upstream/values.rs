@@ -1,0 +1,65 @@
+//! Values of a file by `section.key`, each checked for its kind.
+
+use std::path::PathBuf;
+
+use mmface_engine::Error;
+
+use super::yaml::Node;
+
+/// What can be wrong beside the keys.
+pub(super) enum Wrong {
+    Value(String),
+    Engine(Error),
+}
+
+impl From<Error> for Wrong {
+    fn from(error: Error) -> Self {
+        Self::Engine(error)
+    }
+}
+
+/// A file whose keys are known.
+pub(super) struct File<'a> {
+    pub tree: &'a Node,
+}
+
+impl File<'_> {
+    /// A value by `section.key`; an empty one and `null` count as absent.
+    pub fn text(&self, key: &str) -> Option<&str> {
+        let (section, key) = key.split_once('.')?;
+        self.tree.get(section)?.get(key)?.scalar()
+    }
+
+    pub fn value<T: std::str::FromStr>(&self, key: &str, kind: &str) -> Result<Option<T>, Wrong> {
+        self.text(key)
+            .map(|text| {
+                text.replace('_', "")
+                    .parse()
+                    .map_err(|_| Wrong::Value(format!("`{key}: {text}` is not {kind}")))
+            })
+            .transpose()
+    }
+
+    pub fn whole(&self, key: &str) -> Result<Option<u64>, Wrong> {
+        self.value(key, "a whole number")
+    }
+
+    pub fn number(&self, key: &str, default: f64) -> Result<f64, Wrong> {
+        Ok(self.value(key, "a number")?.unwrap_or(default))
+    }
+
+    pub fn switch(&self, key: &str, default: bool) -> Result<bool, Wrong> {
+        match self.text(key).map(str::to_ascii_lowercase).as_deref() {
+            None => Ok(default),
+            Some("true" | "yes" | "on") => Ok(true),
+            Some("false" | "no" | "off") => Ok(false),
+            Some(other) => Err(Wrong::Value(format!(
+                "`{key}: {other}` is neither true nor false"
+            ))),
+        }
+    }
+
+    pub fn path(&self, key: &str) -> Option<PathBuf> {
+        self.text(key).map(PathBuf::from)
+    }
+}
