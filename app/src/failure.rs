@@ -61,20 +61,20 @@ pub fn sentence(error: &Error) -> String {
         Error::File {
             action,
             path,
-            source,
+            cause,
         } => format!(
             "cannot {action} ({}): {}; {}",
             path.display(),
-            reason(source),
-            advice(source.kind())
+            reason(cause),
+            advice(cause.kind())
         ),
         _ => one_line(&error.to_string()),
     }
 }
 
 /// The system's reason without its number.
-fn reason(source: &std::io::Error) -> String {
-    let text = source.to_string();
+fn reason(cause: &std::io::Error) -> String {
+    let text = cause.to_string();
     let text = text.split(" (os error").next().unwrap_or(&text);
     let mut letters = text.chars();
     letters

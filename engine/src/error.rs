@@ -5,18 +5,19 @@ use std::path::{Path, PathBuf};
 /// Result of every fallible engine function.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What can go wrong in the engine. `Display` is one line that a person can act on.
+/// What can go wrong in the engine. `Display` is one line that a person can act on. It tells its
+/// cause itself, so nothing here is a `source()`: printed as a chain, it would be told twice.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file could not be read or written.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}: {cause}", path.display())]
     File {
         /// What was tried, as a verb phrase: "read the mask".
         action: &'static str,
         /// The file.
         path: PathBuf,
         /// The system's reason.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// A file was read but its content is not what it should be.
     #[error("{what} ({}); {hint}", path.display())]
@@ -61,17 +62,17 @@ pub enum Error {
     NotFinite(String),
     /// The tensor library failed: a bug of ours or an exhausted device.
     #[error("tensor operation failed: {0}")]
-    Tensor(#[from] candle_core::Error),
+    Tensor(candle_core::Error),
 }
 
 impl Error {
     /// A file error with its path; use as `.map_err(Error::file("read the mask", path))`.
     pub fn file(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_path_buf();
-        move |source| Self::File {
+        move |cause| Self::File {
             action,
             path,
-            source,
+            cause,
         }
     }
 
@@ -81,6 +82,30 @@ impl Error {
             what: what.into(),
             path: path.to_path_buf(),
             hint: hint.into(),
+        }
+    }
+}
+
+impl From<candle_core::Error> for Error {
+    fn from(error: candle_core::Error) -> Self {
+        Self::Tensor(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chain_of_causes_tells_each_once() {
+        let gone = || std::io::Error::from(std::io::ErrorKind::NotFound);
+        let errors = [
+            Error::file("read the mask", Path::new("a.png"))(gone()),
+            candle_core::Error::Io(gone()).into(),
+        ];
+        for error in errors {
+            assert!(std::error::Error::source(&error).is_none(), "{error}");
+            assert!(error.to_string().contains(&gone().to_string()), "{error}");
         }
     }
 }

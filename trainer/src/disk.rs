@@ -19,7 +19,7 @@ pub fn is_full(error: &std::io::Error) -> bool {
 
 /// Whether an error of the engine comes from a full disk.
 pub fn is_full_error(error: &Error) -> bool {
-    matches!(error, Error::File { source, .. } if is_full(source))
+    matches!(error, Error::File { cause, .. } if is_full(cause))
 }
 
 /// Free bytes below a folder; `None` where the system does not tell.

@@ -148,6 +148,9 @@ pub fn assert_fails(home: &Home, output: &Output, code: i32, wanted: &str, files
     assert_eq!(lines.len(), 1, "one line, not: {errors}");
     assert!(lines[0].starts_with("error: "), "{errors}");
     assert!(lines[0].contains(wanted), "`{wanted}` is not in: {errors}");
+    let mut parts: Vec<&str> = lines[0].split(": ").collect();
+    parts.dedup();
+    assert_eq!(parts.join(": "), lines[0], "a cause is told twice");
     assert_eq!(output.status.code(), Some(code), "{errors}");
     assert_eq!(home.files(), files, "no file is left behind");
 }

@@ -54,6 +54,13 @@ impl Sink for Plain {
             self.prepare(part);
             return Ok(());
         }
+        // The program ends with the cause; here it would be told twice.
+        if let TrainEvent::Failed { step, .. } = event {
+            if *step > 0 {
+                let _ = writeln!(std::io::stderr(), "step {step}  failed");
+            }
+            return Ok(());
+        }
         // A closed terminal must not end a run.
         let _ = writeln!(std::io::stderr(), "{}", line(event));
         Ok(())

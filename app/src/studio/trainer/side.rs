@@ -264,15 +264,8 @@ fn reason(side: &Side, end: &End) -> String {
     match (&side.failure, last) {
         (Some(why), _) => why.clone(),
         (None, "") => format!("the trainer ended with {}", end.how),
-        (None, last) => said_once(last),
+        (None, last) => last.to_owned(),
     }
-}
-
-/// A chain of causes without those that only repeat the one before.
-fn said_once(text: &str) -> String {
-    let mut parts: Vec<&str> = text.split(": ").collect();
-    parts.dedup();
-    parts.join(": ")
 }
 
 fn ended(studio: &mut Studio, side: Side, end: &End) {
@@ -346,17 +339,5 @@ fn ended(studio: &mut Studio, side: Side, end: &End) {
             "the checkpoint did not become a model: {}",
             reason(&side, end)
         ))),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cause_is_told_once() {
-        let text = "cannot list /work/a: no such folder: no such folder";
-        assert_eq!(said_once(text), "cannot list /work/a: no such folder");
-        assert_eq!(said_once("C:\\a is no folder"), "C:\\a is no folder");
     }
 }
