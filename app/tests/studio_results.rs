@@ -492,6 +492,71 @@ fn exports_tell_as_much_as_was_chosen() {
     assert_eq!(recipe.made(&picture), Some(true));
 }
 
+/// Puts a C2PA manifest before the end of a PNG.
+fn sign(file: &Path) {
+    let mut bytes = fs::read(file).unwrap();
+    let body = b"caBXmanifest";
+    let mut sum = flate2::Crc::new();
+    sum.update(body);
+    let length = (body.len() as u32 - 4).to_be_bytes();
+    let chunk = [&length[..], body, &sum.sum().to_be_bytes()].concat();
+    let end = bytes.len() - 12;
+    bytes.splice(end..end, chunk);
+    fs::write(file, bytes).unwrap();
+}
+
+#[test]
+fn a_signature_is_never_broken_silently() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home
+        .path()
+        .join("results")
+        .join(keep(home.path(), job("signed", 1)));
+    sign(&file);
+    let signed = fs::read(&file).unwrap();
+    assert!(provenance::read(&file).unwrap().signed);
+    let target = home.path().join("shared.png");
+    let mut options = mmface::studio::testing::options(home.path(), Default::default());
+    options.dialogs = Box::new(mmface::studio::dialogs::Prepared(Some(target.clone())));
+    let mut harness = common::studio_with(options);
+    settle(&mut harness);
+    emit(&mut harness, Do::Step(1, false));
+    emit(&mut harness, Do::Export);
+    settle(&mut harness);
+    harness.get_by_label_contains("would not be valid for the new one");
+    // As if it had been signed since: nothing is written before that was said.
+    let export = harness.state_mut().studio.results.export.as_mut().unwrap();
+    export.signed = false;
+    emit(&mut harness, Do::SaveExport);
+    settle(&mut harness);
+    assert!(common::told(&harness, "nothing is written yet"));
+    assert!(!target.exists());
+    harness.get_by_label_contains("would not be valid for the new one");
+    harness.get_by_label("Save as …").click();
+    harness.step();
+    wait_for(&mut harness, "the export", |app| {
+        app.studio.results.export.is_none()
+    });
+    let found = provenance::read(&target).unwrap();
+    assert!(!found.signed && found.recipe.is_some(), "{found:?}");
+    assert_eq!(fs::read(&file).unwrap(), signed, "the signed file stays");
+
+    keep(home.path(), job("not signed", 2));
+    emit(&mut harness, Do::Rescan);
+    settle(&mut harness);
+    emit(&mut harness, Do::Step(-1, false));
+    emit(&mut harness, Do::Export);
+    settle(&mut harness);
+    assert!(harness.query_by_label_contains("not be valid").is_none());
+
+    common::let_fall(&mut harness, &file);
+    settle(&mut harness);
+    assert!(common::told(
+        &harness,
+        "is signed (C2PA): the file keeps its signature"
+    ));
+}
+
 #[test]
 fn a_branch_goes_on_from_a_kept_step_with_other_words() {
     let home = tempfile::tempdir().unwrap();

@@ -11,6 +11,9 @@ use flate2::read::ZlibDecoder;
 /// What every PNG starts with.
 pub(super) const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 
+/// The chunk of a C2PA manifest.
+pub(super) const MANIFEST: &[u8; 4] = b"caBX";
+
 /// Most bytes of text in one picture: a recipe with the largest condition fits.
 pub(super) const TEXT_BUDGET: usize = 128 << 20;
 

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use foreign::Foreign;
-pub use read::{Provenance, read, read_bytes};
+pub use read::{Provenance, is_signed, read, read_bytes};
 pub use write::{Level, encode, encode_as, encode_with, parameters, relabel};
 
 use crate::job::{Job, Sampler};

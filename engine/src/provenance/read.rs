@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::chunks::{SIGNATURE, chunks, texts};
+use super::chunks::{MANIFEST, SIGNATURE, chunks, texts};
 use super::{Foreign, KEYWORD, RECIPE_VERSION, Recipe, XMP};
 use crate::picture;
 use crate::{Error, Result};
@@ -48,7 +48,7 @@ pub fn read_bytes(bytes: &[u8], path: &Path) -> Result<Provenance> {
         ));
     }
     let mut found = Provenance {
-        signed: chunks.iter().any(|chunk| &chunk.kind == b"caBX"),
+        signed: chunks.iter().any(|chunk| &chunk.kind == MANIFEST),
         ..Provenance::default()
     };
     for (keyword, text) in texts(&chunks) {
@@ -68,6 +68,32 @@ pub fn read_bytes(bytes: &[u8], path: &Path) -> Result<Provenance> {
         found.foreign = Foreign::find(&found.texts);
     }
     Ok(found)
+}
+
+/// Whether a PNG or JPEG carries a C2PA manifest: a chunk of its own, or JUMBF boxes in APP11.
+pub fn is_signed(bytes: &[u8]) -> bool {
+    if bytes.starts_with(SIGNATURE) {
+        return chunks(bytes).iter().any(|chunk| &chunk.kind == MANIFEST);
+    }
+    let Some(mut rest) = bytes.strip_prefix(b"\xff\xd8") else {
+        return false;
+    };
+    // Segments up to the start of the scan: a marker, then a length that counts itself.
+    while let [0xff, marker, high, low, ..] = *rest {
+        let length = usize::from(u16::from_be_bytes([high, low]));
+        let (Some(body), Some(next)) = (rest.get(4..2 + length), rest.get(2 + length..)) else {
+            return false;
+        };
+        let is_jumbf = marker == 0xeb && body.starts_with(b"JP");
+        if is_jumbf && body.windows(4).any(|word| word == b"c2pa") {
+            return true;
+        }
+        if marker == 0xda || length < 2 {
+            return false;
+        }
+        rest = next;
+    }
+    false
 }
 
 /// A recipe from its text; the message says why it cannot be used.

@@ -192,6 +192,22 @@ fn signed_pictures_are_known() {
     let bare = picture::write::encode_rgb(&picture()).unwrap();
     let signed = with_chunk(&bare, &chunk(*b"caBX", b"manifest"));
     assert!(read_bytes(&signed, path()).unwrap().signed);
+    assert!(is_signed(&signed) && !is_signed(&bare));
+    // A new label is another file: no broken signature is left in it.
+    for level in [Level::Recipe, Level::Mark, Level::Minimum] {
+        assert!(!is_signed(&relabel(&signed, level, path()).unwrap()));
+    }
+    let segment = |marker: u8, body: &[u8]| {
+        let length = (body.len() as u16 + 2).to_be_bytes();
+        [&[0xff, marker], &length[..], body].concat()
+    };
+    let jpeg = |boxes: &[u8]| {
+        let (begin, plain) = (b"\xff\xd8".to_vec(), segment(0xe0, b"JFIF\0"));
+        [begin, plain, segment(0xeb, boxes), segment(0xda, b"c2pa")].concat()
+    };
+    assert!(is_signed(&jpeg(b"JP\0\x01\0\0\0\x01jumbjumdc2pa")));
+    assert!(!is_signed(&jpeg(b"HDR_RI c2pa")));
+    assert!(!is_signed(&[]) && !is_signed(b"\xff\xd8\xff\xeb\0\0JPc2pa"));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::chunks::{SIGNATURE, TEXT_BUDGET, chunks, keyword, text_chunk, texts};
+use super::chunks::{MANIFEST, SIGNATURE, TEXT_BUDGET, chunks, keyword, text_chunk, texts};
 use super::{
     DIGITAL_SOURCE_TYPE, KEYWORD, PARAMETERS, Recipe, SOFTWARE, XMP, pixel_hash, sampler_name,
 };
@@ -78,7 +78,8 @@ pub fn encode_with(picture: &RgbImage, own: &[(&str, &str)]) -> Result<Vec<u8>> 
 
 /// Another level of telling for a PNG, whoever made it; pixels, colour profiles and unknown chunks
 /// stay as they are. [`Level::Mark`] and [`Level::Minimum`] remove every text (a foreign one may
-/// hold the prompt too) and leave the mark; [`Level::Recipe`] keeps all texts and only sees that the mark is there.
+/// hold the prompt too) and leave the mark; [`Level::Recipe`] keeps all texts and only sees that the
+/// mark is there. A C2PA manifest is left out: it signs the file as it was and would be found broken.
 pub fn relabel(png: &[u8], level: Level, path: &Path) -> Result<Vec<u8>> {
     let found = chunks(png);
     if !png.starts_with(SIGNATURE) || found.first().is_none_or(|chunk| &chunk.kind != b"IHDR") {
@@ -126,7 +127,7 @@ fn insert(
     let mut bytes = Vec::with_capacity(png.len() + added.len());
     bytes.extend(SIGNATURE);
     for (i, chunk) in chunks(png).iter().enumerate() {
-        if i == 0 || keep(chunk) {
+        if i == 0 || &chunk.kind != MANIFEST && keep(chunk) {
             bytes.extend(chunk.whole);
         }
         if i == 0 {

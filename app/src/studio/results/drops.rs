@@ -128,44 +128,65 @@ pub fn open(studio: &mut Studio, path: PathBuf) {
         .tasks
         .spawn("reading the dropped picture", move || {
             let found = look(&path);
-            move |studio: &mut Studio| match found {
-                Ok(Found::Ours(recipe, picture)) => {
-                    restore::bring_back(studio, &recipe);
-                    if let Some(picture) = picture {
-                        show_on_canvas(studio, &picture);
+            let signed = found.as_ref().is_ok_and(|(_, signed)| *signed);
+            let found = found.map(|(found, _)| found);
+            move |studio: &mut Studio| {
+                if signed {
+                    tell_signed(studio, &path);
+                }
+                match found {
+                    Ok(Found::Ours(recipe, picture)) => {
+                        restore::bring_back(studio, &recipe);
+                        if let Some(picture) = picture {
+                            show_on_canvas(studio, &picture);
+                        }
                     }
+                    Ok(Found::Foreign(foreign)) => restore::take_foreign(studio, &foreign),
+                    Ok(Found::Unusable(why)) => {
+                        let name = path.display();
+                        studio.tell(Toast::Error(format!(
+                            "{name}: {why}; update the program, or ask who made it"
+                        )));
+                    }
+                    Ok(Found::Sweep(note)) => restore::bring_sweep_back(studio, &note),
+                    Ok(Found::Mask) => {
+                        studio.workspace = Workspace::Studio;
+                        import::open(studio, path);
+                    }
+                    Ok(Found::Plain) => studio.emit(PhotoCommand::Read(path)),
+                    Err(error) => studio.tell(Toast::Error(error.to_string())),
                 }
-                Ok(Found::Foreign(foreign)) => restore::take_foreign(studio, &foreign),
-                Ok(Found::Unusable(why)) => {
-                    let name = path.display();
-                    studio.tell(Toast::Error(format!(
-                        "{name}: {why}; update the program, or ask who made it"
-                    )));
-                }
-                Ok(Found::Sweep(note)) => restore::bring_sweep_back(studio, &note),
-                Ok(Found::Mask) => {
-                    studio.workspace = Workspace::Studio;
-                    import::open(studio, path);
-                }
-                Ok(Found::Plain) => studio.emit(PhotoCommand::Read(path)),
-                Err(error) => studio.tell(Toast::Error(error.to_string())),
             }
         });
 }
 
-fn look(path: &Path) -> Result<Found> {
+/// What comes of a signed picture is another file, for which the signature says nothing.
+fn tell_signed(studio: &mut Studio, path: &Path) {
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    studio.tell(Toast::Info(format!(
+        "{} is signed (C2PA): the file keeps its signature, pictures made from it here do not carry it",
+        name.to_string_lossy()
+    )));
+}
+
+/// What a picture says of itself, and whether it is signed.
+fn look(path: &Path) -> Result<(Found, bool)> {
     let bytes = read::read_bytes(path)?;
+    Ok((look_at(&bytes, path)?, provenance::is_signed(&bytes)))
+}
+
+fn look_at(bytes: &[u8], path: &Path) -> Result<Found> {
     if !bytes.starts_with(b"\x89PNG") {
-        return Ok(mask_or_plain(&bytes, path));
+        return Ok(mask_or_plain(bytes, path));
     }
-    let texts = provenance::read_bytes(&bytes, path)?;
+    let texts = provenance::read_bytes(bytes, path)?;
     if let Some(note) = SweepNote::of(&texts, path) {
         return note.map(|note| Found::Sweep(Box::new(note)));
     }
     Ok(match (texts.recipe, texts.problem, texts.foreign) {
         (Some(recipe), ..) => {
             // Pixels may be damaged where the recipe is not: that is enough to draw it again.
-            let picture = read::decode(&bytes, path).ok();
+            let picture = read::decode(bytes, path).ok();
             Found::Ours(
                 Box::new(recipe),
                 picture.map(|raster| Arc::new(raster.to_rgb())),
@@ -173,7 +194,7 @@ fn look(path: &Path) -> Result<Found> {
         }
         (None, Some(why), _) => Found::Unusable(why),
         (None, None, Some(foreign)) => Found::Foreign(foreign),
-        (None, None, None) => mask_or_plain(&bytes, path),
+        (None, None, None) => mask_or_plain(bytes, path),
     })
 }
 

@@ -26,20 +26,40 @@ pub struct Export {
     pub level: Level,
     /// A visible label in the corner.
     pub label: bool,
+    /// The picture carries a C2PA signature, and the dialog says what becomes of it.
+    pub signed: bool,
 }
+
+/// What the dialog says of a signed picture.
+const SIGNED: &str = "This picture is signed (C2PA). A signature holds for the very file: it would not be valid for the new one, which goes without it. The picture in the library keeps it.";
 
 /// Opens the dialog for the current picture, or closes it.
 pub fn toggle(studio: &mut Studio) {
     if studio.results.export.take().is_some() {
         return;
     }
-    if let Some(entry) = super::current(studio) {
-        studio.results.export = Some(Export {
-            file: entry.file,
-            level: Level::Recipe,
-            label: false,
-        });
-    }
+    let Some(entry) = super::current(studio) else {
+        return;
+    };
+    let source = library(studio).path(&entry.file);
+    let file = entry.file.clone();
+    studio.results.export = Some(Export {
+        file: entry.file,
+        level: Level::Recipe,
+        label: false,
+        signed: false,
+    });
+    let look = "looking for a signature";
+    studio.services.tasks.spawn(look, move || {
+        // What cannot be read is said when it is exported.
+        let signed = read::read_bytes(&source).is_ok_and(|bytes| provenance::is_signed(&bytes));
+        move |studio: &mut Studio| {
+            let open = studio.results.export.as_mut();
+            if let Some(export) = open.filter(|export| export.file == file) {
+                export.signed = signed;
+            }
+        }
+    });
 }
 
 /// Asks where to, and writes the picture there.
@@ -66,30 +86,44 @@ fn write_to(studio: &mut Studio, export: Export, mut path: PathBuf) {
         .services
         .tasks
         .spawn("exporting the picture", move || {
-            let written = encode(&source, &export).and_then(|bytes| write_atomic(&path, &bytes));
+            let written = write(&source, &export, &path);
             move |studio: &mut Studio| match written {
-                Ok(()) => {
+                Ok(true) => {
                     studio.results.export = None;
                     let name = path.display();
                     studio.tell(Toast::Success(format!("exported to {name}")));
+                }
+                Ok(false) => {
+                    studio.results.export = Some(Export {
+                        signed: true,
+                        ..export
+                    });
+                    let text = "nothing is written yet: the picture is signed, read what becomes of that and save again";
+                    studio.tell(Toast::Warning(text.into()));
                 }
                 Err(error) => studio.tell(Toast::Error(error.to_string())),
             }
         });
 }
 
-/// The picture as it leaves.
-///
-/// # Errors
-/// When the file cannot be read.
-pub fn encode(source: &Path, export: &Export) -> Result<Vec<u8>> {
+/// Writes the picture; false when it is signed and nobody was told what becomes of that.
+fn write(source: &Path, export: &Export, path: &Path) -> Result<bool> {
     let bytes = read::read_bytes(source)?;
-    if !export.label {
-        return provenance::relabel(&bytes, export.level, source);
+    if provenance::is_signed(&bytes) && !export.signed {
+        return Ok(false);
     }
-    let mut picture: RgbImage = read::decode(&bytes, source)?.to_rgb();
+    write_atomic(path, &encode(&bytes, source, export)?)?;
+    Ok(true)
+}
+
+/// The picture as it leaves.
+fn encode(bytes: &[u8], source: &Path, export: &Export) -> Result<Vec<u8>> {
+    if !export.label {
+        return provenance::relabel(bytes, export.level, source);
+    }
+    let mut picture: RgbImage = read::decode(bytes, source)?.to_rgb();
     grid::stamp(&mut picture, LABEL);
-    let recipe = provenance::read_bytes(&bytes, source)?.recipe;
+    let recipe = provenance::read_bytes(bytes, source)?.recipe;
     let recipe = recipe.ok_or_else(|| {
         Error::content(
             source,
@@ -147,6 +181,10 @@ fn contents(ui: &mut Ui, studio: &mut Studio, export: &mut Export) {
         format!("Write “{LABEL}” into the corner"),
     );
     ui.weak("Most chats and social sites remove every mark from a file; a visible label stays.");
+    if export.signed {
+        let warning = studio.theme.colours(ui).warning;
+        ui.add(egui::Label::new(egui::RichText::new(SIGNED).color(warning)).wrap());
+    }
     ui.add_space(4.0);
     ui.horizontal(|ui| {
         if ui.button("Save as …").clicked() {
