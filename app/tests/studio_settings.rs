@@ -109,6 +109,56 @@ fn a_processor_that_does_not_answer_changes_nothing() {
 }
 
 #[test]
+fn a_chosen_card_that_is_gone_leaves_a_model_on_the_cpu() {
+    let home = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(home.path().join("config")).unwrap();
+    let file = home.path().join("config/settings.ron");
+    std::fs::write(&file, "(notice_read: true, processor: Cuda(0))").unwrap();
+    let backend = FakeBackend {
+        no_card: true,
+        ..FakeBackend::default()
+    };
+    let mut harness = studio_with(options(home.path(), backend));
+    harness.set_size(egui::vec2(1280.0, 1600.0));
+    wait_for(&mut harness, "the model on the CPU", |app| {
+        device(app) == Some("cpu")
+    });
+    assert!(told(
+        &harness,
+        "no card; the CPU computes instead, CUDA card 0 is tried again at the next start"
+    ));
+    harness.state_mut().studio.emit_action("settings.show");
+    settle(&mut harness);
+    harness.get_by_label_contains("At work on cpu, because no card; CUDA card 0 is tried again");
+    // Another number of threads asks no card, and the choice stays.
+    let now = EngineSettings::of(&harness.state().studio.settings);
+    choose(&mut harness, EngineSettings { threads: 1, ..now });
+    wait_for(&mut harness, "the model again", |app| {
+        device(app) == Some("cpu")
+    });
+    assert_eq!(
+        harness.state().studio.settings.processor,
+        Processor::Cuda(0)
+    );
+    let warnings = |harness: &Studio| {
+        let log = &harness.state().studio.toasts.log;
+        log.iter()
+            .filter(|toast| toast.text().contains("computes instead"))
+            .count()
+    };
+    assert_eq!(warnings(&harness), 1);
+    click(&mut harness, "Try CUDA card 0 again");
+    wait_for(&mut harness, "the CPU after a second try", |app| {
+        device(app) == Some("cpu")
+    });
+    assert_eq!(warnings(&harness), 2, "it is asked and told again");
+    mmface::studio::settings::save(&mut harness.state_mut().studio);
+    settle(&mut harness);
+    let kept = std::fs::read_to_string(&file).unwrap();
+    assert!(kept.contains("processor: Cuda(0)"), "{kept}");
+}
+
+#[test]
 fn kept_steps_have_a_size_a_limit_and_an_end() {
     let home = tempfile::tempdir().unwrap();
     let trails = home.path().join("cache/trails");

@@ -57,6 +57,9 @@ impl OpenDevice {
     }
 }
 
+/// How the sentence about a card that cannot be used ends.
+pub const ADVICE: &str = "; choose the CPU (--device cpu)";
+
 /// Opens the device, after asking for every library and for the card itself.
 pub fn open(choice: DeviceChoice) -> Result<OpenDevice> {
     match choice {
@@ -68,7 +71,7 @@ pub fn open(choice: DeviceChoice) -> Result<OpenDevice> {
                 note: None,
             }),
             Err(why) => Err(Error::Device(format!(
-                "CUDA is not usable here: {why}; choose the CPU (--device cpu)"
+                "CUDA is not usable here: {why}{ADVICE}"
             ))),
         },
         DeviceChoice::Auto => match probe(0) {

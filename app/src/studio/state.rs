@@ -259,7 +259,7 @@ impl Studio {
     /// Starts an engine as the settings say; the one before is the caller's to end. Its events are
     /// heard no more.
     pub fn restart_engine(&mut self) -> Option<EngineLink> {
-        let setup = settings::EngineSettings::of(&self.settings).setup();
+        let setup = settings::engine::setup(self);
         let engine = (self.services.start_engine)(setup, self.ctx.clone());
         let engine = engine.map_err(|error| error.to_string());
         std::mem::replace(&mut self.services.engine, engine).ok()

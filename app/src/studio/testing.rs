@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use mmface_engine::device::DeviceChoice;
+use mmface_engine::device::{self, DeviceChoice};
 use mmface_engine::job::{Condition, Fork, Job};
 use mmface_engine::picture::RgbImage;
 use mmface_engine::pipeline::{ModelSummary, Picture, Trail, TrailStep};
@@ -26,6 +26,8 @@ pub struct FakeBackend {
     pub load_fails: bool,
     /// What it says that it computes on; empty for what the studio asks for.
     pub device: &'static str,
+    /// No card answers: loading fails while one is asked for.
+    pub no_card: bool,
     /// Jobs whose prompt contains `fail` fail, those with `panic` panic, those with `memory` have
     /// none above 128 pixels a side.
     pub obeys_prompts: bool,
@@ -37,6 +39,7 @@ impl Default for FakeBackend {
             step: Duration::from_millis(1),
             load_fails: false,
             device: "",
+            no_card: false,
             obeys_prompts: true,
         }
     }
@@ -54,6 +57,9 @@ impl Backend for FakeBackend {
             ModelRef::Bundled => "fake",
             ModelRef::Named(name) => name,
         };
+        if self.no_card {
+            return Err(Error::Device(format!("no card{}", device::ADVICE)));
+        }
         if self.load_fails || name == "broken" {
             return Err(Error::Argument(
                 "the model is broken; choose another in Models".into(),
@@ -160,7 +166,12 @@ pub fn options(home: &Path, backend: FakeBackend) -> Options {
                 ("", _) => "nowhere",
                 (own, _) => own,
             };
-            let backend = FakeBackend { device, ..backend };
+            let no_card = backend.no_card && matches!(setup.options.device, DeviceChoice::Cuda(_));
+            let backend = FakeBackend {
+                device,
+                no_card,
+                ..backend
+            };
             EngineLink::start_with(move || backend, ctx)
         })),
     }

@@ -23,9 +23,9 @@ use mmface_engine::{Error, Result};
 
 use super::actions::Action;
 use super::dialogs::{Ask, AskKind};
-use super::generate;
 use super::state::{Studio, Workspace};
 use super::toast::Toast;
+use super::{generate, settings};
 use list::Listing;
 use progress::Progress;
 
@@ -293,6 +293,9 @@ pub fn on_event(studio: &mut Studio, event: Event) {
             generate::flow::start_next(studio);
         }
         Event::LoadFailed { load, error } if models.load == Some(load) => {
+            if settings::engine::fall_back(studio, &error) {
+                return;
+            }
             let why = match error {
                 Error::Cancelled => "loading was given up".to_string(),
                 error => error.to_string(),
@@ -304,7 +307,7 @@ pub fn on_event(studio: &mut Studio, event: Event) {
                 "; choose another in Models"
             };
             let text = format!("no model is loaded: {why}{advice}");
-            models.status = Status::Failed(why);
+            studio.models.status = Status::Failed(why);
             studio.tell(Toast::Error(text));
         }
         _ => {}

@@ -2,6 +2,7 @@
 //! change takes effect at once: the engine begins anew, the queue stays.
 
 use egui::{ComboBox, Slider, Ui};
+use mmface_engine::Error;
 use mmface_engine::device::{self, DeviceChoice};
 use mmface_engine::kernels::Precision;
 use mmface_engine::pipeline::PreviewPolicy;
@@ -85,6 +86,43 @@ impl EngineSettings {
     }
 }
 
+/// What the engine is started with now: the settings, but the CPU in place of a card that did not
+/// answer.
+pub fn setup(studio: &Studio) -> Setup {
+    let mut settings = EngineSettings::of(&studio.settings);
+    if studio.settings_window.no_card.is_some() {
+        settings.processor = Processor::Cpu;
+    }
+    settings.setup()
+}
+
+/// A card that was chosen earlier does not answer at the start: the CPU computes in its place, so
+/// that there is a model to draw with. The choice stays for the next start. False when the error
+/// is another one.
+pub fn fall_back(studio: &mut Studio, error: &Error) -> bool {
+    let (Error::Device(why), Processor::Cuda(_)) = (error, studio.settings.processor) else {
+        return false;
+    };
+    if studio.settings_window.no_card.is_some() {
+        return false;
+    }
+    let why = why.strip_suffix(device::ADVICE).unwrap_or(why);
+    let card = studio.settings.processor.title();
+    studio.tell(Toast::Warning(format!(
+        "{why}; the CPU computes instead, {card} is tried again at the next start"
+    )));
+    studio.settings_window.no_card = Some(why.to_owned());
+    begin_anew(studio);
+    true
+}
+
+/// Asks the chosen card once more.
+pub(super) fn try_again(studio: &mut Studio) {
+    if studio.settings_window.no_card.take().is_some() {
+        begin_anew(studio);
+    }
+}
+
 /// Threads that this machine runs at once.
 pub fn most_threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
@@ -96,11 +134,15 @@ pub(super) fn take(studio: &mut Studio, wanted: EngineSettings) {
     if wanted == EngineSettings::of(&studio.settings) {
         return;
     }
+    let other = wanted.processor != studio.settings.processor;
     studio
         .services
         .tasks
         .spawn("asking the processor", move || {
-            let opened = device::open(wanted.processor.choice()).map(|_| ());
+            let opened = match other {
+                true => device::open(wanted.processor.choice()).map(|_| ()),
+                false => Ok(()),
+            };
             move |studio: &mut Studio| match opened {
                 Ok(()) => {
                     let settings = &mut studio.settings;
@@ -108,6 +150,9 @@ pub(super) fn take(studio: &mut Studio, wanted: EngineSettings) {
                     settings.threads = wanted.threads;
                     settings.precision = wanted.precision;
                     settings.previews = wanted.previews;
+                    if other {
+                        studio.settings_window.no_card = None;
+                    }
                     begin_anew(studio);
                 }
                 Err(error) => {
@@ -147,6 +192,12 @@ pub(super) fn show(ui: &mut Ui, studio: &mut Studio) {
             }
         });
     ui.add(egui::Label::new(egui::RichText::new(reason(studio)).weak()).wrap());
+    if studio.settings_window.no_card.is_some() {
+        let text = format!("Try {} again", now.processor.title());
+        if ui.button(text).clicked() {
+            studio.emit(SettingsCommand::TryCard);
+        }
+    }
     threads(ui, studio, &mut wanted);
     ComboBox::from_label("Previews")
         .selected_text(preview_name(now.previews))
@@ -201,6 +252,14 @@ pub fn reason(studio: &Studio) -> String {
     let chosen = studio.settings.processor;
     match &studio.models.status {
         models::Status::Ready(model) => {
+            let fallen = studio.settings_window.no_card.as_ref();
+            if let Some(why) = fallen {
+                let card = chosen.title();
+                return format!(
+                    "At work on {}, because {why}; {card} is tried again at the next start",
+                    model.device
+                );
+            }
             let why = match (&model.note, chosen) {
                 (Some(note), _) => note.clone(),
                 (None, Processor::Auto) if model.device.starts_with("cuda") => {

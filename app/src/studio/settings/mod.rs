@@ -142,6 +142,8 @@ pub struct State {
     saved_keys: Option<KeyChanges>,
     /// When the settings last changed.
     changed_at: Option<f64>,
+    /// Why the chosen card does not compute in this session.
+    no_card: Option<String>,
     /// Threads while their slider is dragged.
     threads: Option<usize>,
     /// What lies on the disk.
@@ -159,6 +161,8 @@ pub enum SettingsCommand {
     Scale(f32),
     /// Lets the engine compute in another way.
     Engine(EngineSettings),
+    /// Asks the chosen card once more, after it did not answer.
+    TryCard,
     /// Keeps so many steps of each new picture.
     KeepSteps(usize),
     /// Lets the kept steps of all pictures take so many megabytes.
@@ -261,6 +265,7 @@ pub fn run(studio: &mut Studio, command: SettingsCommand) {
             apply(studio);
         }
         SettingsCommand::Engine(wanted) => engine::take(studio, wanted),
+        SettingsCommand::TryCard => engine::try_again(studio),
         SettingsCommand::KeepSteps(steps) => storage::keep_steps(studio, steps),
         SettingsCommand::KeepMegabytes(most) => storage::keep_megabytes(studio, most),
         SettingsCommand::ForgetSteps => storage::forget_steps(studio),
