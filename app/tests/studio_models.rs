@@ -107,6 +107,47 @@ fn verifying_hashes_every_part() {
 }
 
 #[test]
+fn what_does_not_fit_the_memory_is_said_beside_the_button() {
+    let home = tempfile::tempdir().expect("a folder");
+    write_settings(home.path(), "(notice_read: true, model: \"demo\")");
+    let mut harness = studio(home.path());
+    show_models(&mut harness, home.path());
+    wait_for(&mut harness, "the model", |app| {
+        app.studio.models.ready().is_some()
+    });
+    let free = |harness: &mut Harness<'_, StudioApp>,
+                bytes: mmface::studio::models::memory::FreeMemory| {
+        let studio = &mut harness.state_mut().studio;
+        studio.workspace = Workspace::Studio;
+        studio.models.free_memory = bytes;
+        // What was asked is good for two seconds.
+        let later = harness.ctx.input(|input| input.time) + 10.0;
+        harness.input_mut().time = Some(later);
+        harness.step();
+        harness.input_mut().time = None;
+        harness.run_steps(3);
+        harness
+            .get_by_role_and_label(egui::Role::Button, "Generate")
+            .rect()
+    };
+    harness.state_mut().studio.generate.request.size = 1024;
+    let place = free(&mut harness, || Some(64 << 30));
+    assert!(harness.query_by_label_contains("needed").is_none());
+    harness
+        .get_by_role_and_label(egui::Role::Button, "Generate")
+        .hover();
+    harness.run_steps(60);
+    harness.get_by_label_contains("Memory: decoding 1024 px takes about");
+    let again = free(&mut harness, || Some(100 << 20));
+    harness.get_by_label_contains("needed, 104.9 MB free:");
+    assert_eq!(place, again, "nothing jumps");
+    free(&mut harness, || Some(1));
+    harness.get_by_label_contains("of memory needed, 1 B free");
+    free(&mut harness, || None);
+    assert!(harness.query_by_label_contains("needed").is_none());
+}
+
+#[test]
 fn a_damaged_package_is_refused_and_leaves_nothing() {
     let home = tempfile::tempdir().expect("a folder");
     let file = home.path().join("cut.mmface");
@@ -150,6 +191,30 @@ fn a_package_in_one_file_is_installed_and_selected() {
     harness.run_steps(3);
     harness.get_by_label("Use second");
     assert!(home.path().join("models/second.mmface").is_file());
+}
+
+#[test]
+fn a_package_without_room_is_refused_before_anything_is_copied() {
+    let home = tempfile::tempdir().expect("a folder");
+    let file = home.path().join("copied.mmface");
+    pack_demo(&file, "second");
+    let mut harness = studio(home.path());
+    show_models(&mut harness, home.path());
+    let studio = &mut harness.state_mut().studio;
+    studio.models.free_space = |_| Some(1 << 20);
+    studio.emit(ModelsCommand::Install(file));
+    harness.step();
+    wait_for(&mut harness, "the shortfall", |app| {
+        let mut log = app.studio.toasts.log.iter();
+        log.any(|toast| {
+            toast.text().contains("the disk has 1 MB free")
+                && toast.text().contains("MB are missing")
+        })
+    });
+    let left = std::fs::read_dir(home.path().join("models"))
+        .into_iter()
+        .flatten();
+    assert_eq!(left.count(), 0, "nothing was begun");
 }
 
 /// The demo model as one file, under another name.

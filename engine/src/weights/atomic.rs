@@ -54,13 +54,22 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 /// # Errors
 /// With the shortfall, when the folder's disk has less free than `needed`.
 pub fn check_space(folder: &Path, needed: u64) -> Result<()> {
-    match free_bytes(folder) {
+    check_free(folder, needed, free_bytes(folder))
+}
+
+/// As [`check_space`], for a folder of which somebody else has asked what is free.
+///
+/// # Errors
+/// With the shortfall, when `free` is less than `needed`.
+pub fn check_free(folder: &Path, needed: u64, free: Option<u64>) -> Result<()> {
+    match free {
         Some(free) if free < needed => Err(Error::content(
             folder,
             format!(
-                "the disk has {} MB free, {} MB are needed",
+                "the disk has {} MB free, {} MB are needed, {} MB are missing",
                 free >> 20,
-                (needed >> 20) + 1
+                (needed >> 20) + 1,
+                ((needed - free) >> 20) + 1
             ),
             "make room, or choose another folder",
         )),
@@ -139,5 +148,10 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(error.contains("MB are needed"), "{error}");
+        let error = check_free(folder.path(), 700 << 20, Some(200 << 20))
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("501 MB are missing"), "{error}");
+        check_free(folder.path(), 700 << 20, None).unwrap();
     }
 }

@@ -9,8 +9,17 @@ use mmface_engine::{Error, Result};
 
 use super::progress::Progress;
 
-/// Copies a `.mmface` file into the models' folder. It appears whole and verified, or not at all.
-pub fn install(source: &Path, registry: &Registry, progress: &Progress) -> Result<PathBuf> {
+/// Says how many bytes a folder's disk has left; `None` where the system does not say.
+pub type FreeSpace = fn(&Path) -> Option<u64>;
+
+/// Copies a `.mmface` file into the models' folder. It appears whole and verified, or not at all;
+/// when the disk has no room for it, nothing is begun.
+pub fn install(
+    source: &Path,
+    registry: &Registry,
+    free_space: FreeSpace,
+    progress: &Progress,
+) -> Result<PathBuf> {
     let package = Package::open(source)?;
     let name = package.manifest().name.clone();
     if !source.is_file() {
@@ -34,7 +43,7 @@ pub fn install(source: &Path, registry: &Registry, progress: &Progress) -> Resul
     let total = std::fs::metadata(source)
         .map_err(Error::file("read", source))?
         .len();
-    atomic::check_space(into, total)?;
+    atomic::check_free(into, total, free_space(into))?;
     let copy = tempfile::Builder::new()
         .prefix(".import-")
         .suffix(".part")

@@ -4,13 +4,13 @@
 use std::path::{Path, PathBuf};
 
 use mmface_engine::model::dit::Objective;
-use mmface_engine::pipeline::{decode_bytes, free_memory};
-use mmface_engine::weights::manifest::PackageManifest;
+use mmface_engine::pipeline::free_memory;
 use mmface_engine::weights::registry::{Origin, Root};
 use mmface_engine::weights::upstream::find_dit;
-use mmface_engine::weights::{ListedModel, Package, Part, Registry};
+use mmface_engine::weights::{ListedModel, Package, Registry};
 
 use super::card::{self, Block};
+use super::memory::Memory;
 use crate::cli::models::size;
 
 /// Folders looked at for weights that are no package yet.
@@ -27,6 +27,8 @@ pub struct Entry {
     pub licence: String,
     /// Whether it runs here.
     pub runs: Runs,
+    /// What it takes while it works; `None` when it cannot be read.
+    pub memory: Option<Memory>,
     /// The card.
     pub card: Vec<Block>,
 }
@@ -131,6 +133,7 @@ fn entry(listed: ListedModel) -> Entry {
         facts: Vec::new(),
         licence: "unknown".into(),
         runs: Runs::No(why),
+        memory: None,
         card: Vec::new(),
     };
     let package = match Package::open(&listed.path) {
@@ -145,7 +148,7 @@ fn entry(listed: ListedModel) -> Entry {
     let memory = Memory::of(manifest);
     let runs = match &listed.problem {
         Some(problem) => Runs::No(problem.clone()),
-        None => memory.runs(free_memory()),
+        None => memory.runs(manifest.resolution, free_memory()),
     };
     let objective = match manifest.objective {
         Objective::Flow => "flow",
@@ -172,63 +175,9 @@ fn entry(listed: ListedModel) -> Entry {
         facts,
         licence: manifest.licence.clone(),
         runs,
+        memory: Some(memory),
         card,
         listed,
-    }
-}
-
-/// Bytes that a model takes while it works, about.
-struct Memory {
-    transformer: u64,
-    text: u64,
-    autoencoder: u64,
-    decoding: u64,
-}
-
-impl Memory {
-    fn of(manifest: &PackageManifest) -> Self {
-        let file = |part: Part| manifest.files.get(&part).map_or(0, |file| file.bytes);
-        Self {
-            // Weights are widened to f32 when they are loaded.
-            transformer: (manifest.dit.parameter_count() as u64).saturating_mul(4),
-            text: file(Part::Text),
-            autoencoder: file(Part::Vae),
-            decoding: decode_bytes(&manifest.latent.autoencoder(), manifest.resolution),
-        }
-    }
-
-    fn total(&self) -> u64 {
-        [self.transformer, self.text, self.autoencoder, self.decoding]
-            .into_iter()
-            .fold(0, u64::saturating_add)
-    }
-
-    fn words(&self, resolution: usize) -> String {
-        format!(
-            "about {}: transformer {}, text {}, autoencoder {}, decoding at {resolution} px {}",
-            size(self.total()),
-            size(self.transformer),
-            size(self.text),
-            size(self.autoencoder),
-            size(self.decoding)
-        )
-    }
-
-    fn runs(&self, free: Option<u64>) -> Runs {
-        let needed = size(self.total());
-        match free {
-            Some(free) if self.total() > free => Runs::Tight(format!(
-                "memory is short: about {needed} are needed, {} are free; close other programs, or draw smaller pictures",
-                size(free)
-            )),
-            Some(free) => Runs::Yes(format!(
-                "runs on this machine: about {needed} of {} free memory",
-                size(free)
-            )),
-            None => Runs::Yes(format!(
-                "runs on this machine if {needed} of memory are free"
-            )),
-        }
     }
 }
 
@@ -248,21 +197,6 @@ mod tests {
         assert!(matches!(demo.card.first(), Some(Block::Heading(_))));
         assert!(demo.facts.iter().any(|(_, value)| value.contains("256")));
         assert!(!matches!(demo.runs, Runs::No(_)), "{:?}", demo.runs);
-    }
-
-    #[test]
-    fn short_memory_is_said_in_numbers() {
-        let memory = Memory {
-            transformer: 3_000_000_000,
-            text: 0,
-            autoencoder: 0,
-            decoding: 1_000_000_000,
-        };
-        let Runs::Tight(why) = memory.runs(Some(2_000_000_000)) else {
-            panic!("4 GB do not fit into 2")
-        };
-        assert!(why.contains("4.00 GB") && why.contains("2.00 GB"), "{why}");
-        assert!(matches!(memory.runs(Some(5_000_000_000)), Runs::Yes(_)));
     }
 
     #[test]

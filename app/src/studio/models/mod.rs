@@ -5,6 +5,7 @@ pub mod card;
 mod details;
 pub mod install;
 pub mod list;
+pub mod memory;
 pub mod panel;
 pub mod progress;
 pub mod report;
@@ -73,6 +74,10 @@ pub struct State {
     pub whole_report: bool,
     /// What draws the window.
     pub adapter: Option<about::Adapter>,
+    /// Asks for the free bytes of a disk; tests put their own here.
+    pub free_space: install::FreeSpace,
+    /// Asks for the free bytes of memory; tests put their own here.
+    pub free_memory: memory::FreeMemory,
     load: Option<LoadId>,
     /// The load was asked for by the person, who wants to hear how it went.
     asked: bool,
@@ -93,6 +98,8 @@ impl Default for State {
             privacy_open: false,
             whole_report: false,
             adapter: None,
+            free_space: mmface_engine::weights::atomic::free_bytes,
+            free_memory: mmface_engine::pipeline::free_memory,
             load: None,
             asked: false,
             reading: false,
@@ -498,7 +505,8 @@ fn start_import(studio: &mut Studio) {
 
 fn start_install(studio: &mut Studio, path: PathBuf) {
     let registry = registry(studio);
-    let work = move |progress: &Progress| install::install(&path, &registry, progress);
+    let free_space = studio.models.free_space;
+    let work = move |progress: &Progress| install::install(&path, &registry, free_space, progress);
     start_work(
         studio,
         "Installing the model".into(),

@@ -4,6 +4,7 @@ use egui::{Button, Key, Popup, ProgressBar, RichText, Ui, Widget, vec2};
 use egui_material_icons::icons;
 
 use super::super::{GenerateCommand as Do, start};
+use super::room::{self, Room};
 use crate::studio::command::ShellCommand;
 use crate::studio::models::Status;
 use crate::studio::state::{Studio, Workspace};
@@ -15,6 +16,7 @@ const HEIGHT: f32 = 34.0;
 /// Draws the button and the line above it.
 pub fn show(ui: &mut Ui, studio: &mut Studio) {
     take_escape(ui, studio);
+    let room = room::next(studio);
     ui.add_space(4.0);
     match &studio.models.status {
         Status::Failed(why) => {
@@ -33,14 +35,16 @@ pub fn show(ui: &mut Ui, studio: &mut Studio) {
                 .on_hover_text(what);
             ui.weak(format!("Loading the model: {what}"));
         }
-        Status::Nothing | Status::Ready(_) => progress(ui, studio),
+        Status::Nothing | Status::Ready(_) => progress(ui, studio, room.as_ref()),
     }
-    button(ui, studio);
+    button(ui, studio, room.as_ref());
     ui.add_space(6.0);
 }
 
-/// Progress of the work at hand. As high when nothing runs, so that nothing jumps.
-fn progress(ui: &mut Ui, studio: &mut Studio) {
+/// Progress of the work at hand, or what the next picture lacks. As high when nothing runs, so that
+/// nothing jumps.
+fn progress(ui: &mut Ui, studio: &mut Studio, room: Option<&Room>) {
+    let lacking = room.and_then(Room::warning);
     let state = &studio.generate;
     let running = state.running.clone();
     let fraction = state.fraction();
@@ -53,6 +57,7 @@ fn progress(ui: &mut Ui, studio: &mut Studio) {
     let rate = state.step_seconds.map(seconds);
     let left = state.seconds_left().map(seconds);
     let request = &state.request;
+    let warns = running.is_none() && state.saver.unsaved() == 0 && lacking.is_some();
     let line = match &running {
         Some(running) if running.cancelling => "Cancelling…".to_string(),
         Some(running) => {
@@ -71,6 +76,9 @@ fn progress(ui: &mut Ui, studio: &mut Studio) {
             parts.join(" · ")
         }
         None if state.saver.unsaved() > 0 => "Saving…".to_string(),
+        None if warns => lacking
+            .as_ref()
+            .map_or_else(String::new, |(short, _)| short.clone()),
         None if state.works.queue.paused => "The queue is paused".to_string(),
         None => match state.step_seconds {
             Some(step) => {
@@ -81,12 +89,20 @@ fn progress(ui: &mut Ui, studio: &mut Studio) {
             None => " ".to_string(),
         },
     };
+    let text = RichText::new(line).small();
+    let text = match warns {
+        true => text.color(studio.theme.colours(ui).warning),
+        false => text.weak(),
+    };
     ui.horizontal(|ui| {
-        ui.add(egui::Label::new(RichText::new(line).small().weak()).truncate());
+        let response = ui.add(egui::Label::new(text).truncate());
+        if let Some((_, whole)) = lacking.filter(|_| warns) {
+            response.on_hover_text(whole);
+        }
     });
 }
 
-fn button(ui: &mut Ui, studio: &mut Studio) {
+fn button(ui: &mut Ui, studio: &mut Studio, room: Option<&Room>) {
     let colours = studio.theme.colours(ui);
     let (accent, on_accent) = (colours.accent, colours.on_accent);
     let state = &studio.generate;
@@ -109,7 +125,11 @@ fn button(ui: &mut Ui, studio: &mut Studio) {
             .min_size(vec2(width, HEIGHT));
         let response = ui.add_enabled(ready, button);
         response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, ready, "Generate"));
-        if response.on_hover_text(format!("{text}  ({key})")).clicked() {
+        let tip = match room {
+            Some(room) => format!("{text}  ({key})\n{}", room.words()),
+            None => format!("{text}  ({key})"),
+        };
+        if response.on_hover_text(tip).clicked() {
             studio.emit(Do::Start);
         }
         ui.add_enabled_ui(busy, |ui| {

@@ -3,6 +3,7 @@
 mod button;
 mod prompt;
 mod queue;
+mod room;
 mod values;
 
 use egui::Ui;
@@ -23,6 +24,8 @@ pub struct View {
     pub history_open: bool,
     /// Escape meant something else in the last frame.
     escape_taken: bool,
+    /// What is free of the memory.
+    free: room::Asked,
     /// What is searched in the history.
     history_query: String,
 }

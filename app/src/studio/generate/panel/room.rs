@@ -1,0 +1,103 @@
+//! What the next picture takes of the memory, against what is free: said before it is begun.
+
+use super::super::request::smaller_size;
+use crate::cli::models::size;
+use crate::studio::models::memory::Memory;
+use crate::studio::state::Studio;
+
+/// How long an answer of the system is good for, seconds.
+const FRESH: f64 = 2.0;
+
+/// What is free, and when it was asked.
+#[derive(Default)]
+pub struct Asked(Option<(f64, Option<u64>)>);
+
+/// The memory of the next picture. The weights of the loaded model are there already: what is
+/// still to be taken is the decode.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Room {
+    side: usize,
+    decoding: u64,
+    model: u64,
+    free: Option<u64>,
+    /// The largest smaller side that fits, when this one does not.
+    fits: Option<usize>,
+}
+
+/// Of the loaded model; `None` while its numbers are not known.
+pub fn next(studio: &mut Studio) -> Option<Room> {
+    let model = studio.models.ready()?;
+    // What a card has free is not known; what is too large for it is decoded in tiles.
+    let on_card = model.device.starts_with("cuda");
+    let listing = studio.models.listing.as_ref()?;
+    let entry = listing
+        .entries
+        .iter()
+        .find(|entry| entry.listed.name == model.name)?;
+    let memory = entry.memory.clone()?;
+    let side = studio.generate.request.size;
+    let free = if on_card { None } else { free(studio) };
+    Some(Room::new(&memory, side, free))
+}
+
+fn free(studio: &mut Studio) -> Option<u64> {
+    let (now, ask) = (studio.now, studio.models.free_memory);
+    let asked = &mut studio.generate.view.free.0;
+    match *asked {
+        Some((at, free)) if now - at < FRESH => free,
+        _ => {
+            let free = ask();
+            *asked = Some((now, free));
+            free
+        }
+    }
+}
+
+impl Room {
+    fn new(memory: &Memory, side: usize, free: Option<u64>) -> Self {
+        let fits = |side: usize| free.is_none_or(|free| memory.decoding(side) <= free);
+        let smaller = std::iter::successors(smaller_size(side), |&side| smaller_size(side));
+        Self {
+            side,
+            decoding: memory.decoding(side),
+            model: memory.weights(),
+            free,
+            fits: smaller.into_iter().find(|&side| fits(side)),
+        }
+    }
+
+    /// For the button's tooltip.
+    pub fn words(&self) -> String {
+        let free = match self.free {
+            Some(free) => format!("{} are free", size(free)),
+            None => "what is free is not known".into(),
+        };
+        format!(
+            "Memory: decoding {} px takes about {}, {free}; the model itself holds about {}",
+            self.side,
+            size(self.decoding),
+            size(self.model)
+        )
+    }
+
+    /// When it does not fit: one short line, and what can be done.
+    pub fn warning(&self) -> Option<(String, String)> {
+        let free = self.free.filter(|free| self.decoding > *free)?;
+        let (needed, free) = (size(self.decoding), size(free));
+        let (short, choose) = match self.fits {
+            Some(side) => (
+                format!("{needed} needed, {free} free: {side} px fit"),
+                format!("choose {side} px, or close other programs"),
+            ),
+            None => (
+                format!("{needed} of memory needed, {free} free"),
+                "close other programs".into(),
+            ),
+        };
+        let whole = format!(
+            "Decoding {} px takes about {needed} of memory, {free} are free: {choose}. Otherwise it is tried again with a decode in tiles, which takes longer.",
+            self.side
+        );
+        Some((short, whole))
+    }
+}
