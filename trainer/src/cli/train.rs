@@ -15,7 +15,6 @@ use mmface_trainer::prepare;
 use mmface_trainer::ranks::Team;
 use mmface_trainer::report::jsonl::Printed;
 use mmface_trainer::report::plain::Plain;
-#[cfg(feature = "tui")]
 use mmface_trainer::report::screen::Screen;
 use mmface_trainer::report::{Silent, Sink};
 use mmface_trainer::run::{self, Changes, Place, Sheets, Start};
@@ -230,11 +229,6 @@ fn conduct(
     match conduct.ui() {
         Ui::Json => execute(conduct, inputs, plan, &mut Printed, &mut console),
         Ui::Plain => execute(conduct, inputs, plan, &mut Plain::default(), &mut console),
-        #[cfg(not(feature = "tui"))]
-        Ui::Tui => anyhow::bail!(
-            "--ui tui is not in this build: build mmface-trainer with `--features tui`, or use --ui plain or json"
-        ),
-        #[cfg(feature = "tui")]
         Ui::Tui => {
             let mut screen = Screen::open()?;
             let mut keys = screen.clone();

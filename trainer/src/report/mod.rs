@@ -5,7 +5,6 @@
 pub mod jsonl;
 pub mod plain;
 pub mod progress;
-#[cfg(feature = "tui")]
 pub mod screen;
 pub mod tensorboard;
 

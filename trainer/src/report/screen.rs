@@ -16,7 +16,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Style};
 use ratatui::symbols::Marker;
 use ratatui::text::Line;
-use ratatui::widgets::{Axis, Block, Chart, Dataset, Gauge, GraphType, Paragraph};
+use ratatui::widgets::{Axis, Block, Chart, Dataset, Gauge, GraphType, Paragraph, Wrap};
 
 use super::plain::{bytes, duration, line};
 use super::{Sink, Started, Step, TrainCommand, TrainEvent};
@@ -70,14 +70,6 @@ impl View {
 
     /// Draws everything into the frame.
     pub fn draw(&self, frame: &mut Frame<'_>) {
-        let [head, bar, curves, log, help] = Layout::vertical([
-            Constraint::Length(2),
-            Constraint::Length(1),
-            Constraint::Min(8),
-            Constraint::Length(8),
-            Constraint::Length(1),
-        ])
-        .areas(frame.area());
         let step = self.last.clone().unwrap_or_default();
         let done = step.step.max(self.plan.step);
         let title = format!(
@@ -98,8 +90,19 @@ impl View {
             bytes(step.memory),
             duration(step.eta_seconds)
         );
+        // A narrow terminal gets the figures on several lines, not half of them.
+        let width = usize::from(frame.area().width.max(1));
+        let lines = 1 + figures.chars().count().div_ceil(width) + usize::from(width < 100);
+        let [head, bar, curves, log, help] = Layout::vertical([
+            Constraint::Length(u16::try_from(lines.min(6)).unwrap_or(6)),
+            Constraint::Length(1),
+            Constraint::Min(8),
+            Constraint::Length(8),
+            Constraint::Length(1),
+        ])
+        .areas(frame.area());
         frame.render_widget(
-            Paragraph::new(vec![Line::from(title), Line::from(figures)]),
+            Paragraph::new(vec![Line::from(title), Line::from(figures)]).wrap(Wrap { trim: true }),
             head,
         );
         let share = done as f64 / self.plan.steps.max(1) as f64;
@@ -298,6 +301,7 @@ fn command(key: KeyCode, control: bool, paused: bool) -> Option<TrainCommand> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
+    use mmface_engine::train_event::HeldOutReport;
     use ratatui::backend::TestBackend;
 
     use super::*;
@@ -339,6 +343,8 @@ mod tests {
         view.hear(&TrainEvent::Step(Step {
             step: 3001,
             loss: f64::NAN,
+            eta_seconds: 3720.0,
+            memory: 2_000_000_000,
             ..Step::default()
         }));
         view.hear(&TrainEvent::Paused {
@@ -357,8 +363,62 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part} is not shown");
         }
-        for (width, height) in [(1, 1), (20, 5), (80, 24)] {
-            shown(&view, width, height);
+        for width in [1, 2, 3, 7, 20, 41, 80, 200] {
+            for height in [1, 2, 3, 5, 9, 14, 24] {
+                shown(&view, width, height);
+            }
+        }
+        // Nothing is cut off on a terminal of the usual size.
+        let text = shown(&view, 80, 24);
+        for part in [
+            "it/s",
+            "samples/s",
+            "memory 2.0 GB",
+            "ETA 1h02m",
+            "learning rate",
+        ] {
+            assert!(text.contains(part), "{part} is not shown on 80 × 24");
+        }
+    }
+
+    #[test]
+    fn both_plots_have_curves_in_their_colours() {
+        let mut view = View::default();
+        let coloured = |view: &View, colour: Color| {
+            let mut terminal = ratatui::Terminal::new(TestBackend::new(120, 40)).unwrap();
+            terminal.draw(|frame| view.draw(frame)).unwrap();
+            let cells = terminal.backend().buffer().content();
+            let braille = |symbol: &str| {
+                symbol
+                    .chars()
+                    .any(|c| ('\u{2801}'..='\u{28ff}').contains(&c))
+            };
+            cells
+                .iter()
+                .filter(|cell| cell.fg == colour && braille(cell.symbol()))
+                .count()
+        };
+        assert_eq!(coloured(&view, Color::Green), 0);
+        for step in 1..=50u64 {
+            view.hear(&TrainEvent::Step(Step {
+                step,
+                loss: 2.0 / step as f64,
+                smooth: 1.0 / step as f64,
+                rate: 1e-4 * step as f64,
+                ..Step::default()
+            }));
+            if step % 10 == 0 {
+                view.hear(&TrainEvent::HeldOut(HeldOutReport {
+                    step,
+                    loss: 3.0 / step as f64,
+                    mask: Vec::new(),
+                    sketch: Vec::new(),
+                }));
+            }
+        }
+        // Smoothed loss, held-out loss, learning rate.
+        for colour in [Color::Cyan, Color::Yellow, Color::Green] {
+            assert!(coloured(&view, colour) > 10, "no curve in {colour}");
         }
     }
 
@@ -373,6 +433,12 @@ mod tests {
         assert_eq!(key('c'), Some(TrainCommand::Checkpoint));
         assert_eq!(
             command(KeyCode::Char('c'), true, false),
+            Some(TrainCommand::Stop)
+        );
+        assert_eq!(key('s'), Some(TrainCommand::Sample));
+        assert_eq!(key('q'), Some(TrainCommand::Stop));
+        assert_eq!(
+            command(KeyCode::Esc, false, false),
             Some(TrainCommand::Stop)
         );
         assert_eq!(key('x'), None);
