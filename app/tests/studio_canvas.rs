@@ -582,3 +582,65 @@ fn a_foreign_mask_is_looked_at_mended_and_taken() {
     assert!(studio.tools.import.is_none());
     assert!(sides_are_right(&studio.painter.drawing().label_image()));
 }
+
+#[test]
+fn names_stand_on_the_regions_that_have_room() {
+    let home = tempfile::tempdir().expect("a folder");
+    let mut harness = studio(home.path());
+    let paint = |harness: &mut Studio, rows: std::ops::Range<usize>, class: u8| {
+        harness.state_mut().studio.painter.edit("Box", |drawing| {
+            for y in rows {
+                drawing.mask.fill_row(y, 100..300, class);
+            }
+        });
+        harness.step();
+        common::settle(harness);
+    };
+    let told = |harness: &Studio| {
+        let labels = mmface::studio::canvas::names::labels(&harness.state().studio);
+        let mut texts: Vec<String> = labels.into_iter().map(|label| label.text).collect();
+        texts.sort_unstable();
+        texts
+    };
+    paint(&mut harness, 100..200, class::HAIR);
+    assert!(told(&harness).is_empty(), "only for those who ask");
+    harness.state_mut().studio.emit_action("canvas.names");
+    harness.step();
+    common::settle(&mut harness);
+    assert_eq!(told(&harness), ["Hair"]);
+    let labels = mmface::studio::canvas::names::labels(&harness.state().studio);
+    let canvas = &harness.state().studio.canvas;
+    let middle = canvas.camera.to_screen(canvas.rect, pos2(200.0, 150.0));
+    assert!((labels[0].at - middle).length() < 20.0, "{labels:?}");
+
+    paint(&mut harness, 200..220, class::UPPER_LIP);
+    assert_eq!(
+        told(&harness),
+        ["Hair", "LiU"],
+        "letters where a name has no room"
+    );
+    harness
+        .state_mut()
+        .studio
+        .emit(mmface::studio::canvas::CanvasCommand::Zoom(0.1));
+    harness.run_steps(3);
+    assert!(told(&harness).is_empty(), "nothing is readable so small");
+    harness
+        .state_mut()
+        .studio
+        .emit(mmface::studio::canvas::CanvasCommand::Zoom(40.0));
+    harness.run_steps(3);
+    assert_eq!(told(&harness), ["Hair", "Upper lip"], "near enough");
+    harness
+        .state_mut()
+        .studio
+        .painter
+        .settings
+        .hidden
+        .toggle(class::HAIR);
+    assert_eq!(told(&harness), ["Upper lip"]);
+    harness.state_mut().studio.painter.undo();
+    harness.step();
+    common::settle(&mut harness);
+    assert!(told(&harness).is_empty(), "undone and hidden");
+}

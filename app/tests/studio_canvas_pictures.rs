@@ -73,6 +73,29 @@ fn picture_of_a_face_with_the_mirror_on() {
 }
 
 #[test]
+fn picture_of_names_on_classes() {
+    let home = tempfile::tempdir().expect("a folder");
+    let mut harness = drawn(home.path(), vec2(760.0, 520.0));
+    let studio = &mut harness.state_mut().studio;
+    studio.settings.show_left = false;
+    studio.settings.show_right = false;
+    studio.settings.show_filmstrip = false;
+    studio.settings.hatch = true;
+    studio.settings.class_names = true;
+    studio.emit(mmface::studio::settings::SettingsCommand::Look(
+        mmface::studio::settings::Look::Dark,
+    ));
+    let mask = template("glasses");
+    studio
+        .painter
+        .edit("Template", |drawing| drawing.set_mask(&mask));
+    harness.step();
+    common::settle(&mut harness);
+    harness.run();
+    harness.snapshot_options("canvas_names", &options());
+}
+
+#[test]
 fn picture_of_a_result_under_the_mask() {
     let home = tempfile::tempdir().expect("a folder");
     let mut harness = drawn(home.path(), vec2(760.0, 520.0));

@@ -5,6 +5,7 @@ pub mod camera;
 pub mod colours;
 pub mod gpu;
 pub mod mix;
+pub mod names;
 mod overlay;
 pub mod panel;
 mod pointer;
@@ -47,6 +48,7 @@ pub struct State {
     /// The next picture is to be seen alone.
     watching: bool,
     empty: beginning::Empty,
+    names: names::Names,
     pointer: pointer::Pointer,
 }
 
@@ -66,6 +68,7 @@ impl Default for State {
             onion: None,
             watching: false,
             empty: beginning::Empty::default(),
+            names: names::Names::default(),
             pointer: pointer::Pointer::default(),
         }
     }
@@ -159,6 +162,8 @@ pub enum CanvasCommand {
     ToggleContours,
     /// Shows or hides stripes on classes.
     ToggleHatch,
+    /// Shows or hides names on classes.
+    ToggleNames,
     /// The model's class colours, or friendly ones.
     ToggleColours,
     /// Puts the picture under the drawing, to draw over it.
@@ -244,6 +249,9 @@ pub const ACTIONS: &[Action] = &[
         &[],
         || CanvasCommand::ToggleHatch.into(),
     ),
+    Action::new("canvas.names", "Show or hide names on classes", &[], || {
+        CanvasCommand::ToggleNames.into()
+    }),
     Action::new(
         "canvas.colours",
         "Exchange friendly and the model's class colours",
@@ -298,6 +306,7 @@ pub fn run(studio: &mut Studio, command: CanvasCommand) {
         }
         CanvasCommand::ToggleContours => studio.canvas.opacities.contours ^= true,
         CanvasCommand::ToggleHatch => studio.settings.hatch ^= true,
+        CanvasCommand::ToggleNames => studio.settings.class_names ^= true,
         CanvasCommand::ToggleColours => studio.settings.friendly_colours ^= true,
         CanvasCommand::PictureUnder => {
             if let Some(picture) = &studio.canvas.picture {

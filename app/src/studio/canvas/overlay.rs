@@ -3,16 +3,19 @@
 
 use egui::{Color32, CursorIcon, Painter, Pos2, Rect, Response, Shape, Stroke, Ui, pos2, vec2};
 
-use super::Look;
+use super::{Look, names};
 use crate::paint::{HandleKind, Layer, Target};
 use crate::studio::state::Studio;
 
-const LIGHT: Color32 = Color32::from_rgb(250, 250, 250);
-const DARK: Color32 = Color32::from_rgba_premultiplied(0, 0, 0, 190);
+/// Seen on dark grounds.
+pub(super) const LIGHT: Color32 = Color32::from_rgb(250, 250, 250);
+/// Seen on light grounds.
+pub(super) const DARK: Color32 = Color32::from_rgba_premultiplied(0, 0, 0, 190);
 
 /// Draws all of it.
 pub(super) fn show(ui: &Ui, response: &Response, rect: Rect, studio: &Studio) {
     let painter = ui.painter().with_clip_rect(rect);
+    names::show(&painter, studio);
     if studio.canvas.look == Look::Split && studio.canvas.has_picture() {
         split(&painter, rect, studio);
     }

@@ -4,7 +4,7 @@ use egui::{Color32, Panel, Rect, Rgba, Role, Sense, Ui, WidgetInfo, pos2, vec2};
 
 use super::gpu::{Frame, HATCH, NO_CLASS, SMOOTH, View};
 use super::mix::Mix;
-use super::{beginning, colours, overlay, pointer, status};
+use super::{beginning, colours, names, overlay, pointer, status};
 use crate::paint::{Tiles, Tool};
 use crate::studio::state::Studio;
 
@@ -31,6 +31,7 @@ pub fn show(ui: &mut Ui, studio: &mut Studio) {
     let frame = frame(ui, rect, studio, area);
     ui.painter()
         .add(egui_wgpu::Callback::new_paint_callback(rect, frame));
+    names::follow(studio);
     overlay::show(ui, &response, rect, studio);
     progress(ui, rect, studio);
     beginning::show(ui, rect, studio);

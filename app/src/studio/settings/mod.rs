@@ -54,6 +54,8 @@ pub struct Settings {
     pub friendly_colours: bool,
     /// Stripes on classes, besides their colours.
     pub hatch: bool,
+    /// Names on classes, where they have room.
+    pub class_names: bool,
     /// Previews while a picture is made.
     pub previews: PreviewPolicy,
     /// Numbers of the engine: `fast` or `exact`.
@@ -94,6 +96,7 @@ impl Default for Settings {
             canvas_side: CANVAS_SIDES[0],
             friendly_colours: true,
             hatch: false,
+            class_names: false,
             previews: PreviewPolicy::Auto,
             // What the command line takes, too.
             precision: Precision::Fast,

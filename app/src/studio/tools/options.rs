@@ -280,6 +280,8 @@ fn view(ui: &mut Ui, studio: &mut Studio) {
                 "Colours for colour-blind eyes",
             );
             ui.checkbox(&mut studio.settings.hatch, "Stripes on classes");
+            ui.checkbox(&mut studio.settings.class_names, "Names on classes")
+                .on_hover_text("Where a region is large enough on screen: zoom in for more");
             if studio.canvas.has_picture() || studio.canvas.has_onion() {
                 ui.separator();
             }
