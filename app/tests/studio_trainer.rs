@@ -330,9 +330,18 @@ fn an_old_run_is_opened_with_its_curves() {
     let fake = Fake::new(home.path());
     let run = home.path().join("old");
     fake::old_run(&run);
+    let work = home.path().join("its data");
+    std::fs::create_dir(&work).expect("a folder");
+    let inputs = mmface_engine::train_event::RunInputs {
+        work: work.clone(),
+        weights: None,
+    };
+    let note = serde_json::to_string(&inputs).expect("plain data");
+    std::fs::write(run.join("inputs.json"), note).expect("a file");
     let mut harness = fake.studio(home.path());
     harness.get_by_label("Trainer").click();
     harness.run_steps(3);
+    let weights = harness.state().studio.settings.trainer.weights.clone();
     harness
         .state_mut()
         .studio
@@ -346,6 +355,10 @@ fn an_old_run_is_opened_with_its_curves() {
         matches!(view.phase, Phase::Stopped(_)),
         "nobody holds its lock"
     );
+    let form = &harness.state().studio.settings.trainer;
+    assert_eq!(form.out().as_deref(), Some(run.as_path()));
+    assert_eq!(form.work, work.display().to_string(), "it can go on");
+    assert_eq!(form.weights, weights, "nothing is noted of these");
     assert!(harness.query_by_label("Resume").is_some());
 
     // Under another process: seen, followed, not started twice.

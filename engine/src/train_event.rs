@@ -10,7 +10,23 @@
 //! has a default, so that lines of older runs stay readable. A number that is not finite is
 //! written as `null` and read as NaN.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Deserializer, Serialize};
+
+/// Where in a run's folder [`RunInputs`] lie, as JSON.
+pub const INPUTS_FILE: &str = "inputs.json";
+
+/// What a run reads besides its checkpoints, as of its last start: whoever goes on with it need not
+/// remember. The paths are absolute.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RunInputs {
+    /// Folder of the prepared data.
+    pub work: PathBuf,
+    /// Folder of the frozen autoencoder and text tower, if it was named.
+    pub weights: Option<PathBuf>,
+}
 
 /// Something that happened in a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -10,7 +10,7 @@ use std::process::Stdio;
 
 use common::{Heard, config, data, prepare, program, train, write_data};
 use mmface_engine::model::dit::Dit;
-use mmface_engine::train_event::{TrainCommand, TrainEvent, Weights};
+use mmface_engine::train_event::{INPUTS_FILE, RunInputs, TrainCommand, TrainEvent, Weights};
 use mmface_trainer::checkpoint;
 use mmface_trainer::config::{Config, Every, Moments};
 use mmface_trainer::control::Control;
@@ -86,6 +86,14 @@ fn json_lines_tell_and_steer_a_run() {
     let stopped = until(&TrainEvent::is_last);
     assert!(matches!(stopped, TrainEvent::Stopped { .. }), "{stopped:?}");
     assert!(child.wait().unwrap().success());
+
+    // Whoever goes on with it finds what it reads.
+    let inputs = std::fs::read(out.join(INPUTS_FILE)).unwrap();
+    let inputs: RunInputs = serde_json::from_slice(&inputs).unwrap();
+    assert_eq!(
+        (inputs.work.as_path(), inputs.weights),
+        (folder.path(), None)
+    );
 
     // The same lines are kept, and the curves are there for TensorBoard.
     let metrics = std::fs::read_to_string(out.join("metrics.jsonl")).unwrap();

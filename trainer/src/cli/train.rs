@@ -1,12 +1,12 @@
 //! `train` and `resume`: one process, or the first of several that it starts.
 
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use mmface_engine::train_event::TrainEvent;
+use mmface_engine::train_event::{RunInputs, TrainEvent};
 use mmface_trainer::checkpoint;
 use mmface_trainer::config::Config;
 use mmface_trainer::control::{Console, Control};
@@ -275,6 +275,10 @@ fn execute(
         team,
         loaders: conduct.loaders,
         ignore_memory: conduct.ignore_memory,
+        inputs: Some(RunInputs {
+            work: absolute(&inputs.work),
+            weights: inputs.weights.as_deref().map(absolute),
+        }),
         sheets: probes.as_mut().map(|probes| probes as &mut dyn Sheets),
         ..Place::new(&data, &plan.out, sink, control)
     };
@@ -287,6 +291,11 @@ fn execute(
     }
     result?;
     Ok(())
+}
+
+/// As it is read from another folder.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// Joins the processes of the run; the first starts the others unless they are started by hand.

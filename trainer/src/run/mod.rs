@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use candle_core::Device;
 use mmface_engine::model::dit::{Dit, Objective};
+use mmface_engine::picture::write::write_atomic;
+use mmface_engine::train_event::{INPUTS_FILE, RunInputs};
 use mmface_engine::{Error, Result};
 
 use crate::checkpoint::{self, State};
@@ -78,6 +80,8 @@ pub struct Place<'a> {
     pub memory: &'a dyn Fn() -> Option<u64>,
     /// Trains although that seems too little.
     pub ignore_memory: bool,
+    /// What is noted in the run's folder for whoever goes on with it.
+    pub inputs: Option<RunInputs>,
 }
 
 impl<'a> Place<'a> {
@@ -99,6 +103,7 @@ impl<'a> Place<'a> {
             free: &disk::free,
             memory: &memory::available,
             ignore_memory: false,
+            inputs: None,
         }
     }
 }
@@ -166,6 +171,11 @@ fn guarded(
     if first {
         let bytes = checkpoint::expected_bytes(&config);
         disk::check_run(out, bytes, (place.free)(out))?;
+        if let Some(inputs) = &place.inputs {
+            let text = serde_json::to_string(inputs)
+                .map_err(|error| Error::Argument(format!("cannot note the inputs: {error}")))?;
+            write_atomic(&out.join(INPUTS_FILE), text.as_bytes())?;
+        }
         files.push(Box::new(JsonLines::open(
             &out.join("metrics.jsonl"),
             state.step,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use mmface_engine::train_event::{TrainCommand, TrainEvent};
+use mmface_engine::train_event::{RunInputs, TrainCommand, TrainEvent};
 
 use super::child::{self, Child, Launch, Said};
 use super::view::{self, Holder, Phase, View};
@@ -172,20 +172,44 @@ pub(super) fn open(studio: &mut Studio, out: PathBuf) {
     studio.services.tasks.spawn("reading the run", move || {
         let (view, at) = View::read(&out);
         let holder = view::holder(&out);
-        move |studio: &mut Studio| opened(studio, view, at, holder)
+        let inputs = view::inputs(&out);
+        move |studio: &mut Studio| {
+            if opened(studio, view, at, holder) {
+                take_inputs(studio, inputs.unwrap_or_default());
+            }
+        }
     });
 }
 
-fn opened(studio: &mut Studio, view: View, at: u64, holder: Holder) {
+/// The form takes on what the run was started with, so that it can go on. What the person has
+/// chosen for the run of the form stays.
+fn take_inputs(studio: &mut Studio, inputs: RunInputs) {
+    let out = &studio.trainer.view.out;
+    let form = &mut studio.settings.trainer;
+    let same = form.out().is_some_and(|of| same_place(&of, out));
+    let noted = !inputs.work.as_os_str().is_empty();
+    if noted && (!same || form.work.trim().is_empty()) {
+        form.work = inputs.work.display().to_string();
+    }
+    let weights = inputs.weights.filter(|weights| weights.is_dir());
+    if let (true, Some(weights)) = (!same || form.weights.trim().is_empty(), weights) {
+        form.weights = weights.display().to_string();
+    }
+    form.out = out.display().to_string();
+}
+
+/// Shows a run; false when there is none.
+fn opened(studio: &mut Studio, view: View, at: u64, holder: Holder) -> bool {
     if studio.trainer.own.is_some() {
-        return;
+        return false;
     }
     if view.started.is_none() && view.checkpoints.list.is_empty() && holder == Holder::Nobody {
         let text = format!(
             "{} holds no run; choose a folder that was named as Run or --out",
             view.out.display()
         );
-        return studio.tell(Toast::Warning(text));
+        studio.tell(Toast::Warning(text));
+        return false;
     }
     let state = &mut studio.trainer;
     state.view = view;
@@ -203,7 +227,7 @@ fn opened(studio: &mut Studio, view: View, at: u64, holder: Holder) {
             None
         }
     };
-    studio.settings.trainer.out = state.view.out.display().to_string();
+    true
 }
 
 /// A run that nobody has any more does not run, whatever its last line says.

@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use mmface_engine::train_event::{
-    DataTable, HeldOutReport, Preparing, Started, Step, TrainEvent, Weights,
+    DataTable, HeldOutReport, INPUTS_FILE, Preparing, RunInputs, Started, Step, TrainEvent, Weights,
 };
 
 use super::checkpoints::{Checkpoints, on_disk};
@@ -276,6 +276,13 @@ pub enum Holder {
     Nobody,
     /// A process; its id, if it says so.
     Process(Option<u32>),
+}
+
+/// What the run read besides its checkpoints, where it is noted and still there.
+pub fn inputs(out: &Path) -> Option<RunInputs> {
+    let text = std::fs::read(out.join(INPUTS_FILE)).ok()?;
+    let inputs: RunInputs = serde_json::from_slice(&text).ok()?;
+    inputs.work.is_dir().then_some(inputs)
 }
 
 /// Looks at the run's lock, which its process holds as long as it lives.
