@@ -111,7 +111,7 @@ fn slow_pictures_of_the_readme() {
     act(&mut harness, CanvasCommand::Look(View::Split));
     save(&mut harness, &folder.join("studio.png"));
 
-    let prompt = "a woman with [blonde|brown|black] hair, [smiling|serious]";
+    let prompt = "a [smiling|serious] woman with [blonde|brown|black] hair";
     harness.state_mut().studio.generate.request.prompt = prompt.into();
     act(&mut harness, SweepCommand::Start);
     wait(&mut harness, "the sweep", |app| {
