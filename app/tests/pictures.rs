@@ -32,13 +32,7 @@ type Studio = Harness<'static, StudioApp>;
 fn open(home: &Path, size: Vec2, look: Look) -> Studio {
     let mut options = options(home, FakeBackend::default());
     options.engine = None;
-    let mut harness = Harness::builder()
-        .with_size(size)
-        .with_pixels_per_point(1.0)
-        .with_max_steps(60)
-        .wgpu()
-        .build_eframe(|cc| StudioApp::new(cc, options));
-    harness.step();
+    let mut harness = common::drawn(options, size);
     act(&mut harness, SettingsCommand::Look(look));
     wait(&mut harness, "the model", |app| {
         app.studio.models.ready().is_some()

@@ -20,21 +20,10 @@ fn at(harness: &Studio, x: f32, y: f32) -> Pos2 {
 
 /// A studio with a GPU, or what stands in for one.
 fn drawn(home: &std::path::Path, size: egui::Vec2) -> Studio {
-    drawn_with(
+    common::drawn(
         mmface::studio::testing::options(home, Default::default()),
         size,
     )
-}
-
-fn drawn_with(options: mmface::studio::Options, size: egui::Vec2) -> Studio {
-    let mut harness = Harness::builder()
-        .with_size(size)
-        .with_pixels_per_point(1.0)
-        .with_max_steps(60)
-        .wgpu()
-        .build_eframe(|cc| StudioApp::new(cc, options));
-    harness.step();
-    harness
 }
 
 fn template(name: &str) -> mmface_engine::condition::LabelImage {
@@ -142,7 +131,7 @@ fn slow_a_stroke_at_1024_costs_less_than_a_frame_while_a_picture_is_drawn() {
     let home = tempfile::tempdir().expect("a folder");
     let mut options = mmface::studio::testing::options(home.path(), Default::default());
     options.engine = None;
-    let mut harness = drawn_with(options, vec2(1280.0, 800.0));
+    let mut harness = common::drawn(options, vec2(1280.0, 800.0));
     wait_for(&mut harness, "the model", |app| {
         app.studio.models.ready().is_some()
     });

@@ -8,7 +8,7 @@ mod common;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::{settle, studio, told, wait_for};
+use common::{job, recipe, settle, studio, told, wait_for};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use mmface::project::SweepNote;
@@ -16,28 +16,9 @@ use mmface::studio::{StudioApp, Workspace};
 use mmface_engine::condition::{LabelImage, class, read_mask};
 use mmface_engine::job::{Condition, Job};
 use mmface_engine::picture::{RgbImage, write};
-use mmface_engine::pipeline::ModelSummary;
-use mmface_engine::provenance::{self, Recipe};
+use mmface_engine::provenance;
 
 type Studio = Harness<'static, StudioApp>;
-
-fn recipe(job: Job) -> Recipe {
-    let model = ModelSummary {
-        name: "fake".into(),
-        sha256: "0".repeat(64),
-        ..ModelSummary::default()
-    };
-    Recipe::new(job, &model)
-}
-
-fn job(prompt: &str, seed: u64) -> Job {
-    Job {
-        prompt: prompt.into(),
-        seed,
-        size: 64,
-        ..Job::default()
-    }
-}
 
 fn ready(home: &Path) -> Studio {
     let mut harness = studio(home);

@@ -8,7 +8,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::{studio, wait_for};
+use common::{job, recipe, studio, wait_for};
 use egui::{Key, Modifiers, Role};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
@@ -20,7 +20,6 @@ use mmface::studio::results::compare::{Compare, Mode};
 use mmface_engine::condition::{GrayImage, LabelImage};
 use mmface_engine::job::{Condition, Job, Sampler};
 use mmface_engine::picture::RgbImage;
-use mmface_engine::pipeline::ModelSummary;
 use mmface_engine::provenance::{self, Level, Recipe};
 use proptest::prelude::*;
 
@@ -28,24 +27,6 @@ type Studio = Harness<'static, StudioApp>;
 
 fn library(home: &Path) -> Library {
     Library::new(home.join("results"), home.join("cache")).with_own_trash()
-}
-
-fn recipe(job: Job) -> Recipe {
-    let model = ModelSummary {
-        name: "fake".into(),
-        sha256: "0".repeat(64),
-        ..ModelSummary::default()
-    };
-    Recipe::new(job, &model)
-}
-
-fn job(prompt: &str, seed: u64) -> Job {
-    Job {
-        prompt: prompt.into(),
-        seed,
-        size: 64,
-        ..Job::default()
-    }
 }
 
 /// Saves a picture as the engine would have; returns its name.

@@ -7,6 +7,9 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use mmface::studio::testing::{FakeBackend, options};
 use mmface::studio::{Options, StudioApp};
+use mmface_engine::job::Job;
+use mmface_engine::pipeline::ModelSummary;
+use mmface_engine::provenance::Recipe;
 
 /// A studio of 1280 × 800 points without a GPU, its folders in `home`.
 pub fn studio(home: &std::path::Path) -> Harness<'static, StudioApp> {
@@ -22,6 +25,38 @@ pub fn studio_with(options: Options) -> Harness<'static, StudioApp> {
         .build_eframe(|cc| StudioApp::new(cc, options));
     harness.step();
     harness
+}
+
+/// A studio with a GPU, or what stands in for one.
+pub fn drawn(options: Options, size: egui::Vec2) -> Harness<'static, StudioApp> {
+    let mut harness = Harness::builder()
+        .with_size(size)
+        .with_pixels_per_point(1.0)
+        .with_max_steps(60)
+        .wgpu()
+        .build_eframe(|cc| StudioApp::new(cc, options));
+    harness.step();
+    harness
+}
+
+/// A job for a small picture.
+pub fn job(prompt: &str, seed: u64) -> Job {
+    Job {
+        prompt: prompt.into(),
+        seed,
+        size: 64,
+        ..Job::default()
+    }
+}
+
+/// The recipe of a picture that the fake engine drew.
+pub fn recipe(job: Job) -> Recipe {
+    let model = ModelSummary {
+        name: "fake".into(),
+        sha256: "0".repeat(64),
+        ..ModelSummary::default()
+    };
+    Recipe::new(job, &model)
 }
 
 /// Steps until something holds, or fails after ten seconds.
