@@ -11,15 +11,19 @@ use mmface_trainer::config::{Config, Moments};
 use mmface_trainer::prepare;
 use mmface_trainer::report::TrainEvent;
 
+fn three_updates() -> Config {
+    Config {
+        steps: 3,
+        accumulation: 1,
+        ..config(Moments::F32)
+    }
+}
+
 #[test]
 fn four_rows_at_tiny_scale_and_again_without_training() {
     let folder = tempfile::tempdir().unwrap();
     write_data(folder.path());
-    let base = Config {
-        steps: 3,
-        accumulation: 1,
-        ..config(Moments::F32)
-    };
+    let base = three_updates();
     let data = data(&base, folder.path());
     let out = folder.path().join("rows");
     let material = Material {
@@ -80,11 +84,7 @@ fn four_rows_at_tiny_scale_and_again_without_training() {
 fn a_stopped_row_goes_on_and_the_last_row_sees_all_channels() {
     let folder = tempfile::tempdir().unwrap();
     write_data(folder.path());
-    let base = Config {
-        steps: 3,
-        accumulation: 1,
-        ..config(Moments::F32)
-    };
+    let base = three_updates();
     let whole = data(&base, folder.path());
     let coarse = folder.path().join("coarse");
     let (_, reduced) = prepare::coarsen(&base, folder.path(), &coarse, 2).unwrap();

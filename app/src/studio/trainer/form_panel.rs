@@ -300,19 +300,9 @@ fn preparing(ui: &mut Ui, studio: &mut Studio) {
         return;
     };
     ui.add_space(4.0);
-    let progress = studio.trainer.sides[index].progress.clone();
-    let (share, text) = match &progress {
-        Some(progress) => (
-            progress.done as f32 / progress.of.max(1) as f32,
-            format!(
-                "{}: {} of {}",
-                progress.what,
-                words::grouped(progress.done),
-                words::grouped(progress.of)
-            ),
-        ),
-        None => (0.0, "looking at the data".into()),
-    };
+    let progress = studio.trainer.sides[index].progress.as_ref();
+    let (share, text) =
+        progress.map_or_else(|| (0.0, "looking at the data".into()), words::preparing);
     ui.horizontal(|ui| {
         let width = (ui.available_width() - 64.0).max(60.0);
         ui.add(

@@ -196,15 +196,7 @@ fn sharing(ui: &mut Ui, studio: &mut Studio) {
 
 fn progress(ui: &mut Ui, view: &View) {
     let (share, text) = match (&view.preparing, &view.started) {
-        (Some(preparing), None) => (
-            preparing.done as f32 / preparing.of.max(1) as f32,
-            format!(
-                "{}: {} of {}",
-                preparing.what,
-                words::grouped(preparing.done),
-                words::grouped(preparing.of)
-            ),
-        ),
+        (Some(preparing), None) => words::preparing(preparing),
         (_, Some(started)) => (
             view.step() as f32 / started.steps.max(1) as f32,
             format!(

@@ -1,5 +1,7 @@
 //! Numbers as people read them, in widths that do not change while they count.
 
+use mmface_engine::train_event::Preparing;
+
 /// A whole number with thin groups: `60 000`.
 pub fn grouped(value: u64) -> String {
     let digits = value.to_string();
@@ -11,6 +13,19 @@ pub fn grouped(value: u64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// How far a preparation is, from 0 to 1, and in words: `latents at 128: 1 200 of 7 200`.
+pub fn preparing(progress: &Preparing) -> (f32, String) {
+    (
+        progress.done as f32 / progress.of.max(1) as f32,
+        format!(
+            "{}: {} of {}",
+            progress.what,
+            grouped(progress.done),
+            grouped(progress.of)
+        ),
+    )
 }
 
 /// A time that is left or taken: `45 s`, `12 min`, `3 h 05 min`, `2 d 04 h`.
