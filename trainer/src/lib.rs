@@ -14,6 +14,7 @@ pub mod disk;
 pub mod evaluate;
 pub mod export;
 pub mod heldout;
+pub mod inputs;
 pub mod memory;
 pub mod model;
 pub mod objective;

@@ -2,7 +2,7 @@
 
 mod cli;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -45,6 +45,9 @@ enum Command {
         source: Source,
         #[command(flatten)]
         inputs: Inputs,
+        /// Folder for latents and text features
+        #[arg(long)]
+        work: PathBuf,
         /// Encode nothing: name the latent files that are missing or outdated
         #[arg(long)]
         verify: bool,
@@ -166,11 +169,12 @@ fn execute(command: Command) -> anyhow::Result<()> {
         Command::Latents {
             source,
             inputs,
+            work,
             verify,
             json,
         } => {
             use_threads(inputs.threads)?;
-            latents(&source, &inputs, verify, json)
+            latents(&source, &inputs, &work, verify, json)
         }
         Command::Ablate(args) => cli::ablate::execute(&args),
         Command::Compare(args) => cli::compare::execute(&args),
@@ -256,10 +260,16 @@ fn execute(command: Command) -> anyhow::Result<()> {
     }
 }
 
-fn latents(source: &Source, inputs: &Inputs, verify: bool, json: bool) -> anyhow::Result<()> {
+fn latents(
+    source: &Source,
+    inputs: &Inputs,
+    work: &Path,
+    verify: bool,
+    json: bool,
+) -> anyhow::Result<()> {
     let imported = source.read(None, 1, inputs.heldout)?;
     let places = inputs
-        .places(imported.source.as_ref())?
+        .places(imported.source.as_ref(), work, None)?
         .context("name the folder of the data with --data")?;
     if verify {
         let outdated = prepare::verify(&imported.config, &places)?;
@@ -280,7 +290,7 @@ fn latents(source: &Source, inputs: &Inputs, verify: bool, json: bool) -> anyhow
     Ok(prepare::prepare(&imported.config, &places, sink)?)
 }
 
-fn read_evaluation(path: &std::path::Path) -> anyhow::Result<Evaluation> {
+fn read_evaluation(path: &Path) -> anyhow::Result<Evaluation> {
     let text =
         std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     serde_json::from_str(&text).with_context(|| format!("{} holds no evaluation", path.display()))

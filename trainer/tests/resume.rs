@@ -3,8 +3,12 @@
 
 mod common;
 
+use std::path::Path;
+use std::process::Stdio;
+
 use candle_core::Device;
 use common::{Heard, bytes, config, data, largest_difference, train, write_data};
+use mmface_engine::train_event::{INPUTS_FILE, RunInputs};
 use mmface_trainer::checkpoint::{self, EMA_FILE, RAW_FILE};
 use mmface_trainer::config::{Checkpointing, Config, Every, Moments};
 use mmface_trainer::report::TrainEvent;
@@ -194,4 +198,46 @@ fn the_best_of_the_checkpoints_that_exist_is_kept() {
     }
     checkpoint::prune(&out, 2).unwrap();
     assert_eq!(checkpoint::complete(&out).unwrap(), [2, 5, 6]);
+}
+
+#[test]
+fn a_run_goes_on_without_being_told_where_its_data_lies() {
+    let folder = tempfile::tempdir().unwrap();
+    let (work, out) = (folder.path().join("work"), folder.path().join("run"));
+    std::fs::create_dir(&work).unwrap();
+    let path = common::prepare(&work, &config(Moments::F32));
+    let trainer = |arguments: &[&str], more: &[(&str, &Path)]| {
+        let mut command = common::program();
+        command.args(arguments).arg("--out").arg(&out);
+        for (option, value) in more {
+            command.arg(option).arg(value);
+        }
+        let output = command.stderr(Stdio::piped()).output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        (output.status.success(), told)
+    };
+    let noted = || -> RunInputs {
+        serde_json::from_slice(&std::fs::read(out.join(INPUTS_FILE)).unwrap()).unwrap()
+    };
+    let (done, told) = trainer(
+        &["train", "--set", "steps=2"],
+        &[("--config", &path), ("--work", &work)],
+    );
+    assert!(done, "{told}");
+    let (done, told) = trainer(&["resume", "--steps", "3"], &[]);
+    assert!(done, "{told}");
+    assert_eq!(checkpoint::complete(&out).unwrap(), [2, 3]);
+    assert_eq!(noted().work, work);
+
+    let moved = folder.path().join("moved");
+    std::fs::rename(&work, &moved).unwrap();
+    let (done, told) = trainer(&["resume", "--steps", "4"], &[]);
+    assert!(!done);
+    for part in ["work is gone", "--work", INPUTS_FILE] {
+        assert!(told.contains(part), "{told}");
+    }
+    assert_eq!(told.trim_end().lines().count(), 1, "{told}");
+    let (done, told) = trainer(&["resume", "--steps", "4"], &[("--work", &moved)]);
+    assert!(done, "{told}");
+    assert_eq!(noted().work, moved);
 }

@@ -5,7 +5,7 @@ pub mod compare;
 pub mod plan;
 pub mod train;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use mmface_engine::model::dit::Objective;
@@ -127,7 +127,7 @@ impl File {
     }
 }
 
-/// Data, work folder and threads.
+/// What data is made of, and threads.
 #[derive(Clone, Debug, Args)]
 pub struct Inputs {
     /// Folder of WebDataset tars (train-*.tar, heldout-*.tar), of photos, masks and sketches (CelebA or FFHQ style), or of the authors' .pt latents; left out: what is prepared is used
@@ -145,31 +145,34 @@ pub struct Inputs {
     /// Folder of the frozen autoencoder and text tower (vae/, text/); needed with --data, and for sample sheets
     #[arg(long)]
     pub weights: Option<PathBuf>,
-    /// Folder for latents and text features
-    #[arg(long)]
-    pub work: PathBuf,
     /// Number of threads; left out: all cores, shared by the processes
     #[arg(long)]
     pub threads: Option<usize>,
 }
 
 impl Inputs {
-    /// The places of data that is to be prepared: `--data`, else what a file of the authors names.
-    pub fn places(&self, named: Option<&Samples>) -> Result<Option<Places>> {
+    /// The places of data that is to be prepared into `work`: `--data`, else what a file of the
+    /// authors names. The frozen networks are those of `--weights`, else `noted`.
+    pub fn places(
+        &self,
+        named: Option<&Samples>,
+        work: &Path,
+        noted: Option<&Path>,
+    ) -> Result<Option<Places>> {
         let source = match (&self.data, named) {
             (Some(root), _) => Samples::discover(root, self.captions.as_deref(), self.heldout)?,
             (None, Some(source)) => source.clone(),
             (None, None) => return Ok(None),
         };
-        let weights = self.weights.clone().ok_or_else(|| {
+        let weights = self.weights.as_deref().or(noted).ok_or_else(|| {
             Error::Argument(
                 "name the folder of the autoencoder and text tower with --weights".into(),
             )
         })?;
         Ok(Some(Places {
             source,
-            weights,
-            work: self.work.clone(),
+            weights: weights.to_path_buf(),
+            work: work.to_path_buf(),
             allow_missing: self.allow_missing,
         }))
     }

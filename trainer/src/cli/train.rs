@@ -11,7 +11,6 @@ use mmface_trainer::checkpoint;
 use mmface_trainer::config::Config;
 use mmface_trainer::control::{Console, Control};
 use mmface_trainer::data::source::Source as Samples;
-use mmface_trainer::prepare;
 use mmface_trainer::ranks::Team;
 use mmface_trainer::report::jsonl::Printed;
 use mmface_trainer::report::plain::Plain;
@@ -19,6 +18,7 @@ use mmface_trainer::report::screen::Screen;
 use mmface_trainer::report::{Silent, Sink};
 use mmface_trainer::run::{self, Changes, Place, Sheets, Start};
 use mmface_trainer::sheets::Probes;
+use mmface_trainer::{inputs, prepare};
 
 use super::{Inputs, ObjectiveName, Source};
 
@@ -94,6 +94,9 @@ pub struct TrainArgs {
     objective: Option<ObjectiveName>,
     #[command(flatten)]
     inputs: Inputs,
+    /// Folder of latents and text features; with --data they are made there
+    #[arg(long)]
+    work: PathBuf,
     /// Folder of the run: checkpoints and metrics; left out: what a file of the authors says
     #[arg(long)]
     out: Option<PathBuf>,
@@ -109,6 +112,9 @@ pub struct TrainArgs {
 pub struct ResumeArgs {
     #[command(flatten)]
     inputs: Inputs,
+    /// Folder of latents and text features; left out, as --weights: what the run noted in its inputs.json
+    #[arg(long)]
+    work: Option<PathBuf>,
     /// Folder of the run, or one of its checkpoints
     #[arg(long)]
     out: PathBuf,
@@ -129,6 +135,7 @@ struct Plan {
     changes: Changes,
     out: PathBuf,
     samples: Option<Samples>,
+    reads: RunInputs,
 }
 
 /// Starts a run.
@@ -174,6 +181,10 @@ pub fn train(args: &TrainArgs) -> anyhow::Result<()> {
                 .or(imported.out)
                 .context("name the folder of the run with --out")?,
             samples: imported.source,
+            reads: RunInputs {
+                work: args.work.clone(),
+                weights: args.inputs.weights.clone(),
+            },
         })
     })
 }
@@ -191,6 +202,7 @@ pub fn resume(args: &ResumeArgs) -> anyhow::Result<()> {
         } else {
             args.out.clone()
         };
+        let reads = inputs::of_run(&out, args.work.as_deref(), args.inputs.weights.as_deref())?;
         if args.conduct.is_first() && args.conduct.ui() == Ui::Plain {
             eprintln!("resuming {}", folder.display());
         }
@@ -203,6 +215,7 @@ pub fn resume(args: &ResumeArgs) -> anyhow::Result<()> {
             },
             out,
             samples: None,
+            reads,
         })
     })
 }
@@ -247,11 +260,14 @@ fn execute(
     let first = conduct.is_first();
     let ready = || -> anyhow::Result<(Plan, run::Data, Option<Probes>)> {
         let plan = plan()?;
-        if first && let Some(places) = inputs.places(plan.samples.as_ref())? {
+        let RunInputs { work, weights } = &plan.reads;
+        if first
+            && let Some(places) = inputs.places(plan.samples.as_ref(), work, weights.as_deref())?
+        {
             prepare::prepare(&plan.config, &places, sink)?;
         }
-        let data = prepare::open(&plan.config, &inputs.work)?;
-        let probes = match (&inputs.weights, plan.config.every.sample) {
+        let data = prepare::open(&plan.config, work)?;
+        let probes = match (weights, plan.config.every.sample) {
             (Some(weights), Some(_)) if first => Some(prepare::probes(&plan.config, weights)?),
             _ => None,
         };
@@ -276,8 +292,8 @@ fn execute(
         loaders: conduct.loaders,
         ignore_memory: conduct.ignore_memory,
         inputs: Some(RunInputs {
-            work: absolute(&inputs.work),
-            weights: inputs.weights.as_deref().map(absolute),
+            work: absolute(&plan.reads.work),
+            weights: plan.reads.weights.as_deref().map(absolute),
         }),
         sheets: probes.as_mut().map(|probes| probes as &mut dyn Sheets),
         ..Place::new(&data, &plan.out, sink, control)

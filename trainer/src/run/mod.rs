@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 
 use candle_core::Device;
 use mmface_engine::model::dit::{Dit, Objective};
-use mmface_engine::picture::write::write_atomic;
-use mmface_engine::train_event::{INPUTS_FILE, RunInputs};
+use mmface_engine::train_event::RunInputs;
 use mmface_engine::{Error, Result};
 
 use crate::checkpoint::{self, State};
@@ -29,7 +28,7 @@ use crate::report::{HeldOutReport, Sink, Started, TrainCommand, TrainEvent, Weig
 pub use crate::start::{Changes, Start};
 use crate::start::{begin, check_data, lock};
 use crate::step::{Outcome, Training};
-use crate::{disk, heldout, memory};
+use crate::{disk, heldout, inputs, memory};
 
 /// Parts of the path in the held-out loss.
 const BUCKETS: usize = 5;
@@ -172,9 +171,7 @@ fn guarded(
         let bytes = checkpoint::expected_bytes(&config);
         disk::check_run(out, bytes, (place.free)(out))?;
         if let Some(inputs) = &place.inputs {
-            let text = serde_json::to_string(inputs)
-                .map_err(|error| Error::Argument(format!("cannot note the inputs: {error}")))?;
-            write_atomic(&out.join(INPUTS_FILE), text.as_bytes())?;
+            inputs::note(out, inputs)?;
         }
         files.push(Box::new(JsonLines::open(
             &out.join("metrics.jsonl"),

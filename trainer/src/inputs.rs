@@ -1,0 +1,126 @@
+//! What a run reads besides its checkpoints: noted in its folder, and found there again.
+
+use std::path::{Path, PathBuf};
+
+use mmface_engine::picture::write::write_atomic;
+use mmface_engine::train_event::{INPUTS_FILE, RunInputs};
+use mmface_engine::{Error, Result};
+
+/// Writes the note into the run's folder.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn note(out: &Path, inputs: &RunInputs) -> Result<()> {
+    let text = serde_json::to_string(inputs)
+        .map_err(|error| Error::Argument(format!("cannot note the inputs: {error}")))?;
+    write_atomic(&out.join(INPUTS_FILE), text.as_bytes())
+}
+
+/// What a run goes on with: what is given, else what its folder notes. Frozen networks that were
+/// noted and are gone are left out, since a run can do without them; prepared data it cannot.
+///
+/// # Errors
+/// With one line that says to pass `--work`, when the data is neither given nor noted, or is gone.
+pub fn of_run(out: &Path, work: Option<&Path>, weights: Option<&Path>) -> Result<RunInputs> {
+    let path = out.join(INPUTS_FILE);
+    let noted = read(&path);
+    let noted_weights = noted
+        .as_ref()
+        .ok()
+        .and_then(|noted| noted.weights.clone())
+        .filter(|weights| weights.is_dir());
+    let work = match (work, noted) {
+        (Some(work), _) => work.to_path_buf(),
+        (None, Ok(noted)) => noted_work(&path, noted.work)?,
+        (None, Err(what)) => return Err(unknown(&path, &what)),
+    };
+    Ok(RunInputs {
+        work,
+        weights: weights.map(Path::to_path_buf).or(noted_weights),
+    })
+}
+
+fn read(path: &Path) -> Result<RunInputs, String> {
+    let text = std::fs::read(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => {
+            "there is no such file, as in runs of older versions".into()
+        }
+        _ => error.to_string(),
+    })?;
+    serde_json::from_slice(&text).map_err(|error| error.to_string())
+}
+
+fn noted_work(path: &Path, work: PathBuf) -> Result<PathBuf> {
+    if work.as_os_str().is_empty() {
+        return Err(unknown(path, "it names no folder"));
+    }
+    if !work.is_dir() {
+        let what = format!("{} is gone", work.display());
+        return Err(unknown(path, &what));
+    }
+    Ok(work)
+}
+
+fn unknown(path: &Path, what: &str) -> Error {
+    Error::content(
+        path,
+        format!("it does not lead to the prepared data ({what})"),
+        "name the data's folder with --work",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn what_is_given_comes_before_what_is_noted() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path();
+        let inputs = RunInputs {
+            work: out.join("data"),
+            weights: Some(out.join("frozen")),
+        };
+        for there in [&inputs.work, inputs.weights.as_ref().unwrap()] {
+            std::fs::create_dir(there).unwrap();
+        }
+        note(out, &inputs).unwrap();
+        assert_eq!(of_run(out, None, None).unwrap(), inputs);
+        // What is given is taken as it is: whoever opens it says what is wrong with it.
+        let given = of_run(out, Some(Path::new("w")), Some(Path::new("f"))).unwrap();
+        assert_eq!(
+            (given.work, given.weights),
+            ("w".into(), Some(PathBuf::from("f")))
+        );
+        std::fs::remove_dir(out.join("frozen")).unwrap();
+        assert_eq!(of_run(out, None, None).unwrap().weights, None);
+    }
+
+    #[test]
+    fn data_that_is_not_known_or_gone_is_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path();
+        let gone = format!("{{\"work\":{:?}}}", out.join("gone"));
+        for (note, part) in [
+            (None, "no such file"),
+            (Some("{"), "EOF"),
+            (Some("{}"), "names no folder"),
+            (Some(gone.as_str()), "is gone"),
+        ] {
+            if let Some(text) = note {
+                std::fs::write(out.join(INPUTS_FILE), text).unwrap();
+            }
+            let told = of_run(out, None, None).unwrap_err().to_string();
+            for part in [part, INPUTS_FILE, "--work"] {
+                assert!(told.contains(part), "{told}");
+            }
+            assert!(!told.contains('\n'), "{told}");
+            assert_eq!(
+                of_run(out, Some(out), None).unwrap().work,
+                out,
+                "{note:?} does not matter then"
+            );
+        }
+    }
+}
