@@ -18,19 +18,23 @@ pub fn peak() -> u64 {
     field("/proc/self/status", "VmHWM:").unwrap_or(0)
 }
 
-/// Memory that this process can still get, in bytes: what the machine has left, what its control
-/// groups (containers, batch systems) allow, and what its own limit (`ulimit -v`) allows, whichever
-/// is least; `None` where the system does not tell.
-pub fn available() -> Option<u64> {
+/// Memory that each of so many processes, of which this is one, can still get, in bytes: its share
+/// of what the machine has left and of what its control groups (containers, batch systems) allow,
+/// and what its own limit (`ulimit -v`) allows, whichever is least; `None` where the system does not
+/// tell.
+pub fn available(processes: usize) -> Option<u64> {
     let groups = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    [
+    let shared = [
         field("/proc/meminfo", "MemAvailable:"),
         group_room(Path::new("/sys/fs/cgroup"), &groups),
-        own_room(),
-    ]
-    .into_iter()
-    .flatten()
-    .min()
+    ];
+    share(shared.into_iter().flatten().min(), own_room(), processes)
+}
+
+/// What one of so many processes gets of what they share, within what is its own.
+fn share(shared: Option<u64>, own: Option<u64>, processes: usize) -> Option<u64> {
+    let part = shared.map(|shared| shared / processes.max(1) as u64);
+    [part, own].into_iter().flatten().min()
 }
 
 /// What is left below the tightest limit of the control groups that `listing` names, in both
@@ -99,13 +103,25 @@ fn field(file: &str, name: &str) -> Option<u64> {
     Some(kilobytes * 1024)
 }
 
-/// What is missing for so many bytes and which settings help, or `None` when they fit or the
-/// system does not tell.
-pub fn shortage(config: &Config, needed: u64, available: Option<u64>) -> Option<String> {
+/// What is missing for so many bytes in each of so many processes on this machine and which
+/// settings help, or `None` when they fit or the system does not tell.
+pub fn shortage(
+    config: &Config,
+    needed: u64,
+    processes: usize,
+    available: Option<u64>,
+) -> Option<String> {
     let available = available?;
+    let (whose, fewer) = match processes {
+        0 | 1 => (String::new(), ""),
+        count => (
+            format!(" by each of {count} processes on this machine"),
+            ", or lower --ranks",
+        ),
+    };
     (needed > available).then(|| {
         format!(
-            "about {} more memory will be needed and {} are available: {}",
+            "about {} more memory will be needed{whose} and {} are available: {}{fewer}",
             bytes(needed),
             bytes(available),
             advice(config)
@@ -114,17 +130,18 @@ pub fn shortage(config: &Config, needed: u64, available: Option<u64>) -> Option<
 }
 
 /// Refuses a run that the system would kill: on Linux a process that asks for too much memory ends
-/// without a word.
+/// without a word. `needed` and `available` are those of one of `processes` on this machine.
 ///
 /// # Errors
 /// With the settings to change, unless `ignore` says to try it anyway.
 pub fn check_run(
     config: &Config,
     needed: u64,
+    processes: usize,
     available: Option<u64>,
     ignore: bool,
 ) -> Result<Option<String>> {
-    match shortage(config, needed, available) {
+    match shortage(config, needed, processes, available) {
         Some(what) if !ignore => Err(Error::Argument(format!(
             "{what}; or try it anyway with --ignore-memory"
         ))),
@@ -164,7 +181,32 @@ mod tests {
     #[cfg(target_os = "linux")]
     fn linux_tells() {
         assert!(resident() > 1 << 20 && peak() >= resident() / 2);
-        assert!(available().unwrap() > 0);
+        assert!(available(1).unwrap() > 0);
+    }
+
+    #[test]
+    fn processes_share_the_machine_but_not_their_own_limits() {
+        assert_eq!(share(Some(900), None, 1), Some(900));
+        assert_eq!(share(Some(900), None, 3), Some(300));
+        assert_eq!(share(Some(900), Some(400), 2), Some(400));
+        assert_eq!(share(Some(900), Some(400), 3), Some(300));
+        assert_eq!(share(None, Some(400), 3), Some(400));
+        assert_eq!(share(None, None, 3), None);
+    }
+
+    #[test]
+    fn a_run_of_several_processes_counts_all_of_them() {
+        // Two gigabytes for each fit into five, but not three times.
+        let check = |processes| {
+            let room = share(Some(5_000_000_000), None, processes);
+            check_run(&demo(), 2_000_000_000, processes, room, false)
+        };
+        assert_eq!(check(2).unwrap(), None);
+        let told = check(3).unwrap_err().to_string();
+        for part in ["each of 3 processes", "2.0 GB", "1.7 GB", "--ranks"] {
+            assert!(told.contains(part), "{told}");
+        }
+        assert!(!told.contains('\n'), "{told}");
     }
 
     #[test]
@@ -206,15 +248,15 @@ mod tests {
 
     #[test]
     fn too_little_memory_is_refused_unless_ignored() {
-        let error = check_run(&demo(), 3_000_000_000, Some(2_000_000_000), false).unwrap_err();
+        let error = check_run(&demo(), 3_000_000_000, 1, Some(2_000_000_000), false).unwrap_err();
         let text = error.to_string();
         for part in ["3.0 GB", "2.0 GB", "accumulation", "--ignore-memory"] {
             assert!(text.contains(part), "{text}");
         }
-        let warning = check_run(&demo(), 3, Some(2), true).unwrap().unwrap();
+        let warning = check_run(&demo(), 3, 1, Some(2), true).unwrap().unwrap();
         assert!(warning.contains("checkpointing"), "{warning}");
-        assert_eq!(check_run(&demo(), 3, Some(3), false).unwrap(), None);
-        assert_eq!(check_run(&demo(), 3, None, false).unwrap(), None);
+        assert_eq!(check_run(&demo(), 3, 1, Some(3), false).unwrap(), None);
+        assert_eq!(check_run(&demo(), 3, 1, None, false).unwrap(), None);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::net::TcpListener;
 use std::path::Path;
 
 use candle_core::Device;
@@ -12,6 +13,8 @@ use mmface_trainer::checkpoint::{self, RAW_FILE};
 use mmface_trainer::config::{Config, Moments};
 use mmface_trainer::data::batches::Batches;
 use mmface_trainer::data::loader::{Loader, Share};
+use mmface_trainer::ranks::Team;
+use mmface_trainer::run::{self, Changes, Place, Start};
 
 fn losses(out: &Path) -> Vec<(u64, f64)> {
     std::fs::read_to_string(out.join("metrics.jsonl"))
@@ -136,4 +139,35 @@ fn batches_do_not_depend_on_the_number_of_loader_threads() {
         assert_eq!(share.position(&config, 8, 2), 12 + 2 * rank as u64);
     }
     assert_eq!(seen, [8, 9, 10, 11]);
+}
+
+#[test]
+fn memory_is_counted_for_all_processes_of_a_machine() {
+    let folder = tempfile::tempdir().unwrap();
+    common::write_data(folder.path());
+    let config = config(Moments::F32);
+    let data = common::data(&config, folder.path());
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let start = |team: Team, whole: u64| {
+        let (mut heard, mut never) = (common::Heard::default(), || false);
+        let place = Place {
+            team,
+            memory: &|processes| Some(whole / processes as u64),
+            ..Place::new(&data, folder.path(), &mut heard, &mut never)
+        };
+        let start = Start::Fresh(config.clone());
+        let refused = run::run(start, Changes::default(), place).unwrap_err();
+        refused.to_string()
+    };
+    let join = || Team::join(1, 2, &address, "run").unwrap();
+    // The other one alone would find enough.
+    let told = std::thread::scope(|scope| {
+        let other = scope.spawn(|| start(join(), u64::MAX));
+        let first = start(Team::host(2, &listener, "run").unwrap(), 100);
+        [first, other.join().unwrap()]
+    });
+    assert!(told[0].contains("each of 2 processes"), "{}", told[0]);
+    assert!(told[1].contains("another process"), "{}", told[1]);
+    assert!(!folder.path().join("metrics.jsonl").exists());
 }

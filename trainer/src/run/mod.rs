@@ -75,8 +75,8 @@ pub struct Place<'a> {
     pub loaders: usize,
     /// Asks for the free bytes below a folder.
     pub free: &'a dyn Fn(&Path) -> Option<u64>,
-    /// Asks for the memory that this process can still get.
-    pub memory: &'a dyn Fn() -> Option<u64>,
+    /// Asks for the memory that each of so many processes on this machine can still get.
+    pub memory: &'a dyn Fn(usize) -> Option<u64>,
     /// Trains although that seems too little.
     pub ignore_memory: bool,
     /// What is noted in the run's folder for whoever goes on with it.
@@ -153,7 +153,15 @@ fn guarded(
     }
     let planned = start.config()?;
     // Before anything large is allocated.
-    let tight = check_memory(&planned, place)?;
+    let tight = check_memory(&planned, place);
+    // Nobody allocates before all have looked: each counts on its part of what is free now.
+    let all_fit = place.team.agree(tight.is_ok())?;
+    let tight = tight?;
+    if !all_fit {
+        return Err(Error::Argument(
+            "another process of the run has too little memory, as it says itself".into(),
+        ));
+    }
     let (training, state) = begin(start, changes, place.data.train.len(), out, &device)
         .map_err(|error| memory::name_the_setting(error, &planned))?;
     *step = state.step;
@@ -214,7 +222,9 @@ fn guarded(
 fn check_memory(config: &Config, place: &Place<'_>) -> Result<Option<String>> {
     let estimate = memory_estimate(config, place.team.ranks(), place.data.text.tokens);
     let more = estimate.total().saturating_sub(memory::resident());
-    memory::check_run(config, more, (place.memory)(), place.ignore_memory)
+    let processes = place.team.neighbours();
+    let available = (place.memory)(processes);
+    memory::check_run(config, more, processes, available, place.ignore_memory)
 }
 
 impl Run<'_, '_> {
