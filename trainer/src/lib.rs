@@ -10,6 +10,7 @@ pub mod compare;
 pub mod config;
 pub mod control;
 pub mod data;
+pub mod device;
 pub mod disk;
 pub mod evaluate;
 pub mod export;

@@ -159,7 +159,7 @@ fn encoder(config: &Config, places: &Places) -> Result<Box<dyn Encoder>> {
         }
         return Ok(Box::new(Precomputed));
     }
-    let (autoencoder, hash) = load_autoencoder(&places.weights.join("vae"))?;
+    let (autoencoder, hash) = load_autoencoder(&places.weights.join("vae"), &Device::Cpu)?;
     Ok(Box::new(Frozen { autoencoder, hash }))
 }
 
@@ -169,7 +169,7 @@ fn show(config: &Config, places: &Places, folder: &Path) -> Result<()> {
     if !vae.is_dir() {
         return Ok(());
     }
-    let (autoencoder, _) = load_autoencoder(&vae)?;
+    let (autoencoder, _) = load_autoencoder(&vae, &Device::Cpu)?;
     let store = LatentStore::open(folder, SPLITS[0].0)?;
     if store.channels != autoencoder.config().latent_channels {
         return Ok(());
@@ -192,12 +192,12 @@ fn show(config: &Config, places: &Places, folder: &Path) -> Result<()> {
     write_atomic(&folder.join("check.png"), &encode_rgb(&sheet)?)
 }
 
-/// Conditions and prompts for sample sheets, from the frozen parts.
+/// Conditions and prompts for sample sheets on the device of the run, from the frozen parts.
 ///
 /// # Errors
 /// When the frozen parts cannot be loaded or do not fit the configuration.
-pub fn probes(config: &Config, weights: &Path) -> Result<Probes> {
-    let (autoencoder, _) = load_autoencoder(&weights.join("vae"))?;
+pub fn probes(config: &Config, weights: &Path, device: &Device) -> Result<Probes> {
+    let (autoencoder, _) = load_autoencoder(&weights.join("vae"), device)?;
     let (text, _) = load_text(&weights.join("text"))?;
     let channels = config.model.dit().channels / 2;
     if autoencoder.config().latent_channels != channels {
@@ -206,7 +206,7 @@ pub fn probes(config: &Config, weights: &Path) -> Result<Probes> {
             autoencoder.config().latent_channels
         )));
     }
-    Probes::new(autoencoder, &text, config.resolution)
+    Probes::new(autoencoder, &text, config.resolution, device)
 }
 
 fn prepare_text(config: &Config, places: &Places, sink: &mut dyn Sink) -> Result<()> {
@@ -313,7 +313,7 @@ pub fn load_model(
 }
 
 /// Loads an autoencoder in diffusers' layout, and the hash of its files.
-pub fn load_autoencoder(folder: &Path) -> Result<(AutoencoderKl, String)> {
+pub fn load_autoencoder(folder: &Path, device: &Device) -> Result<(AutoencoderKl, String)> {
     let (config, weights) = (folder.join("config.json"), weight_file(folder)?);
     let parsed = serde_json::from_slice(&read(&config)?).map_err(|error| {
         Error::content(
@@ -323,7 +323,7 @@ pub fn load_autoencoder(folder: &Path) -> Result<(AutoencoderKl, String)> {
         )
     })?;
     Ok((
-        AutoencoderKl::load(var_builder(&weights)?, parsed)?,
+        AutoencoderKl::load(var_builder(&weights, device)?, parsed)?,
         hash_files(&[&config, &weights])?,
     ))
 }
@@ -352,17 +352,17 @@ pub fn load_text(folder: &Path) -> Result<(TextEncoder, String)> {
         precision: Precision::Exact,
         trainable: false,
     };
-    let tower = ClipText::load(var_builder(&weights)?, config, options)?;
+    let tower = ClipText::load(var_builder(&weights, &Device::Cpu)?, config, options)?;
     Ok((
         TextEncoder::new(tokens, tower).with_capacity(0),
         hash_files(&[&config_path, &weights, &tokenizer])?,
     ))
 }
 
-fn var_builder(path: &Path) -> Result<VarBuilder<'static>> {
-    let tensors = candle_core::safetensors::load(path, &Device::Cpu)
+fn var_builder(path: &Path, device: &Device) -> Result<VarBuilder<'static>> {
+    let tensors = candle_core::safetensors::load(path, device)
         .map_err(|error| Error::content(path, error.to_string(), "copy the weights again"))?;
-    Ok(VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu))
+    Ok(VarBuilder::from_tensors(tensors, DType::F32, device))
 }
 
 /// The one safetensors file of a folder.

@@ -79,31 +79,38 @@ impl Probes {
     ///
     /// # Errors
     /// When autoencoder or text tower do not fit.
-    pub fn new(autoencoder: AutoencoderKl, text: &TextEncoder, resolution: usize) -> Result<Self> {
-        let device = Device::Cpu;
+    pub fn new(
+        autoencoder: AutoencoderKl,
+        text: &TextEncoder,
+        resolution: usize,
+        device: &Device,
+    ) -> Result<Self> {
         let (mut shown, mut conditions, mut noise, mut modality) =
             (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (index, (name, is_sketch, bytes)) in TEMPLATES.into_iter().enumerate() {
             let raster = read::decode(bytes, Path::new(name))?;
             let picture = if is_sketch {
                 let (sketch, _) = sketch_from(&raster);
-                let tensor = mmface_engine::condition::sketch_tensor(&sketch, resolution, &device)?;
+                let tensor = mmface_engine::condition::sketch_tensor(&sketch, resolution, device)?;
                 shown.push(from_tensor(&tensor)?);
                 tensor
             } else {
                 let (mask, _) = mask_from(&raster, None, Path::new(name))?;
                 shown.push(mask.to_rgb());
-                mmface_engine::condition::mask_tensor(&mask, resolution, &device)?
+                mmface_engine::condition::mask_tensor(&mask, resolution, device)?
             };
             let latent = autoencoder.to_model_space(autoencoder.encode(&picture)?.mode())?;
-            noise.push(torch_randn(index as u64 + 1, latent.dims(), &device)?);
+            noise.push(torch_randn(index as u64 + 1, latent.dims(), device)?);
             conditions.push(latent);
             modality.push(u32::from(is_sketch));
         }
         let mut texts = Vec::new();
         for prompt in std::iter::once("").chain(PROMPTS) {
             let (_, features) = text.encode_batch(&[prompt])?;
-            texts.push((features.sequence, features.pooled));
+            texts.push((
+                features.sequence.to_device(device)?,
+                features.pooled.to_device(device)?,
+            ));
         }
         Ok(Self {
             autoencoder,

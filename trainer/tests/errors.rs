@@ -19,6 +19,13 @@ fn a_cause_is_told_once() {
             vec!["train", "--preset", "demo", "--work", "none", "--out", "r"],
             "none",
         ),
+        #[cfg(not(feature = "cuda"))]
+        (
+            "train --preset demo --work none --out r --device cuda:1"
+                .split(' ')
+                .collect(),
+            "CUDA is not usable here",
+        ),
         (
             vec!["latents", "--preset", "demo", "--work", ".", "--data", "no"],
             "no",

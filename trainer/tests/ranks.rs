@@ -153,7 +153,7 @@ fn memory_is_counted_for_all_processes_of_a_machine() {
         let (mut heard, mut never) = (common::Heard::default(), || false);
         let place = Place {
             team,
-            memory: &|processes| Some(whole / processes as u64),
+            memory: &|_, processes| Some(whole / processes as u64),
             ..Place::new(&data, folder.path(), &mut heard, &mut never)
         };
         let start = Start::Fresh(config.clone());

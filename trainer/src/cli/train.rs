@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use anyhow::Context;
+use candle_core::Device;
 use clap::{Args, ValueEnum};
+use mmface_engine::device::DeviceChoice;
 use mmface_engine::train_event::{RunInputs, TrainEvent};
 use mmface_trainer::checkpoint;
 use mmface_trainer::config::Config;
@@ -18,7 +20,7 @@ use mmface_trainer::report::screen::Screen;
 use mmface_trainer::report::{Silent, Sink};
 use mmface_trainer::run::{self, Changes, Place, Sheets, Start};
 use mmface_trainer::sheets::Probes;
-use mmface_trainer::{inputs, prepare};
+use mmface_trainer::{device, inputs, prepare};
 
 use super::{Inputs, ObjectiveName, Source};
 
@@ -58,7 +60,10 @@ pub struct Conduct {
     /// Train although the memory seems too little
     #[arg(long)]
     ignore_memory: bool,
-    /// Processes that train together; the configuration's batch is that of all together
+    /// Processor that trains: cpu, cuda or cuda:N. With --ranks the first process takes this card and each further one the next; one that is started by hand (--rank) takes what it names. Needs a build with --features cuda, whose training is type-checked and has never run
+    #[arg(long, default_value = "cpu", value_parser = device::parse, overrides_with = "device")]
+    device: DeviceChoice,
+    /// Processes that train together; the configuration's batch is that of all together. Gradients go over TCP, or between the cards where all were built with --features nccl (type-checked, never run)
     #[arg(long, default_value_t = 1)]
     ranks: usize,
     /// Position of this process among them; left out: this one starts the others
@@ -258,8 +263,10 @@ fn execute(
     control: &mut dyn Control,
 ) -> anyhow::Result<()> {
     let first = conduct.is_first();
-    let ready = || -> anyhow::Result<(Plan, run::Data, Option<Probes>)> {
+    let ready = || -> anyhow::Result<(Plan, run::Data, Device, Option<Probes>)> {
         let plan = plan()?;
+        // Before data is prepared, which may take hours.
+        let device = mmface_engine::device::open(conduct.device)?.device;
         let RunInputs { work, weights } = &plan.reads;
         if first
             && let Some(places) = inputs.places(plan.samples.as_ref(), work, weights.as_deref())?
@@ -268,16 +275,18 @@ fn execute(
         }
         let data = prepare::open(&plan.config, work)?;
         let probes = match (weights, plan.config.every.sample) {
-            (Some(weights), Some(_)) if first => Some(prepare::probes(&plan.config, weights)?),
+            (Some(weights), Some(_)) if first => {
+                Some(prepare::probes(&plan.config, weights, &device)?)
+            }
             _ => None,
         };
-        Ok((plan, data, probes))
+        Ok((plan, data, device, probes))
     };
-    let ready = ready().and_then(|(plan, data, probes)| {
+    let ready = ready().and_then(|(plan, data, device, probes)| {
         let (team, children) = assemble(conduct, &plan.config)?;
-        Ok((plan, data, probes, team, children))
+        Ok((plan, data, device, probes, team, children))
     });
-    let (plan, data, mut probes, team, children) = match ready {
+    let (plan, data, device, mut probes, team, children) = match ready {
         Ok(ready) => ready,
         Err(error) => {
             sink.hear(&TrainEvent::Failed {
@@ -289,6 +298,7 @@ fn execute(
     };
     let place = Place {
         team,
+        device,
         loaders: conduct.loaders,
         ignore_memory: conduct.ignore_memory,
         inputs: Some(RunInputs {
@@ -339,6 +349,10 @@ fn assemble(conduct: &Conduct, config: &Config) -> anyhow::Result<(Team, Vec<Chi
                     Command::new(&program)
                         .args(&arguments)
                         .args(["--rank", &rank.to_string(), "--meet", &address])
+                        .args([
+                            "--device",
+                            &device::argument(device::of_rank(conduct.device, rank)),
+                        ])
                         .stdin(Stdio::null())
                         .stdout(Stdio::null())
                         .spawn()

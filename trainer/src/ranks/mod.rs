@@ -1,19 +1,26 @@
 //! Several processes that train one model: each computes its share of the global batch, and the
 //! gradients are added over all of them before every update.
 //!
-//! All processes hold the same weights and make the same update, so nothing but gradients travels,
-//! over TCP of the standard library: no collective library in Rust was found that is kept up and
-//! needs no MPI installation. It is bounded by the wire, 8 bytes a parameter and process.
+//! All processes hold the same weights and make the same update, so nothing but gradients travels.
+//! They meet over TCP of the standard library: no collective library in Rust was found that is kept
+//! up and needs no MPI installation. On CPUs the sums go the same way, bounded by the wire, 8 bytes
+//! a parameter and process. On NVIDIA cards, with the feature `nccl`, NCCL adds between the cards
+//! ([`Team::connect`]), and only words and check sums are left to TCP.
 
+mod collective;
 mod meeting;
+#[cfg(feature = "nccl")]
+mod nccl;
 mod tcp;
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 
+use candle_core::Device;
 use mmface_engine::{Error, Result};
 use sha2::{Digest, Sha256};
 
+use self::collective::{Collective, Engine, ID_BYTES};
 use crate::optim::Gradients;
 
 /// This process among those that train together.
@@ -24,6 +31,8 @@ pub struct Team {
     neighbours: usize,
     /// At the first process one link to each other, in their order; elsewhere the link to the first.
     links: Vec<TcpStream>,
+    /// Adds gradients without the host, where all processes can.
+    direct: Option<Box<dyn Collective>>,
 }
 
 impl Team {
@@ -34,6 +43,7 @@ impl Team {
             ranks: 1,
             neighbours: 1,
             links: Vec::new(),
+            direct: None,
         }
     }
 
@@ -61,7 +71,46 @@ impl Team {
             ranks,
             neighbours: met.neighbours,
             links: met.links,
+            direct: None,
         }
+    }
+
+    /// Lets the gradients travel between the cards when all processes train on one and were built
+    /// for it; else they go over TCP.
+    ///
+    /// # Errors
+    /// When a process is gone, or the cards do not find each other.
+    pub fn connect(&mut self, device: &Device) -> Result<()> {
+        self.connect_by(engine(device).as_deref())
+    }
+
+    fn connect_by(&mut self, engine: Option<&dyn Engine>) -> Result<()> {
+        if self.ranks == 1 || !self.agree(engine.is_some())? {
+            return Ok(());
+        }
+        if let Some(engine) = engine {
+            let id = self.share_id(|| engine.id())?;
+            self.direct = Some(engine.open(self.rank, self.ranks, id)?);
+        }
+        Ok(())
+    }
+
+    /// Gives the first process's id to all.
+    fn share_id(
+        &mut self,
+        make: impl FnOnce() -> Result<[u8; ID_BYTES]>,
+    ) -> Result<[u8; ID_BYTES]> {
+        let mut id = [0; ID_BYTES];
+        if self.rank == 0 {
+            id = make()?;
+        }
+        self.spread(&mut id)?;
+        Ok(id)
+    }
+
+    /// Whether gradients travel between the cards.
+    pub fn is_direct(&self) -> bool {
+        self.direct.is_some()
     }
 
     /// Position of this process, from 0.
@@ -88,7 +137,14 @@ impl Team {
             return Ok(());
         }
         self.compare(gradients)?;
-        tcp::sum(&mut self.links, self.rank == 0, loss, gradients)
+        if self.direct.is_some() {
+            // A card would wait for ever for one whose process has left; a word over TCP does not.
+            self.follow(0)?;
+        }
+        match &self.direct {
+            Some(direct) => collective::sum(direct.as_ref(), loss, gradients),
+            None => tcp::sum(&mut self.links, self.rank == 0, loss, gradients),
+        }
     }
 
     /// Makes sure that all have gradients of the same tensors, and that all are still there.
@@ -143,16 +199,32 @@ impl Team {
     /// When a process is gone.
     pub fn follow(&mut self, word: u8) -> Result<u8> {
         let mut word = [word];
+        self.spread(&mut word)?;
+        Ok(word[0])
+    }
+
+    /// Gives the first process's bytes to all.
+    fn spread(&mut self, bytes: &mut [u8]) -> Result<()> {
         for (index, link) in self.links.iter_mut().enumerate() {
             if self.rank == 0 {
-                link.write_all(&word)
+                link.write_all(bytes)
             } else {
-                link.read_exact(&mut word)
+                link.read_exact(bytes)
             }
             .map_err(|error| lost(if self.rank == 0 { index + 1 } else { 0 }, &error))?;
         }
-        Ok(word[0])
+        Ok(())
     }
+}
+
+#[cfg(feature = "nccl")]
+fn engine(device: &Device) -> Option<Box<dyn Engine>> {
+    nccl::engine(device)
+}
+
+#[cfg(not(feature = "nccl"))]
+fn engine(_device: &Device) -> Option<Box<dyn Engine>> {
+    None
 }
 
 fn lost(rank: usize, error: &std::io::Error) -> Error {
@@ -164,7 +236,7 @@ fn lost(rank: usize, error: &std::io::Error) -> Error {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
-    use candle_core::{Device, Tensor};
+    use candle_core::Tensor;
 
     use super::*;
 
@@ -224,5 +296,95 @@ mod tests {
             error.contains("process 1") && error.contains("resume"),
             "{error}"
         );
+    }
+
+    /// Makes ids of its own byte; what it opens adds a thousand for each byte of the id.
+    #[derive(Clone, Copy, Debug)]
+    struct Fake(u8);
+
+    impl Engine for Fake {
+        fn id(&self) -> Result<[u8; ID_BYTES]> {
+            Ok(std::array::from_fn(|index| {
+                self.0.wrapping_add(index as u8)
+            }))
+        }
+
+        fn open(
+            &self,
+            rank: usize,
+            ranks: usize,
+            id: [u8; ID_BYTES],
+        ) -> Result<Box<dyn Collective>> {
+            assert_eq!(
+                id,
+                Fake(7).id()?,
+                "the id of rank 0 came to rank {rank} of {ranks}"
+            );
+            Ok(Box::new(*self))
+        }
+    }
+
+    impl Collective for Fake {
+        fn sum(&self, flat: &Tensor) -> Result<Tensor> {
+            Ok((flat + 1000.0)?)
+        }
+    }
+
+    /// Lets three processes connect by these engines and add once; returns whether each is direct,
+    /// and its loss.
+    fn connected(engines: [Option<Fake>; 3]) -> Vec<(bool, f32)> {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let work = |mut team: Team| {
+            let engine = engines[team.rank()];
+            team.connect_by(engine.as_ref().map(|engine| engine as &dyn Engine))
+                .unwrap();
+            let (mut loss, mut own) = (1.0, gradients(1.0));
+            team.sum(&mut loss, &mut own).unwrap();
+            (team.is_direct(), loss)
+        };
+        std::thread::scope(|scope| {
+            let others = [1, 2].map(|rank| {
+                let (work, address) = (&work, &address);
+                scope.spawn(move || work(Team::join(rank, 3, address, "run").unwrap()))
+            });
+            let mut results = vec![work(Team::host(3, &listener, "run").unwrap())];
+            results.extend(others.map(|other| other.join().unwrap()));
+            results
+        })
+    }
+
+    #[test]
+    fn the_first_ones_id_reaches_all_and_sums_go_the_direct_way() {
+        let engines = [7, 8, 9].map(|byte| Some(Fake(byte)));
+        assert_eq!(connected(engines), [(true, 1001.0); 3]);
+    }
+
+    #[test]
+    fn one_process_without_a_card_keeps_all_on_the_wire() {
+        let engines = [Some(Fake(7)), None, Some(Fake(9))];
+        assert_eq!(connected(engines), [(false, 3.0); 3]);
+        assert!(engine(&Device::Cpu).is_none());
+    }
+
+    #[test]
+    fn a_process_with_other_tensors_is_told_of_by_the_first() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let other = std::thread::spawn(move || {
+            let mut team = Team::join(1, 2, &address, "run").unwrap();
+            team.connect_by(Some(&Fake(8))).unwrap();
+            let mut own = gradients(1.0);
+            own.remove("b");
+            team.sum(&mut 1.0, &mut own).unwrap_err().to_string()
+        });
+        let mut team = Team::host(2, &listener, "run").unwrap();
+        team.connect_by(Some(&Fake(7))).unwrap();
+        let told = team.sum(&mut 1.0, &mut gradients(1.0)).unwrap_err();
+        assert!(told.to_string().contains("other tensors"), "{told}");
+        // The other one is not left waiting for a sum.
+        drop(team);
+        let told = other.join().unwrap();
+        assert!(told.contains("process 0"), "{told}");
     }
 }

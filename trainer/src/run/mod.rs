@@ -1,5 +1,6 @@
 //! The training loop: from a configuration or a checkpoint to the last update.
 
+mod room;
 mod saving;
 
 use std::path::{Path, PathBuf};
@@ -28,7 +29,7 @@ use crate::report::{HeldOutReport, Sink, Started, TrainCommand, TrainEvent, Weig
 pub use crate::start::{Changes, Start};
 use crate::start::{begin, check_data, lock};
 use crate::step::{Outcome, Training};
-use crate::{disk, heldout, inputs, memory};
+use crate::{device, disk, heldout, inputs, memory};
 
 /// Parts of the path in the held-out loss.
 const BUCKETS: usize = 5;
@@ -71,12 +72,14 @@ pub struct Place<'a> {
     pub sheets: Option<&'a mut dyn Sheets>,
     /// The processes that train together.
     pub team: Team,
+    /// The processor of this one.
+    pub device: Device,
     /// Threads that make batches ahead.
     pub loaders: usize,
     /// Asks for the free bytes below a folder.
     pub free: &'a dyn Fn(&Path) -> Option<u64>,
-    /// Asks for the memory that each of so many processes on this machine can still get.
-    pub memory: &'a dyn Fn(usize) -> Option<u64>,
+    /// Asks for the memory of the device that each of so many processes on this machine can still get.
+    pub memory: &'a dyn Fn(&Device, usize) -> Option<u64>,
     /// Trains although that seems too little.
     pub ignore_memory: bool,
     /// What is noted in the run's folder for whoever goes on with it.
@@ -98,9 +101,10 @@ impl<'a> Place<'a> {
             control,
             sheets: None,
             team: Team::alone(),
+            device: Device::Cpu,
             loaders: 1,
             free: &disk::free,
-            memory: &memory::available,
+            memory: &device::available,
             ignore_memory: false,
             inputs: None,
         }
@@ -143,7 +147,7 @@ fn guarded(
     place: &mut Place<'_>,
     step: &mut u64,
 ) -> Result<PathBuf> {
-    let device = Device::Cpu;
+    let device = place.device.clone();
     let out = place.out;
     let first = place.team.rank() == 0;
     std::fs::create_dir_all(out).map_err(Error::file("create the run folder", out))?;
@@ -153,15 +157,8 @@ fn guarded(
     }
     let planned = start.config()?;
     // Before anything large is allocated.
-    let tight = check_memory(&planned, place);
-    // Nobody allocates before all have looked: each counts on its part of what is free now.
-    let all_fit = place.team.agree(tight.is_ok())?;
-    let tight = tight?;
-    if !all_fit {
-        return Err(Error::Argument(
-            "another process of the run has too little memory, as it says itself".into(),
-        ));
-    }
+    let tight = room::check(&planned, place)?;
+    place.team.connect(&device)?;
     let (training, state) = begin(start, changes, place.data.train.len(), out, &device)
         .map_err(|error| memory::name_the_setting(error, &planned))?;
     *step = state.step;
@@ -217,16 +214,6 @@ fn guarded(
     result
 }
 
-/// Compares what the run will need with what this process can get; a shortage that is to be
-/// ignored comes back as a warning.
-fn check_memory(config: &Config, place: &Place<'_>) -> Result<Option<String>> {
-    let estimate = memory_estimate(config, place.team.ranks(), place.data.text.tokens);
-    let more = estimate.total().saturating_sub(memory::resident());
-    let processes = place.team.neighbours();
-    let available = (place.memory)(processes);
-    memory::check_run(config, more, processes, available, place.ignore_memory)
-}
-
 impl Run<'_, '_> {
     fn tell(&mut self, event: &TrainEvent) -> Result<()> {
         self.place.sink.hear(event)?;
@@ -265,6 +252,13 @@ impl Run<'_, '_> {
         self.tell(&TrainEvent::Started(started))?;
         if let Some(what) = tight {
             self.warn(what)?;
+        }
+        if self.place.device.is_cuda()
+            && self.place.team.ranks() > 1
+            && !self.place.team.is_direct()
+        {
+            let way = "gradients go over TCP, by the host: a build with --features nccl, for all ranks and each on a card, lets them travel between the cards";
+            self.warn(way.into())?;
         }
         if config.every.sample.is_some() && self.place.sheets.is_none() && self.is_first() {
             self.warn(

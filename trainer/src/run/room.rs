@@ -1,0 +1,38 @@
+//! Whether the memory is enough for all processes of the run, asked before anything is allocated.
+
+use mmface_engine::{Error, Result};
+
+use super::Place;
+use crate::config::{Config, Moments};
+use crate::memory;
+use crate::plan::memory_estimate;
+
+/// Refuses a run that some process has too little memory for; a shortage that is to be ignored
+/// comes back as a warning.
+pub(super) fn check(config: &Config, place: &mut Place<'_>) -> Result<Option<String>> {
+    let own = check_own(config, place);
+    // Nobody allocates before all have looked: each counts on its part of what is free now.
+    let all_fit = place.team.agree(own.is_ok())?;
+    let warning = own?;
+    if !all_fit {
+        return Err(Error::Argument(
+            "another process of the run has too little memory, as it says itself".into(),
+        ));
+    }
+    Ok(warning)
+}
+
+/// Compares what the run will need with what this process can get.
+fn check_own(config: &Config, place: &Place<'_>) -> Result<Option<String>> {
+    let mut held = config.clone();
+    let mut has = memory::resident();
+    if !place.device.is_cpu() {
+        // Cards keep the moments in f32, and hold nothing of this process yet.
+        (held.optimizer.moments, has) = (Moments::F32, 0);
+    }
+    let estimate = memory_estimate(&held, place.team.ranks(), place.data.text.tokens);
+    let more = estimate.total().saturating_sub(has);
+    let processes = place.team.neighbours();
+    let available = (place.memory)(&place.device, processes);
+    memory::check_run(config, more, processes, available, place.ignore_memory)
+}
