@@ -8,7 +8,9 @@ use std::arch::x86_64::*;
 use half::bf16;
 use rayon::prelude::*;
 
+use super::amx;
 use super::buffer::{Buffer, Shared};
+use super::features::{Isa, isa};
 use super::finish::Target;
 use super::pack::{self, Kind, Left, LeftLayout, PANEL, View};
 use super::simd::{avx512, bf16_bits, bf16_pair};
@@ -105,6 +107,10 @@ impl Head<'_> {
         );
         work.scores.reserve(QUERIES * count.next_multiple_of(PANEL));
         let scale = 1.0 / (head_dim as f32).sqrt();
+        let groups = self.kind.groups(head_dim);
+        // SAFETY: the processor has the unit.
+        let unit = (self.kind == Kind::Bf16 && isa() >= Isa::Amx)
+            .then(|| unsafe { amx::Unit::new(QUERIES, groups) });
         for block in blocks {
             let queries = block * QUERIES..count.min((block + 1) * QUERIES);
             let (len, first) = (queries.len(), queries.start);
@@ -115,7 +121,8 @@ impl Head<'_> {
             let layout = pack::left(self.kind, &left, len, head_dim, &mut work.queries);
             let args = Block {
                 kind: self.kind,
-                groups: self.kind.groups(head_dim),
+                unit: unit.as_ref(),
+                groups,
                 count,
                 queries: work.queries.words(),
                 layout,
@@ -202,6 +209,7 @@ fn pack_values(
 /// One block of queries.
 struct Block<'a> {
     kind: Kind,
+    unit: Option<&'a amx::Unit>,
     groups: usize,
     count: usize,
     queries: &'a [u32],
@@ -228,8 +236,17 @@ impl Block<'_> {
             // SAFETY: `pack::left` made whole tiles of 14 rows, so 12 rows can be read.
             unsafe {
                 let out = pointer.add(panel * PANEL);
-                match self.kind {
-                    Kind::F32 => avx512::tile_f32::<QUERIES, 2>(
+                match (self.kind, self.unit) {
+                    (Kind::Bf16, Some(unit)) => {
+                        let operands = amx::Operands {
+                            left: queries,
+                            left_row: row,
+                            right: keys,
+                            right_step: PANEL,
+                        };
+                        unit.product::<1, 2>(self.groups, operands, out, padded);
+                    }
+                    (Kind::F32, _) => avx512::tile_f32::<QUERIES, 2>(
                         self.groups,
                         queries,
                         step,
@@ -239,7 +256,7 @@ impl Block<'_> {
                         out,
                         padded,
                     ),
-                    Kind::Bf16 => avx512::tile_bf16::<QUERIES, 2>(
+                    (Kind::Bf16, None) => avx512::tile_bf16::<QUERIES, 2>(
                         self.groups,
                         queries,
                         step,
@@ -262,6 +279,46 @@ impl Block<'_> {
                 }
             }
         }
+        if let (Kind::Bf16, Some(unit)) = (self.kind, self.unit) {
+            let stride = VECTORS * 16;
+            for first in (0..stride).step_by(32) {
+                // SAFETY: probabilities and values cover the padded keys, in whole steps of the
+                // unit, and the results have room for the largest head.
+                unsafe {
+                    let operands = amx::Operands {
+                        left: pointer.cast(),
+                        left_row: padded,
+                        right: self.values.as_ptr().add(first),
+                        right_step: stride,
+                    };
+                    let out = results.0[0].as_mut_ptr().add(first);
+                    if first + 16 < stride {
+                        unit.product::<1, 2>(padded / 2, operands, out, LARGEST_HEAD);
+                    } else {
+                        unit.product::<1, 1>(padded / 2, operands, out, LARGEST_HEAD);
+                    }
+                }
+            }
+        } else {
+            // SAFETY: the caller's promise.
+            unsafe { self.values_by_vectors::<VECTORS>(pointer, padded, results) };
+        }
+        for (result, inverse) in results.0.iter_mut().zip(inverse) {
+            result.iter_mut().for_each(|x| *x *= inverse);
+        }
+    }
+
+    /// Products of probabilities and values with vectors.
+    ///
+    /// # Safety
+    /// As [`Block::run`]; `pointer` is that of the probabilities, in rows of `padded` words.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+    unsafe fn values_by_vectors<const VECTORS: usize>(
+        &self,
+        pointer: *mut f32,
+        padded: usize,
+        results: &mut Results,
+    ) {
         for r in (0..QUERIES).step_by(ROWS) {
             // SAFETY: probabilities and values cover the padded keys.
             unsafe {
@@ -293,9 +350,6 @@ impl Block<'_> {
                     ),
                 }
             }
-        }
-        for (result, inverse) in results.0.iter_mut().zip(inverse) {
-            result.iter_mut().for_each(|x| *x *= inverse);
         }
     }
 }

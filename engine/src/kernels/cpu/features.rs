@@ -13,10 +13,12 @@ pub enum Isa {
     Avx512,
     /// 512-bit vectors and products of bf16 pairs (`vdpbf16ps`).
     Avx512Bf16,
+    /// A tile unit with products of bf16 pairs (AMX) beside all of these.
+    Amx,
 }
 
-/// The best instruction set of this processor. `MMFACE_ISA=portable|avx2|avx512` lowers it, to
-/// compare kernels or to rule one out.
+/// The best instruction set of this processor. `MMFACE_ISA=portable|avx2|avx512|avx512bf16`
+/// lowers it, to compare kernels or to rule one out.
 pub fn isa() -> Isa {
     static ISA: OnceLock<Isa> = OnceLock::new();
     *ISA.get_or_init(|| {
@@ -25,7 +27,8 @@ pub fn isa() -> Isa {
             Ok("portable") => Isa::Portable,
             Ok("avx2") => Isa::Avx2,
             Ok("avx512") => Isa::Avx512,
-            _ => Isa::Avx512Bf16,
+            Ok("avx512bf16") => Isa::Avx512Bf16,
+            _ => Isa::Amx,
         };
         found.min(limit)
     })
@@ -39,6 +42,7 @@ fn detect() -> Isa {
         && is_x86_feature_detected!("avx512vl")
         && is_x86_feature_detected!("avx512dq");
     match (avx2, avx512, is_x86_feature_detected!("avx512bf16")) {
+        (true, true, true) if super::amx::available() => Isa::Amx,
         (true, true, true) => Isa::Avx512Bf16,
         (true, true, false) => Isa::Avx512,
         (true, false, _) => Isa::Avx2,

@@ -100,6 +100,8 @@ multiversion! {
             // SAFETY: the target has these rows and this call alone writes their columns.
             unsafe {
                 match end.target {
+                    // A whole panel's copy has a constant length: two vectors instead of a call.
+                    Target::F32(out) if width == PANEL => out.at(at).cast::<[f32; PANEL]>().write_unaligned(*sums),
                     Target::F32(out) => std::ptr::copy_nonoverlapping(sums.as_ptr(), out.at(at), width),
                     Target::Bf16(out) => {
                         let out = std::slice::from_raw_parts_mut(out.at(at).cast::<u16>(), width);

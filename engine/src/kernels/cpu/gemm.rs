@@ -13,7 +13,7 @@ use super::buffer::{Buffer, Shared};
 use super::features::{Isa, isa};
 use super::finish::{Activation, Finish, Target, finish};
 use super::pack::{self, Kind, Left, LeftLayout, PANEL, TILE, View};
-use super::tile::{Operands, Sums};
+use super::tile::{Multiplier, Operands, Sums};
 use super::weight::PackedWeight;
 use crate::kernels::Precision;
 
@@ -160,7 +160,7 @@ fn packed_product(kind: Kind, (m, n, k): Shape, left: Left, right: Right, end: &
     end.check(m);
     let groups = kind.groups(k);
     let (tile_count, panel_count) = (m.div_ceil(TILE), n.div_ceil(PANEL));
-    let layout = LeftLayout::of(&left, groups);
+    let layout = LeftLayout::of(kind, &left, groups);
     let size = layout.tile.max(1);
     with_scratch(&LEFT, |buffer| {
         buffer.reserve(tile_count * size);
@@ -212,8 +212,9 @@ struct Tiles<'a> {
 impl Tiles<'_> {
     /// Computes the given tiles of rows for the given panels of columns.
     fn run(&self, tiles: Range<usize>, panels: Range<usize>) {
+        let multiplier = Multiplier::new(self.kind, self.groups);
         with_scratch(&PANELS, |scratch| {
-            let mut sums: Sums = [[0.0; PANEL]; TILE];
+            let mut sums: Sums = [[0.0; PANEL]; 2 * TILE];
             for panel in panels {
                 let right = match self.right {
                     Right::Panels(words) => {
@@ -221,8 +222,10 @@ impl Tiles<'_> {
                     }
                     Right::Weight(weight) => weight.panel(panel, scratch),
                 };
-                for tile in tiles.clone() {
-                    let rows = TILE.min(self.m - tile * TILE);
+                for tile in tiles.clone().step_by(multiplier.tiles()) {
+                    let first = tile * TILE;
+                    let end = tiles.end.min(tile + multiplier.tiles()) * TILE;
+                    let rows = end.min(self.m) - first;
                     let operands = Operands {
                         kind: self.kind,
                         groups: self.groups,
@@ -230,8 +233,8 @@ impl Tiles<'_> {
                         layout: self.layout,
                         right,
                     };
-                    operands.multiply(rows, self.end.n - panel * PANEL, &mut sums);
-                    finish(&mut sums[..rows], tile * TILE, panel * PANEL, self.end);
+                    multiplier.multiply(&operands, rows, self.end.n - panel * PANEL, &mut sums);
+                    finish(&mut sums[..rows], first, panel * PANEL, self.end);
                 }
             }
         });

@@ -4,6 +4,8 @@
 //! matrices; [`weight`] keeps them packed. [`inference`] runs the fused operations without
 //! gradients, [`train`] with them; [`optim`] holds the optimizer's passes over the parameters.
 
+#[cfg(target_arch = "x86_64")]
+pub mod amx;
 pub mod attention;
 pub mod buffer;
 pub mod conv;

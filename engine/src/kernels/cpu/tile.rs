@@ -1,18 +1,62 @@
-//! The inner loop: up to [`TILE`] rows times one panel of [`PANEL`] columns.
+//! The inner loop: up to [`TILE`] rows, or two tiles of them, times one panel of [`PANEL`] columns.
 
+#[cfg(target_arch = "x86_64")]
+use super::amx;
 use super::features::{Isa, isa};
 use super::pack::{Kind, LeftLayout, PANEL, TILE};
 
-/// Sums of one tile, row by row.
-pub type Sums = [[f32; PANEL]; TILE];
+/// Sums of two tiles, row by row.
+pub type Sums = [[f32; PANEL]; 2 * TILE];
 
-/// One tile's operands.
+/// What multiplies on this thread: the processor's tile unit, where it has one for the operands'
+/// kind, or vectors.
+pub struct Multiplier {
+    #[cfg(target_arch = "x86_64")]
+    unit: Option<amx::Unit>,
+}
+
+impl Multiplier {
+    /// Gets ready for products over `groups` groups. A thread has one of these at a time.
+    pub fn new(kind: Kind, groups: usize) -> Self {
+        let _ = (kind, groups);
+        Self {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: the processor has the unit.
+            unit: (kind == Kind::Bf16 && isa() >= Isa::Amx)
+                .then(|| unsafe { amx::Unit::new(TILE, groups) }),
+        }
+    }
+
+    /// Tiles of rows that one call of [`Multiplier::multiply`] takes at most.
+    pub fn tiles(&self) -> usize {
+        #[cfg(target_arch = "x86_64")]
+        if self.unit.is_some() {
+            return 2;
+        }
+        1
+    }
+
+    /// Computes the sums of `rows` rows (1 to 14 for each tile) and the first `columns` columns;
+    /// the rest of `sums` is left as it is or filled with values without meaning. A sum's bytes
+    /// depend on its own row and column only.
+    pub fn multiply(&self, operands: &Operands, rows: usize, columns: usize, sums: &mut Sums) {
+        assert!(rows >= 1 && rows <= self.tiles() * TILE);
+        assert!(operands.right.len() >= operands.groups * PANEL);
+        #[cfg(target_arch = "x86_64")]
+        if let Some(unit) = &self.unit {
+            return operands.tiles(unit, rows, columns, sums);
+        }
+        operands.multiply(rows, columns, sums);
+    }
+}
+
+/// The operands of one product.
 pub struct Operands<'a> {
     /// What a word holds.
     pub kind: Kind,
     /// Words along the summed dimension.
     pub groups: usize,
-    /// The left operand from the tile's first row on.
+    /// The left operand from the first tile's first row on.
     pub left: &'a [u32],
     /// Strides of the left operand.
     pub layout: LeftLayout,
@@ -21,13 +65,36 @@ pub struct Operands<'a> {
 }
 
 impl Operands<'_> {
-    /// Computes the sums of `rows` rows (1 to 14) and the first `columns` columns; the rest of
-    /// `sums` is left as it is or filled with values without meaning. A sum's bytes depend on its
-    /// own row and column only.
-    pub fn multiply(&self, rows: usize, columns: usize, sums: &mut Sums) {
+    #[cfg(target_arch = "x86_64")]
+    fn tiles(&self, unit: &amx::Unit, rows: usize, columns: usize, sums: &mut Sums) {
+        // Whole tiles are read, and all of their rows written: operands and sums have room.
+        let tiles = rows.div_ceil(TILE);
+        let LeftLayout { step, row, tile } = self.layout;
+        assert!(step == 1 && tile == TILE * row && self.groups <= row);
+        assert!(self.left.len() >= tiles * tile);
+        let operands = amx::Operands {
+            left: self.left.as_ptr(),
+            left_row: row,
+            right: self.right.as_ptr(),
+            right_step: PANEL,
+        };
+        let out = sums.as_mut_ptr().cast::<f32>();
+        // SAFETY: the operands' extent was checked here and by the caller, the groups are those of
+        // the unit.
+        unsafe {
+            match (tiles, columns > PANEL / 2) {
+                (1, false) => unit.product::<1, 1>(self.groups, operands, out, PANEL),
+                (1, true) => unit.product::<1, 2>(self.groups, operands, out, PANEL),
+                (_, false) => unit.product::<2, 1>(self.groups, operands, out, PANEL),
+                (_, true) => unit.product::<2, 2>(self.groups, operands, out, PANEL),
+            }
+        }
+    }
+
+    fn multiply(&self, rows: usize, columns: usize, sums: &mut Sums) {
         let last = (rows - 1) * self.layout.row + self.groups.saturating_sub(1) * self.layout.step;
         assert!(self.groups == 0 || last < self.left.len());
-        assert!(self.right.len() >= self.groups * PANEL && (1..=TILE).contains(&rows));
+        assert!((1..=TILE).contains(&rows));
         #[cfg(target_arch = "x86_64")]
         if isa() >= Isa::Avx512 {
             return self.avx512(rows, columns, sums);

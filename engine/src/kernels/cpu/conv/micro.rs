@@ -53,11 +53,11 @@ pub unsafe fn multiply(
             let out = out.add(panel * PANEL);
             match (isa, vectors) {
                 #[cfg(target_arch = "x86_64")]
-                (Isa::Avx512 | Isa::Avx512Bf16, 2) => {
+                (level, 2) if level >= Isa::Avx512 => {
                     avx512::column::<2>(rows, left, right, panel_words, out, out_step)
                 }
                 #[cfg(target_arch = "x86_64")]
-                (Isa::Avx512 | Isa::Avx512Bf16, _) => {
+                (level, _) if level >= Isa::Avx512 => {
                     avx512::column::<1>(rows, left, right, panel_words, out, out_step)
                 }
                 #[cfg(target_arch = "x86_64")]

@@ -7,8 +7,11 @@
 
 use half::bf16;
 
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+
 use super::buffer::Buffer;
-use super::features::multiversion;
+use super::features::{Isa, isa, multiversion};
 use super::simd::{bf16_bits, bf16_pair};
 
 /// Columns of one panel of the right operand: two 512-bit vectors.
@@ -119,9 +122,10 @@ pub struct LeftLayout {
 
 impl LeftLayout {
     /// The layout for a view with `groups` groups. The extra line after each row keeps rows of a
-    /// power-of-two length from falling into the same cache set.
-    pub fn of(left: &Left, groups: usize) -> Self {
-        if left.along_rows() {
+    /// power-of-two length from falling into the same cache set. The tile unit reads nothing but
+    /// rows.
+    pub fn of(kind: Kind, left: &Left, groups: usize) -> Self {
+        if left.along_rows() || kind == Kind::Bf16 && isa() >= Isa::Amx {
             let row = groups.next_multiple_of(16) + 16;
             Self {
                 step: 1,
@@ -158,16 +162,12 @@ pub fn left_tile(
                 row_of_floats(kind, source, &mut words[r * layout.row..][..groups]);
             }
         }
+        Left::Matrix(view) if layout.step == 1 => {
+            turned(&view.data[first..], view.column, rows, k, layout.row, words);
+        }
         Left::Matrix(view) => {
-            let pairs = kind == Kind::Bf16;
-            across_16(
-                pairs,
-                &view.data[first..],
-                view.column,
-                TILE_STEP.min(m - first),
-                k,
-                words,
-            );
+            let columns = TILE_STEP.min(m - first);
+            across::<TILE_STEP>(kind, &view.data[first..], view.column, columns, k, words);
         }
         Left::Tokens {
             data,
@@ -214,18 +214,11 @@ fn row_of_bf16(kind: Kind, source: &[bf16], target: &mut [u32]) {
 pub fn right_panel(kind: Kind, view: &View, k: usize, n: usize, panel: usize, words: &mut [u32]) {
     let first = panel * PANEL;
     let columns = PANEL.min(n - first);
-    let pairs = kind == Kind::Bf16;
     if view.column == 1 {
-        across_32(pairs, &view.data[first..], view.row, columns, k, words);
+        across::<PANEL>(kind, &view.data[first..], view.row, columns, k, words);
     } else {
-        along_32(
-            pairs,
-            &view.data[first * view.column..],
-            view.column,
-            columns,
-            k,
-            words,
-        );
+        let data = &view.data[first * view.column..];
+        along(kind, data, view.column, columns, k, words);
     }
 }
 
@@ -250,7 +243,7 @@ pub fn right(kind: Kind, view: &View, k: usize, n: usize, buffer: &mut Buffer) {
 
 /// Packs the whole left operand.
 pub fn left(kind: Kind, left: &Left, m: usize, k: usize, buffer: &mut Buffer) -> LeftLayout {
-    let layout = LeftLayout::of(left, kind.groups(k));
+    let layout = LeftLayout::of(kind, left, kind.groups(k));
     let tiles = m.div_ceil(TILE);
     buffer.reserve(tiles * layout.tile);
     for (tile, words) in buffer
@@ -264,9 +257,18 @@ pub fn left(kind: Kind, left: &Left, m: usize, k: usize, buffer: &mut Buffer) ->
     layout
 }
 
+/// Pairs neighbours of one row.
+fn pair_row(source: &[f32], target: &mut [u32]) {
+    #[cfg(target_arch = "x86_64")]
+    if isa() >= Isa::Avx512Bf16 {
+        // SAFETY: the processor has the features.
+        return unsafe { avx512::row_bf16(source, target) };
+    }
+    plain_pair_row(source, target);
+}
+
 multiversion! {
-    /// Pairs neighbours of one row.
-    fn pair_row(source: &[f32], target: &mut [u32]) {
+    fn plain_pair_row(source: &[f32], target: &mut [u32]) {
         let (pairs, rest) = source.as_chunks::<2>();
         for (word, pair) in target.iter_mut().zip(pairs) {
             *word = bf16_pair(pair[0], pair[1]);
@@ -277,59 +279,97 @@ multiversion! {
     }
 }
 
-multiversion! {
-    fn across_16(pairs: bool, data: &[f32], stride: usize, columns: usize, k: usize, words: &mut [u32]) {
-        across::<16>(pairs, data, stride, columns, k, words);
-    }
-}
-
-multiversion! {
-    fn across_32(pairs: bool, data: &[f32], stride: usize, columns: usize, k: usize, words: &mut [u32]) {
-        across::<32>(pairs, data, stride, columns, k, words);
-    }
-}
-
 /// The summed dimension runs across memory rows: group `q` of columns `0..columns` to
 /// `words[q·WIDTH ..]`.
-#[inline(always)]
 fn across<const WIDTH: usize>(
-    pairs: bool,
+    kind: Kind,
     data: &[f32],
     stride: usize,
     columns: usize,
     k: usize,
     words: &mut [u32],
 ) {
+    #[cfg(target_arch = "x86_64")]
+    if kind == Kind::Bf16 && isa() >= Isa::Avx512Bf16 {
+        // SAFETY: the processor has the features.
+        return unsafe {
+            match WIDTH {
+                TILE_STEP => avx512::across_bf16::<1>(data, stride, columns, k, words),
+                _ => avx512::across_bf16::<2>(data, stride, columns, k, words),
+            }
+        };
+    }
+    let line = |index: usize| &data[index * stride..][..columns];
     let (lines, _) = words.as_chunks_mut::<WIDTH>();
-    let row = |index: usize| -> [f32; WIDTH] {
-        let mut values = [0f32; WIDTH];
-        if index < k {
-            let source = &data[index * stride..];
-            match source.first_chunk::<WIDTH>() {
-                Some(whole) if columns == WIDTH => values = *whole,
-                _ => values[..columns].copy_from_slice(&source[..columns]),
+    match kind {
+        Kind::F32 => {
+            for (q, words) in lines.iter_mut().take(k).enumerate() {
+                match data[q * stride..].first_chunk::<WIDTH>() {
+                    Some(whole) if columns == WIDTH => {
+                        words.copy_from_slice(bytemuck::cast_slice(whole))
+                    }
+                    _ => {
+                        words[..columns].copy_from_slice(bytemuck::cast_slice(line(q)));
+                        words[columns..].fill(0);
+                    }
+                }
             }
         }
-        values
-    };
-    if pairs {
-        for (q, line) in lines.iter_mut().take(k.div_ceil(2)).enumerate() {
-            let (first, second) = (row(2 * q), row(2 * q + 1));
-            for j in 0..WIDTH {
-                line[j] = bf16_pair(first[j], second[j]);
+        Kind::Bf16 => {
+            for (q, words) in lines.iter_mut().take(k.div_ceil(2)).enumerate() {
+                let second: &[f32] = if 2 * q + 1 < k { line(2 * q + 1) } else { &[] };
+                words.fill(0);
+                for (j, (word, first)) in words.iter_mut().zip(line(2 * q)).enumerate() {
+                    *word = bf16_pair(*first, second.get(j).copied().unwrap_or(0.0));
+                }
             }
         }
-    } else {
-        for (q, line) in lines.iter_mut().take(k).enumerate() {
-            *line = row(q).map(f32::to_bits);
+    }
+}
+
+/// The summed dimension runs along memory rows: a transposition.
+fn along(kind: Kind, data: &[f32], stride: usize, columns: usize, k: usize, words: &mut [u32]) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: the processor has the features.
+    unsafe {
+        match kind {
+            Kind::F32 if isa() >= Isa::Avx512 => {
+                return avx512::along_f32(data, stride, columns, k, words);
+            }
+            Kind::Bf16 if isa() >= Isa::Avx512Bf16 => {
+                return avx512::along_bf16(data, stride, columns, k, words);
+            }
+            _ => {}
+        }
+    }
+    plain_along(kind == Kind::Bf16, data, stride, columns, k, words);
+}
+
+/// The summed dimension runs across memory rows, the result's along its own: group `q` of column
+/// `r` to `words[r·row + q]`. Only the tile unit asks for it.
+fn turned(data: &[f32], stride: usize, columns: usize, k: usize, row: usize, words: &mut [u32]) {
+    #[cfg(target_arch = "x86_64")]
+    if isa() >= Isa::Avx512Bf16 {
+        // SAFETY: the processor has the features.
+        return unsafe { avx512::turned_bf16(data, stride, columns, k, row, words) };
+    }
+    for (r, words) in words.chunks_mut(row).take(columns).enumerate() {
+        let number = |index: usize| {
+            if index < k {
+                data[index * stride + r]
+            } else {
+                0.0
+            }
+        };
+        for (q, word) in words.iter_mut().take(k.div_ceil(2)).enumerate() {
+            *word = bf16_pair(number(2 * q), number(2 * q + 1));
         }
     }
 }
 
 multiversion! {
-    /// The summed dimension runs along memory rows: a transposition, in blocks of 16 groups so
-    /// that the lines being filled stay in the first cache.
-    fn along_32(pairs: bool, data: &[f32], stride: usize, columns: usize, k: usize, words: &mut [u32]) {
+    /// In blocks of 16 groups, so that the lines being filled stay in the first cache.
+    fn plain_along(pairs: bool, data: &[f32], stride: usize, columns: usize, k: usize, words: &mut [u32]) {
         let (lines, _) = words.as_chunks_mut::<PANEL>();
         let groups = if pairs { k.div_ceil(2) } else { k };
         for (block, lines) in lines[..groups].chunks_mut(16).enumerate() {
