@@ -41,7 +41,16 @@ fn two_processes_equal_one_with_the_whole_batch() {
     let train = |name: &str, ranks: &str| {
         let out = folder.path().join(name);
         let status = program()
-            .args(["train", "--ranks", ranks, "--threads", "1", "--config"])
+            .args([
+                "train",
+                "--ranks",
+                ranks,
+                "--device",
+                "cpu",
+                "--threads",
+                "1",
+            ])
+            .arg("--config")
             .arg(&path)
             .arg("--work")
             .arg(folder.path())
