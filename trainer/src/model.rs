@@ -15,7 +15,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::config::Checkpointing;
 use crate::data::batches::Batch;
 use crate::objective::Target;
-use crate::optim::{Gradients, Parameters, take_gradients};
+use crate::optim::{Gradients, Parameters};
 use crate::rng::{Purpose, fill_normal, stream, uniform};
 
 /// Weights before the first update (reference.md section 1, Initialisation).
@@ -101,15 +101,16 @@ pub fn load(
         .map(|(name, tensor)| (name.clone(), tensor.clone()))
         .collect();
     let vb = VarBuilder::from_tensors(map, DType::F32, device);
-    Ok(Dit::load(
-        vb,
-        config.clone(),
-        LoadOptions {
-            storage: Storage::F32,
-            precision,
-            trainable,
-        },
-    )?)
+    let options = LoadOptions {
+        storage: Storage::F32,
+        precision,
+        trainable,
+    };
+    let mut dit = Dit::load(vb, config.clone(), options)?;
+    if trainable {
+        dit.fuse();
+    }
+    Ok(dit)
 }
 
 /// The parameters' tensors; clones keep their identity, so that gradients find them.
@@ -166,8 +167,30 @@ pub fn backward(
     }
     let loss = target.loss(&predict(dit, batch, &target.noisy)?)?;
     let mut store = scaled(&loss, scale)?.backward()?;
-    take_gradients(parameters, &mut store, gradients)?;
+    take_gradients(dit, parameters, &mut store, gradients)?;
     loss.to_scalar()
+}
+
+/// Moves the gradients of the parameters out of a backward pass, added to those already there.
+///
+/// They are detached: a gradient made by a plain operation keeps the graph behind it alive.
+fn take_gradients(
+    dit: &Dit,
+    parameters: &Parameters,
+    from: &mut GradStore,
+    into: &mut Gradients,
+) -> Result<()> {
+    for (name, parameter) in parameters {
+        let both = [from.remove(parameter), dit.take_leaf_gradient(parameter)];
+        for gradient in both.into_iter().flatten() {
+            let sum = match into.get(name) {
+                Some(before) => (before + gradient)?,
+                None => gradient,
+            };
+            into.insert(name.clone(), sum.detach());
+        }
+    }
+    Ok(())
 }
 
 fn scaled(loss: &Tensor, scale: f64) -> Result<Tensor> {
@@ -272,7 +295,7 @@ fn backward_by_block(
     let mut condition_gradient = remove(&mut store, &block_condition)?;
     // The text stream ends before the head.
     let mut text_gradient: Option<Tensor> = None;
-    take_gradients(parameters, &mut store, gradients)?;
+    take_gradients(dit, parameters, &mut store, gradients)?;
 
     for block in dit.blocks().iter().rev() {
         let segment = match kept.pop() {
@@ -290,7 +313,7 @@ fn backward_by_block(
         text_gradient = Some(remove(&mut store, &segment.text)?);
         condition_gradient =
             (condition_gradient + remove(&mut store, &segment.condition)?)?.detach();
-        take_gradients(parameters, &mut store, gradients)?;
+        take_gradients(dit, parameters, &mut store, gradients)?;
     }
 
     let mut product = ((&first_image * &image_gradient)?.sum_all()?
@@ -298,6 +321,6 @@ fn backward_by_block(
     if let Some(gradient) = &text_gradient {
         product = (product + (&first_text * gradient)?.sum_all()?)?;
     }
-    take_gradients(parameters, &mut product.backward()?, gradients)?;
+    take_gradients(dit, parameters, &mut product.backward()?, gradients)?;
     loss.to_scalar()
 }

@@ -13,6 +13,7 @@ pub mod plain;
 
 pub use cpu::finish::Activation;
 pub use cpu::optim::{AdamWStep, adamw_update, ema_update, squared_norm};
+pub use cpu::train::fused;
 
 use std::sync::Arc;
 
@@ -48,6 +49,12 @@ fn ours(operands: &[&Tensor]) -> bool {
     operands
         .iter()
         .all(|operand| operand.device().is_cpu() && operand.dtype() == DType::F32)
+}
+
+/// Whether the [`fused`] branches take these operands: one of them leads to a gradient, so that
+/// the backward pass comes by.
+pub fn fuses(operands: &[&Tensor]) -> bool {
+    ours(operands) && operands.iter().any(|operand| operand.track_op())
 }
 
 /// Arithmetic of the products on the CPU; named in every recipe.
@@ -143,6 +150,14 @@ impl Weight {
     /// Arithmetic of the products.
     pub fn precision(&self) -> Precision {
         self.precision
+    }
+
+    /// The matrix that was kept as it is.
+    pub fn as_dense(&self) -> Option<&Tensor> {
+        match &self.kept {
+            Kept::Dense(weight) => Some(weight),
+            Kept::Packed(_) => None,
+        }
     }
 
     /// The packed matrix, when it can multiply this input without a gradient.

@@ -4,6 +4,7 @@ use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 
 use super::DitConfig;
+use crate::kernels::fused::{self, LeafGradients};
 use crate::kernels::{self, Precision, RopeTable, Weight};
 use crate::model::{LoadOptions, linear::Linear};
 
@@ -85,31 +86,21 @@ impl Attention {
     ///
     /// # Shapes
     /// - image: `[batch, image tokens, width]`, text: `[batch, text tokens, width]`
-    /// - result: both streams' tokens, `[batch, image tokens, width]` and `[batch, text tokens, width]`
-    fn mix(
-        &self,
-        image: &Tensor,
-        text: &Tensor,
-        rope: Option<&RopeTable>,
-    ) -> Result<(Tensor, Tensor)> {
-        let mixed = match &self.text {
+    /// - result: `[batch, image + text tokens, width]`
+    fn mix(&self, image: &Tensor, text: &Tensor, rope: Option<&RopeTable>) -> Result<Tensor> {
+        match &self.text {
             Some(projection) => kernels::joint_attention(
                 &self.image.forward(image)?,
                 Some(&projection.forward(text)?),
                 self.heads,
                 rope,
                 self.precision,
-            )?,
+            ),
             None => {
                 let all = self.image.forward(&Tensor::cat(&[image, text], 1)?)?;
-                kernels::joint_attention(&all, None, self.heads, rope, self.precision)?
+                kernels::joint_attention(&all, None, self.heads, rope, self.precision)
             }
-        };
-        let image_tokens = image.dim(1)?;
-        Ok((
-            mixed.narrow(1, 0, image_tokens)?,
-            mixed.narrow(1, image_tokens, text.dim(1)?)?,
-        ))
+        }
     }
 
     fn text_out(&self) -> &Linear {
@@ -130,10 +121,12 @@ impl Attention {
         text: &Tensor,
         rope: Option<&RopeTable>,
     ) -> Result<(Tensor, Tensor)> {
-        let (image, text) = self.mix(image, text, rope)?;
+        let (image_tokens, text_tokens) = (image.dim(1)?, text.dim(1)?);
+        let mixed = self.mix(image, text, rope)?;
+        let part = |first, count| mixed.narrow(1, first, count);
         Ok((
-            self.image_out.forward(&image)?,
-            self.text_out().forward(&text)?,
+            self.image_out.forward(&part(0, image_tokens)?)?,
+            self.text_out().forward(&part(image_tokens, text_tokens)?)?,
         ))
     }
 }
@@ -163,6 +156,7 @@ pub struct Block {
     mlp_text: Option<Mlp>,
     modulation: Linear,
     precision: Precision,
+    leaves: Option<LeafGradients>,
 }
 
 impl Block {
@@ -185,7 +179,14 @@ impl Block {
                 options,
             )?,
             precision: options.precision,
+            leaves: None,
         })
+    }
+
+    /// From now on the branches run as fused operations where they can, which leave the gradients
+    /// of their weights in `leaves`.
+    pub(super) fn fuse(&mut self, leaves: &LeafGradients) {
+        self.leaves = Some(leaves.clone());
     }
 
     /// The block's modulation vectors.
@@ -220,35 +221,64 @@ impl Block {
         } else {
             0
         };
-        let (mixed_image, mixed_text) = self.attention.mix(
-            &self.normalise(image, modulation, SHIFT_ATTENTION, SCALE_ATTENTION)?,
-            &self.normalise(
-                text,
-                modulation,
-                text_chunks + SHIFT_ATTENTION,
-                text_chunks + SCALE_ATTENTION,
+        let mixed = match self.fused_streams(image, text, modulation)? {
+            Some((image_qkv, text_qkv)) => {
+                let (heads, precision) = (self.attention.heads, self.precision);
+                kernels::joint_attention(&image_qkv, Some(&text_qkv), heads, rope, precision)?
+            }
+            None => self.attention.mix(
+                &self.normalise(image, modulation, SHIFT_ATTENTION, SCALE_ATTENTION)?,
+                &self.normalise(
+                    text,
+                    modulation,
+                    text_chunks + SHIFT_ATTENTION,
+                    text_chunks + SCALE_ATTENTION,
+                )?,
+                rope,
             )?,
-            rope,
-        )?;
-        let image = gated(
-            &self.attention.image_out,
-            &mixed_image,
-            image,
-            modulation,
-            GATE_ATTENTION,
-        )?;
-        let text = gated(
-            self.attention.text_out(),
-            &mixed_text,
-            text,
-            modulation,
-            text_chunks + GATE_ATTENTION,
-        )?;
+        };
+        let image_out = &self.attention.image_out;
+        let text_out = self.attention.text_out();
+        let image_tokens = image.dim(1)?;
+        let gate = text_chunks + GATE_ATTENTION;
+        let image = self.attended(image_out, &mixed, 0, image, modulation, GATE_ATTENTION)?;
+        let text = self.attended(text_out, &mixed, image_tokens, text, modulation, gate)?;
         let mlp_text = self.mlp_text.as_ref().unwrap_or(&self.mlp_image);
         Ok((
             self.mlp(&self.mlp_image, &image, modulation, 0)?,
             self.mlp(mlp_text, &text, modulation, text_chunks)?,
         ))
+    }
+
+    /// q, k and v of both streams by fused operations, where they can run.
+    fn fused_streams(
+        &self,
+        image: &Tensor,
+        text: &Tensor,
+        modulation: &Tensor,
+    ) -> Result<Option<(Tensor, Tensor)>> {
+        let Attention {
+            image: Projection::Variables(image_parts, precision),
+            text: Some(Projection::Variables(text_parts, _)),
+            ..
+        } = &self.attention
+        else {
+            return Ok(None);
+        };
+        let Some(leaves) = &self.leaves else {
+            return Ok(None);
+        };
+        if !kernels::fuses(&[image, modulation]) || !kernels::fuses(&[text, modulation]) {
+            return Ok(None);
+        }
+        let project = |x: &Tensor, chunks: usize, parts: &[Tensor; 3]| {
+            let places = [chunks + SHIFT_ATTENTION, chunks + SCALE_ATTENTION];
+            fused::project(x, modulation, places, parts, *precision, leaves)
+        };
+        Ok(Some((
+            project(image, 0, image_parts)?,
+            project(text, TEXT_CHUNKS, text_parts)?,
+        )))
     }
 
     /// The attention of this block.
@@ -267,22 +297,51 @@ impl Block {
     }
 
     fn mlp(&self, mlp: &Mlp, x: &Tensor, modulation: &Tensor, chunks: usize) -> Result<Tensor> {
-        let normalised = self.normalise(x, modulation, chunks + SHIFT_MLP, chunks + SCALE_MLP)?;
         let bias = mlp
             .rise
             .bias()
             .ok_or_else(|| candle_core::Error::msg("the MLP has no bias"))?;
+        if let (Some(leaves), Some(rise), Some(fall), Some(fall_bias)) = (
+            &self.leaves,
+            mlp.rise.weight().as_dense(),
+            mlp.fall.weight().as_dense(),
+            mlp.fall.bias(),
+        ) && kernels::fuses(&[x, modulation])
+        {
+            let places = [SHIFT_MLP, SCALE_MLP, GATE_MLP].map(|place| chunks + place);
+            let layers = fused::Layers {
+                rise: (rise.clone(), bias.clone()),
+                fall: (fall.clone(), fall_bias.clone()),
+            };
+            return fused::mlp(x, modulation, places, layers, self.precision, leaves);
+        }
+        let normalised = self.normalise(x, modulation, chunks + SHIFT_MLP, chunks + SCALE_MLP)?;
         let inner = kernels::linear_gelu(&normalised, mlp.rise.weight(), bias)?;
-        gated(&mlp.fall, &inner, x, modulation, chunks + GATE_MLP)
+        let (weight, bias) = (mlp.fall.weight(), mlp.fall.bias());
+        kernels::linear_gated(&inner, weight, bias, x, modulation, chunks + GATE_MLP)
     }
-}
 
-fn gated(
-    layer: &Linear,
-    x: &Tensor,
-    residual: &Tensor,
-    modulation: &Tensor,
-    gate: usize,
-) -> Result<Tensor> {
-    kernels::linear_gated(x, layer.weight(), layer.bias(), residual, modulation, gate)
+    /// The end of a stream's attention branch: of what both streams attended to, the tokens from
+    /// `first` on are this one's.
+    fn attended(
+        &self,
+        layer: &Linear,
+        mixed: &Tensor,
+        first: usize,
+        residual: &Tensor,
+        modulation: &Tensor,
+        gate: usize,
+    ) -> Result<Tensor> {
+        let weight = layer.weight();
+        if let (Some(leaves), Some(dense)) = (&self.leaves, weight.as_dense())
+            && kernels::fuses(&[mixed, residual, modulation])
+        {
+            let precision = self.precision;
+            return fused::attended(
+                mixed, first, residual, modulation, gate, dense, precision, leaves,
+            );
+        }
+        let own = mixed.narrow(1, first, residual.dim(1)?)?;
+        kernels::linear_gated(&own, weight, None, residual, modulation, gate)
+    }
 }

@@ -14,6 +14,7 @@ pub use block::{Attention, Block};
 pub use config::{DitConfig, Objective, TIME_FEATURES};
 
 use super::{LoadOptions, linear::Linear, rope};
+use crate::kernels::fused::LeafGradients;
 use crate::kernels::{self, Precision, RopeTable, Storage};
 
 /// Time of the flow objective is stretched to the range of diffusion steps.
@@ -50,6 +51,7 @@ pub struct Dit {
     final_modulation: Linear,
     device: Device,
     rope_tables: Mutex<HashMap<(usize, usize), Arc<RopeTable>>>,
+    leaves: LeafGradients,
 }
 
 impl Dit {
@@ -102,8 +104,23 @@ impl Dit {
             final_modulation: Linear::load(&last.pp("adaLN_modulation.1"), d, 2 * d, true, exact)?,
             device: vb.device().clone(),
             rope_tables: Mutex::default(),
+            leaves: LeafGradients::default(),
             config,
         })
+    }
+
+    /// Runs the branches of a trainable network as fused operations where they can (on the CPU).
+    /// The gradients of their weights are then not among those of a backward pass: take them from
+    /// [`Dit::take_leaf_gradient`].
+    pub fn fuse(&mut self) {
+        for block in &mut self.blocks {
+            block.fuse(&self.leaves);
+        }
+    }
+
+    /// Takes the gradient of a weight that fused operations have left since the last time.
+    pub fn take_leaf_gradient(&self, weight: &Tensor) -> Option<Tensor> {
+        self.leaves.take(weight)
     }
 
     /// Size and switches.

@@ -7,6 +7,7 @@ use super::super::buffer::written;
 use super::super::features::multiversion;
 use super::{chunk_range, floats, gradient, output, with_floats};
 use std::mem::MaybeUninit;
+use std::ops::Range;
 
 /// `residual + gate · branch` with gradients; see [`crate::kernels::linear_gated`].
 ///
@@ -59,23 +60,7 @@ impl CustomOp3 for Gate {
             floats(branch, lb)?,
             floats(modulation, lm)?,
         );
-        // SAFETY: every row is written.
-        let y = unsafe {
-            written(residual.len(), |y| {
-                y.par_chunks_mut(width)
-                    .zip(residual.par_chunks(width).zip(branch.par_chunks(width)))
-                    .enumerate()
-                    .with_min_len(64)
-                    .for_each(|(row, (y, (residual, branch)))| {
-                        forward(
-                            residual,
-                            branch,
-                            &modulation[row / tokens * size..][range.clone()],
-                            y,
-                        );
-                    });
-            })
-        };
+        let y = forward_rows(residual, branch, modulation, tokens, size, range);
         output(y, lr.shape().clone())
     }
 
@@ -97,17 +82,7 @@ impl CustomOp3 for Gate {
         with_floats(branch, |y| {
             with_floats(modulation, |m| {
                 with_floats(grad, |g| {
-                    let item = tokens * width;
-                    db.par_chunks_mut(item)
-                        .zip(dm.par_chunks_mut(size))
-                        .zip(
-                            y.par_chunks(item)
-                                .zip(g.par_chunks(item))
-                                .zip(m.par_chunks(size)),
-                        )
-                        .for_each(|((db, dm), ((y, g), m))| {
-                            backward(y, g, &m[range.clone()], db, &mut dm[range.clone()]);
-                        });
+                    backward_rows(y, g, m, tokens, size, range, &mut db, &mut dm);
                     Ok(())
                 })
             })
@@ -126,6 +101,57 @@ impl CustomOp3 for Gate {
             },
         ))
     }
+}
+
+/// The gated sum of all rows. Row `r` takes the gate at `gate` of modulation vector `r / tokens`,
+/// each `size` long.
+pub(super) fn forward_rows(
+    residual: &[f32],
+    branch: &[f32],
+    modulation: &[f32],
+    tokens: usize,
+    size: usize,
+    gate: Range<usize>,
+) -> Vec<f32> {
+    let width = gate.len();
+    // SAFETY: every row is written.
+    unsafe {
+        written(residual.len(), |y| {
+            y.par_chunks_mut(width)
+                .zip(residual.par_chunks(width).zip(branch.par_chunks(width)))
+                .enumerate()
+                .with_min_len(64)
+                .for_each(|(row, (y, (residual, branch)))| {
+                    let gate = &modulation[row / tokens * size..][gate.clone()];
+                    forward(residual, branch, gate, y);
+                });
+        })
+    }
+}
+
+/// Gradient of the branch into `db`, and of the gates, added, into theirs of `dm`.
+#[allow(clippy::too_many_arguments, reason = "operands and their shapes")]
+pub(super) fn backward_rows(
+    branch: &[f32],
+    grad: &[f32],
+    modulation: &[f32],
+    tokens: usize,
+    size: usize,
+    gate: Range<usize>,
+    db: &mut [f32],
+    dm: &mut [f32],
+) {
+    let item = tokens * gate.len();
+    let operands = branch
+        .par_chunks(item)
+        .zip(grad.par_chunks(item))
+        .zip(modulation.par_chunks(size));
+    db.par_chunks_mut(item)
+        .zip(dm.par_chunks_mut(size))
+        .zip(operands)
+        .for_each(|((db, dm), ((branch, grad), m))| {
+            backward(branch, grad, &m[gate.clone()], db, &mut dm[gate.clone()]);
+        });
 }
 
 multiversion! {

@@ -25,13 +25,7 @@ impl CustomOp1 for Gelu {
     fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let x = floats(x, layout)?;
         // SAFETY: the chunks cover the whole vector.
-        let y = unsafe {
-            written(x.len(), |y| {
-                y.par_chunks_mut(CHUNK)
-                    .zip(x.par_chunks(CHUNK))
-                    .for_each(|(y, x)| forward(x, y));
-            })
-        };
+        let y = unsafe { written(x.len(), |y| forward_all(x, y)) };
         output(y, layout.shape().clone())
     }
 
@@ -52,6 +46,20 @@ impl CustomOp1 for Gelu {
     }
 }
 
+/// GELU of every element.
+pub(super) fn forward_all(x: &[f32], y: &mut [MaybeUninit<f32>]) {
+    y.par_chunks_mut(CHUNK)
+        .zip(x.par_chunks(CHUNK))
+        .for_each(|(y, x)| forward(x, y));
+}
+
+/// Multiplies gradients by GELU's slope at `x`, and replaces `x` by GELU of it.
+pub(super) fn backward_and_forward(x: &mut [f32], grad: &mut [f32]) {
+    x.par_chunks_mut(CHUNK)
+        .zip(grad.par_chunks_mut(CHUNK))
+        .for_each(|(x, grad)| both(x, grad));
+}
+
 multiversion! {
     /// `½(1 + tanh u) = sigmoid(2u)`.
     fn forward(x: &[f32], y: &mut [MaybeUninit<f32>]) {
@@ -66,10 +74,25 @@ multiversion! {
     /// the exponential itself: as a difference it would lose all digits where `s` is near 1.
     fn backward(x: &[f32], grad: &[f32], dx: &mut [MaybeUninit<f32>]) {
         for ((dx, &x), &grad) in dx.iter_mut().zip(x).zip(grad) {
-            let e = exp(-2.0 * GELU_SLOPE * x * (1.0 + GELU_CUBIC * x * x));
-            let s = 1.0 / (1.0 + e);
-            let slope = 2.0 * GELU_SLOPE * (1.0 + 3.0 * GELU_CUBIC * x * x);
-            dx.write(grad * (s + x * s * (e * s) * slope));
+            dx.write(grad * value_and_slope(x).1);
         }
     }
+}
+
+multiversion! {
+    fn both(x: &mut [f32], grad: &mut [f32]) {
+        for (x, grad) in x.iter_mut().zip(grad) {
+            let (value, slope) = value_and_slope(*x);
+            *x = value;
+            *grad *= slope;
+        }
+    }
+}
+
+#[inline(always)]
+fn value_and_slope(x: f32) -> (f32, f32) {
+    let e = exp(-2.0 * GELU_SLOPE * x * (1.0 + GELU_CUBIC * x * x));
+    let s = 1.0 / (1.0 + e);
+    let slope = 2.0 * GELU_SLOPE * (1.0 + 3.0 * GELU_CUBIC * x * x);
+    (x * s, s + x * s * (e * s) * slope)
 }

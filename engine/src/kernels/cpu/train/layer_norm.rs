@@ -137,7 +137,7 @@ multiversion! {
 multiversion! {
     /// All rows of one batch element. With `n` the normalised row and `h = g · (1 + scale)`:
     /// `dx = (h − mean(h) − n · mean(h · n)) / σ`, `dshift = Σ g`, `dscale = Σ g · n`.
-    fn backward(x: &[f32], grad: &[f32], scale: &[f32], dx: &mut [f32], dshift: &mut [f32], dscale: &mut [f32]) {
+    pub(super) fn backward(x: &[f32], grad: &[f32], scale: &[f32], dx: &mut [f32], dshift: &mut [f32], dscale: &mut [f32]) {
         let width = scale.len();
         let (dshift, dscale) = (&mut dshift[..width], &mut dscale[..width]);
         for ((x, grad), dx) in x.chunks_exact(width).zip(grad.chunks_exact(width)).zip(dx.chunks_exact_mut(width)) {

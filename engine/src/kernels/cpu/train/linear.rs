@@ -171,7 +171,7 @@ impl CustomOp3 for Linear {
 const COLUMNS: usize = 128;
 
 /// Sum of every column of a row-major matrix.
-fn column_sums(matrix: &[f32], columns: usize) -> Vec<f32> {
+pub(super) fn column_sums(matrix: &[f32], columns: usize) -> Vec<f32> {
     let mut sums = vec![0f32; columns];
     sums.par_chunks_mut(COLUMNS)
         .enumerate()

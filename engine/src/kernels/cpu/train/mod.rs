@@ -4,6 +4,7 @@
 //! and none for the others.
 
 mod attention;
+pub mod fused;
 mod gate;
 mod gelu;
 pub(super) mod layer_norm;

@@ -230,3 +230,134 @@ fn untracked_arguments_get_no_gradient() {
     assert!(grads.get(&x).is_none());
     assert_eq!(y.dtype(), DType::F32);
 }
+
+/// Like [`run`], with the gradients of weights that fused operations leave.
+fn run_fused(
+    arguments: &[&Var],
+    weights: &[&Var],
+    leaves: &fused::LeafGradients,
+    operation: impl Fn() -> Result<Tensor>,
+) -> Vec<Tensor> {
+    let mut all = run(arguments, operation);
+    let left = |weight: &&Var| leaves.take(weight).expect("a gradient");
+    all.extend(weights.iter().map(left));
+    all
+}
+
+/// Compares a fused branch with the composed one, and its bytes for one and two threads.
+fn check_fused(
+    name: &str,
+    tolerance: f32,
+    (arguments, weights): (&[&Var], &[&Var]),
+    ours: impl Fn(&fused::LeafGradients) -> Result<Tensor> + Sync,
+    composed: impl Fn() -> Result<Tensor>,
+) {
+    let all: Vec<&Var> = arguments.iter().chain(weights).copied().collect();
+    let expected = run(&all, composed);
+    let on = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
+        let leaves = fused::LeafGradients::default();
+        pool.install(|| run_fused(arguments, weights, &leaves, || ours(&leaves)))
+    };
+    let (one, two) = (on(1), on(2));
+    for (index, ((one, two), expected)) in one.iter().zip(&two).zip(&expected).enumerate() {
+        assert_eq!(
+            flat(one),
+            flat(two),
+            "{name}: tensor {index} depends on the threads"
+        );
+        let error = error(one, expected);
+        assert!(
+            error < tolerance,
+            "{name}: tensor {index} is off by {error}"
+        );
+    }
+}
+
+#[test]
+fn fused_branches_equal_the_composed_ones() {
+    for precision in [Precision::Exact, Precision::Fast] {
+        // The same operations in the same order: only sums of two gradients may be rounded elsewhere.
+        let tolerance = 2e-6;
+        for (batch, tokens, width) in [(2, 5, 32), (3, 19, 48), (1, 33, 64)] {
+            let (x, m) = (leaf((batch, tokens, width), 1), leaf((batch, 6 * width), 2));
+            let residual = leaf((batch, tokens, width), 3);
+            let mixed = leaf((batch, tokens + 7, width), 11);
+            let square = |seed| leaf((width, width), seed);
+            let (q, k, v) = (square(4), square(5), square(6));
+            let parts = [&q, &k, &v].map(|part| part.as_tensor().clone());
+            check_fused(
+                "projection",
+                tolerance,
+                (&[&x, &m], &[&q, &k, &v]),
+                |leaves| fused::project(&x, &m, [0, 1], &parts, precision, leaves),
+                || {
+                    let joined = Tensor::cat(&parts, 0)?;
+                    linear(
+                        &layer_norm_modulate(&x, &m, 0, 1)?,
+                        &joined,
+                        None,
+                        precision,
+                    )
+                },
+            );
+            check_fused(
+                "end of attention",
+                tolerance,
+                (&[&mixed, &residual, &m], &[&q]),
+                |leaves| fused::attended(&mixed, 3, &residual, &m, 2, &q, precision, leaves),
+                || {
+                    let own = mixed.narrow(1, 3, tokens)?;
+                    gate_residual(&residual, &linear(&own, &q, None, precision)?, &m, 2)
+                },
+            );
+            let inner = 3 * width;
+            let (rise, fall) = (leaf((inner, width), 7), leaf((width, inner), 8));
+            let (rise_bias, fall_bias) = (leaf(inner, 9), leaf(width, 10));
+            let layers = fused::Layers {
+                rise: (rise.as_tensor().clone(), rise_bias.as_tensor().clone()),
+                fall: (fall.as_tensor().clone(), fall_bias.as_tensor().clone()),
+            };
+            check_fused(
+                "MLP",
+                tolerance,
+                (&[&x, &m], &[&rise, &rise_bias, &fall, &fall_bias]),
+                |leaves| fused::mlp(&x, &m, [3, 4, 5], layers.clone(), precision, leaves),
+                || {
+                    let normalised = layer_norm_modulate(&x, &m, 3, 4)?;
+                    let wide = linear(&normalised, &rise, Some(&rise_bias), precision)?;
+                    let branch = linear(&gelu(&wide)?, &fall, Some(&fall_bias), precision)?;
+                    gate_residual(&x, &branch, &m, 5)
+                },
+            );
+        }
+    }
+}
+
+#[test]
+fn gradients_of_a_weight_used_twice_add_up() {
+    let (x, m, w) = (leaf((2, 3, 16), 1), leaf((2, 16), 2), leaf((16, 16), 3));
+    let leaves = fused::LeafGradients::default();
+    let once = || fused::attended(&x, 0, &x, &m, 0, &w, Precision::Exact, &leaves).unwrap();
+    let gradient = |y: Tensor| {
+        y.sum_all().unwrap().backward().unwrap();
+        leaves.take(&w).expect("a gradient")
+    };
+    let single = gradient(once());
+    let double = gradient((once() + once()).unwrap());
+    assert!(error(&double, &(single * 2.0).unwrap()) < 1e-6);
+    assert!(leaves.take(&w).is_none());
+}
+
+#[test]
+fn a_second_backward_pass_is_an_error() {
+    let (x, m, w) = (leaf((2, 3, 16), 1), leaf((2, 16), 2), leaf((16, 16), 3));
+    let leaves = fused::LeafGradients::default();
+    let y = fused::attended(&x, 0, &x, &m, 0, &w, Precision::Exact, &leaves).unwrap();
+    let loss = y.sum_all().unwrap();
+    assert!(loss.backward().is_ok());
+    assert!(loss.backward().is_err());
+}
