@@ -139,7 +139,7 @@ impl Plan {
         let mut config = config.clone();
         config.count_steps(samples);
         let dit = config.model.dit();
-        let memory = memory_estimate(&config, ranks, tokens);
+        let memory = memory_estimate(&config, ranks, tokens, true);
         let checkpoint_bytes = expected_bytes(&config);
         let latent = dit.channels / 2 * (config.resolution / 8).pow(2) * 2;
         let points = CURVE.min(config.steps.max(2) - 1);

@@ -227,8 +227,12 @@ impl Run<'_, '_> {
     fn announce(&mut self, config: &Config, tight: Option<String>) -> Result<()> {
         let samples = self.place.data.train.len() as u64;
         let dit = config.model.dit();
-        let estimate =
-            memory_estimate(config, self.place.team.ranks(), self.place.data.text.tokens);
+        let estimate = memory_estimate(
+            config,
+            self.place.team.ranks(),
+            self.place.data.text.tokens,
+            self.place.device.is_cpu(),
+        );
         let started = Started {
             name: config.name.clone(),
             step: self.state.step,

@@ -30,7 +30,12 @@ fn check_own(config: &Config, place: &Place<'_>) -> Result<Option<String>> {
         // Cards keep the moments in f32, and hold nothing of this process yet.
         (held.optimizer.moments, has) = (Moments::F32, 0);
     }
-    let estimate = memory_estimate(&held, place.team.ranks(), place.data.text.tokens);
+    let estimate = memory_estimate(
+        &held,
+        place.team.ranks(),
+        place.data.text.tokens,
+        place.device.is_cpu(),
+    );
     let more = estimate.total().saturating_sub(has);
     let processes = place.team.neighbours();
     let available = (place.memory)(&place.device, processes);
