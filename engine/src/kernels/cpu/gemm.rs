@@ -10,7 +10,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::buffer::{Buffer, Shared};
-use super::features::{Isa, isa};
+use super::features::{Isa, isa, second_cache};
 use super::finish::{Activation, Finish, Target, finish};
 use super::pack::{self, Kind, Left, LeftLayout, PANEL, TILE, View};
 use super::tile::{Multiplier, Operands, Sums};
@@ -180,7 +180,7 @@ fn packed_product(kind: Kind, (m, n, k): Shape, left: Left, right: Right, end: &
             end,
         };
         // Half of the second cache for a block of the left operand; eight panels a job.
-        let tile_block = (512 * 1024 / 4 / size).clamp(1, tile_count);
+        let tile_block = (second_cache() / 2 / 4 / size).clamp(1, tile_count);
         let panel_block = 8.min(panel_count);
         let panel_blocks = panel_count.div_ceil(panel_block);
         (0..tile_count.div_ceil(tile_block) * panel_blocks)
