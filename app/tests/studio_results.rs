@@ -9,7 +9,7 @@ mod library;
 
 use std::fs;
 
-use common::{job, wait_for};
+use common::{job, recipe, wait_for};
 use egui::{Key, Modifiers, Role};
 use egui_kittest::kittest::Queryable;
 use library::{comparison, current, emit, keep, library, ready, settle, shown, told};

@@ -23,7 +23,11 @@ pub(super) fn is_heavy(kind: &Kind) -> bool {
 pub(super) fn make_room(studio: &mut Studio) -> bool {
     for side in &mut studio.trainer.sides {
         if is_heavy(&side.kind) && !std::mem::replace(&mut side.put_off, true) {
-            side.stop();
+            match side.kind {
+                // It has nothing to keep, and does not look up between its updates.
+                Kind::Probe(_) => side.kill(),
+                _ => side.stop(),
+            }
         }
     }
     !side::is_busy(studio, is_heavy)

@@ -105,6 +105,11 @@ impl Side {
         self.child.interrupt();
     }
 
+    /// Ends it at once.
+    pub(super) fn kill(&self) {
+        self.child.kill();
+    }
+
     /// For people.
     pub fn title(&self) -> String {
         match &self.kind {
@@ -173,7 +178,7 @@ pub(super) fn plan(studio: &mut Studio) {
 }
 
 fn end_now(side: &Side) -> bool {
-    side.child.kill();
+    side.kill();
     true
 }
 

@@ -78,10 +78,7 @@ impl ClipTextConfig {
 
     /// Reads transformers' `config.json`. `pad` is the tokenizer's id, which that file does not
     /// know reliably.
-    pub fn from_transformers(
-        config: &serde_json::Value,
-        pad: u32,
-    ) -> std::result::Result<Self, String> {
+    pub fn from_transformers(config: &serde_json::Value, pad: u32) -> Result<Self, String> {
         // Some files wrap the tower's config in the whole CLIP model's.
         let config = config.get("text_config").unwrap_or(config);
         let number = |name: &str| {
@@ -124,7 +121,7 @@ impl ClipTextConfig {
     }
 
     /// Refuses shapes that no tower has, before anything is allocated for them.
-    pub fn check(&self) -> std::result::Result<(), String> {
+    pub fn check(&self) -> Result<(), String> {
         let limits = [
             ("width", self.width, 16_384),
             ("layers", self.layers, 256),
