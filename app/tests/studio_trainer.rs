@@ -11,32 +11,16 @@ use std::path::{Path, PathBuf};
 
 use common::{click, wait_for};
 use egui_kittest::Harness;
-use egui_kittest::kittest::Queryable;
-use fake::Fake;
-use mmface::studio::trainer::ask::Sharing;
+use egui_kittest::kittest::{NodeT, Queryable};
+use fake::{Fake, press_last, wait_for_phase};
 use mmface::studio::trainer::{Phase, TrainerCommand};
 use mmface::studio::{StudioApp, Workspace};
+use mmface_engine::train_event::TrainEvent;
+use mmface_engine::train_post::COMMANDS_FOLDER;
 
 /// Clicks a widget of the tab, which may have to be scrolled to.
 fn press(harness: &mut Harness<'_, StudioApp>, label: &str) {
     click(harness, label);
-}
-
-/// Clicks the topmost widget of this name: windows are drawn last.
-fn press_last(harness: &mut Harness<'_, StudioApp>, label: &str) {
-    harness
-        .get_all_by_label(label)
-        .last()
-        .expect("a widget of this name")
-        .click();
-    harness.run_steps(3);
-}
-
-fn wait_for_phase(harness: &mut Harness<'_, StudioApp>, phase: &Phase) {
-    wait_for(harness, phase.title(), |app| {
-        app.studio.trainer.view.phase == *phase
-    });
-    harness.run_steps(2);
 }
 
 fn wait_until_paused(harness: &mut Harness<'_, StudioApp>) {
@@ -236,95 +220,6 @@ fn a_checkpoint_becomes_the_model_of_the_studio() {
 }
 
 #[test]
-fn drawing_asks_first_and_training_goes_on_after_the_queue() {
-    let home = tempfile::tempdir().expect("a folder");
-    let fake = Fake::new(home.path());
-    fake.set("prepared");
-    let mut harness = fake.studio(home.path());
-    fake.start(&mut harness);
-    wait_for_phase(&mut harness, &Phase::Running);
-    harness.get_by_label("Studio").click();
-    harness.run_steps(2);
-    wait_for(&mut harness, "the model", |app| {
-        app.studio.models.ready().is_some()
-    });
-    harness.run_steps(2);
-    harness.get_by_label("Generate").click();
-    harness.run_steps(3);
-    assert!(
-        harness
-            .query_by_label("Training uses this device")
-            .is_some()
-    );
-    assert!(
-        harness.state().studio.generate.running.is_none(),
-        "nothing is drawn unasked"
-    );
-
-    // Cancelled: the picture waits in a paused queue.
-    press_last(&mut harness, "Cancel");
-    harness.run_steps(3);
-    assert!(harness.state().studio.generate.works.queue.paused);
-    harness.state_mut().studio.emit_action("generate.pause");
-    harness.run_steps(3);
-    harness
-        .get_by_label("Pause training while I generate")
-        .click();
-    wait_for(&mut harness, "both pictures and the run", |app| {
-        app.studio.results.strip.found() == 1
-            && app.studio.trainer.view.phase == Phase::Running
-            && !app.studio.generate.is_busy()
-    });
-    assert_eq!(fake.read("commands"), ["pause", "resume"]);
-
-    // Asked once.
-    harness.run_steps(2);
-    harness.get_by_label("Generate").click();
-    wait_for(&mut harness, "another picture", |app| {
-        app.studio.results.strip.found() == 2
-    });
-    wait_for_phase(&mut harness, &Phase::Running);
-    assert_eq!(fake.read("commands").len(), 4);
-
-    // Beside each other.
-    let beside = TrainerCommand::SetSharing(Some(Sharing::Beside));
-    harness.state_mut().studio.emit(beside);
-    harness.run_steps(2);
-    harness.get_by_label("Generate").click();
-    wait_for(&mut harness, "a third picture", |app| {
-        app.studio.results.strip.found() == 3
-    });
-    assert_eq!(fake.read("commands").len(), 4);
-}
-
-#[test]
-fn a_start_waits_for_pictures_when_the_person_says_so() {
-    let home = tempfile::tempdir().expect("a folder");
-    let fake = Fake::new(home.path());
-    fake.set("prepared");
-    let mut harness = fake.studio(home.path());
-    wait_for(&mut harness, "the model", |app| {
-        app.studio.models.ready().is_some()
-    });
-    fake.plan(&mut harness);
-    harness.state_mut().studio.generate.live.on = true;
-    press(&mut harness, "Start training");
-    harness.run_steps(3);
-    harness
-        .get_by_label("Pause training while I generate")
-        .click();
-    harness.run_steps(3);
-    assert!(!harness.state().studio.trainer.has_child());
-    assert!(
-        harness
-            .query_by_label("Begins when the pictures are drawn")
-            .is_some()
-    );
-    harness.state_mut().studio.emit_action("generate.live");
-    wait_for_phase(&mut harness, &Phase::Running);
-}
-
-#[test]
 fn an_old_run_is_opened_with_its_curves() {
     let home = tempfile::tempdir().expect("a folder");
     let fake = Fake::new(home.path());
@@ -386,6 +281,88 @@ fn an_old_run_is_opened_with_its_curves() {
     wait_for(&mut harness, "its end", |app| {
         !app.studio.trainer.is_foreign()
     });
+}
+
+/// The test holds the run's lock and reads its folder of commands, as a trainer does that was
+/// started in a terminal.
+#[test]
+fn a_run_of_another_process_is_steered_through_its_folder() {
+    let home = tempfile::tempdir().expect("a folder");
+    let fake = Fake::new(home.path());
+    let run = home.path().join("elsewhere");
+    fake::old_run(&run);
+    let commands = run.join(COMMANDS_FOLDER);
+    let path = run.join("run.lock");
+    std::fs::write(&path, "4711\n").expect("a lock");
+    let lock = std::fs::File::options().write(true).open(&path);
+    let lock = lock.expect("a lock");
+    lock.lock().expect("free");
+    let mut harness = fake.studio(home.path());
+    harness.get_by_label("Trainer").click();
+    harness.run_steps(3);
+    let open = TrainerCommand::OpenRun(run.clone());
+    harness.state_mut().studio.emit(open);
+    wait_for(&mut harness, "the holder", |app| {
+        app.studio.trainer.is_foreign()
+    });
+    harness.run_steps(2);
+
+    // A trainer of an earlier version does not listen: nothing is promised.
+    let button = harness.get_by_label("Pause or resume training");
+    assert!(button.accesskit_node().is_disabled(), "nobody listens");
+    std::fs::create_dir(&commands).expect("a folder");
+    for _ in 0..400 {
+        let button = harness.get_by_label("Pause or resume training");
+        if !button.accesskit_node().is_disabled() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+        harness.step();
+    }
+    press(&mut harness, "Pause or resume training");
+    assert_eq!(taken(&mut harness, &commands), "pause");
+    assert!(harness.query_by_label("Pausing").is_some());
+    fake::append_event(
+        &run,
+        &TrainEvent::Paused {
+            step: 20,
+            reason: "asked to pause".into(),
+        },
+    );
+    wait_until_paused(&mut harness);
+    assert!(harness.query_by_label("Paused").is_some());
+    press(&mut harness, "Pause or resume training");
+    assert_eq!(taken(&mut harness, &commands), "resume");
+    fake::append_event(&run, &TrainEvent::Resumed { step: 20 });
+    wait_for_phase(&mut harness, &Phase::Running);
+    press(&mut harness, "Write a checkpoint now");
+    assert_eq!(taken(&mut harness, &commands), "checkpoint");
+    press(&mut harness, "Draw samples now");
+    assert_eq!(taken(&mut harness, &commands), "sample");
+    press(&mut harness, "Stop training after a checkpoint");
+    assert_eq!(taken(&mut harness, &commands), "stop");
+    assert_eq!(harness.state().studio.trainer.view.phase, Phase::Stopping);
+    drop(lock);
+    wait_for(&mut harness, "its end", |app| {
+        !app.studio.trainer.is_foreign()
+    });
+}
+
+/// Waits for a command to process 4711 and takes it out of the folder.
+fn taken(harness: &mut Harness<'_, StudioApp>, commands: &Path) -> String {
+    let find = || {
+        let entries = std::fs::read_dir(commands).expect("a folder");
+        let mut paths = entries.flatten().map(|entry| entry.path());
+        paths.find(|path| path.extension().is_some_and(|ending| ending == "json"))
+    };
+    wait_for(harness, "a command", |_| find().is_some());
+    let path = find().expect("a command");
+    let text = std::fs::read_to_string(&path).expect("a file");
+    std::fs::remove_file(&path).expect("a file");
+    harness.run_steps(2);
+    let rest = text.trim().strip_prefix(r#"{"process":4711,"command":""#);
+    let rest = rest.unwrap_or_else(|| panic!("not to its process: {text}"));
+    rest.trim_end_matches("\"}").to_owned()
 }
 
 #[test]

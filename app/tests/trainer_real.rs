@@ -188,7 +188,8 @@ fn a_tiny_run_from_plan_to_stop_and_on_again() {
     }
 }
 
-/// The window goes, the run stays; another window finds it, follows it, and stops it.
+/// The window goes, the run stays; another window finds it, follows it, pauses it, lets it go on,
+/// has it write a checkpoint, and stops it.
 fn left_running(harness: Harness<'_, StudioApp>, home: &Path) {
     let out = home.join("run");
     let before = harness.state().studio.trainer.view.step();
@@ -205,6 +206,30 @@ fn left_running(harness: Harness<'_, StudioApp>, home: &Path) {
     wait_for(&mut harness, "its news", |app| {
         app.studio.trainer.view.step() > before + 50
     });
+    harness.run_steps(2);
+    let wait_until_paused = |harness: &mut Harness<'_, StudioApp>| {
+        wait_for(harness, "the pause", |app| {
+            matches!(app.studio.trainer.view.phase, Phase::Paused(_))
+        });
+    };
+    click(&mut harness, "Pause or resume training");
+    wait_until_paused(&mut harness);
+    let paused = harness.state().studio.trainer.view.step();
+    // Nobody is left who started it; it waits all the same.
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    harness.run_steps(2);
+    click(&mut harness, "Pause or resume training");
+    wait_for(&mut harness, "more updates", |app| {
+        app.studio.trainer.view.step() > paused
+    });
+    let newest = |app: &StudioApp| {
+        let list = &app.studio.trainer.view.checkpoints.list;
+        list.iter().map(|one| one.step).max().unwrap_or(0)
+    };
+    let last = newest(harness.state());
+    harness.run_steps(2);
+    click(&mut harness, "Write a checkpoint now");
+    wait_for(&mut harness, "a checkpoint", |app| newest(app) > last);
     harness.run_steps(2);
     click(&mut harness, "Stop training after a checkpoint");
     wait_for(&mut harness, "its end", |app| {

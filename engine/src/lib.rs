@@ -19,6 +19,7 @@ pub mod provenance;
 pub mod sampling;
 pub mod text;
 pub mod train_event;
+pub mod train_post;
 pub mod weights;
 pub mod worker;
 

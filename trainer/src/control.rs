@@ -1,9 +1,16 @@
-//! What people ask of a run: signals, commands on standard input, a closure in tests.
+//! What people ask of a run: signals, commands on standard input, files in the run's folder, a
+//! closure in tests.
 
-use std::io::BufRead;
+use std::collections::HashSet;
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::io::{BufRead, ErrorKind, Read};
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
+use std::time::{Duration, Instant};
 
 use mmface_engine::train_event::TrainCommand;
+use mmface_engine::train_post::{COMMANDS_FOLDER, ENDING, Posted};
 
 use crate::signals;
 
@@ -85,5 +92,294 @@ impl Control for Console {
 
     fn is_gone(&self) -> bool {
         self.gone
+    }
+}
+
+/// How often the folder of commands is looked at.
+const LOOK: Duration = Duration::from_millis(100);
+/// A command is shorter.
+const LONGEST: u64 = 4096;
+
+/// Commands that other processes put into the run's folder; [`mmface_engine::train_post`] says how.
+///
+/// The folder is there while the run listens. Nothing that lies in it can end a run: what is no
+/// command for this process is left aside with one line of [`Mailbox::news`].
+#[derive(Debug)]
+pub struct Mailbox {
+    folder: PathBuf,
+    process: u32,
+    quiet_since: Option<Instant>,
+    /// Names that were told of once and could not, or must not, be removed.
+    aside: HashSet<OsString>,
+    news: Vec<String>,
+}
+
+impl Mailbox {
+    /// Begins to listen in the folder of a run whose lock is held. What lies there was not meant
+    /// for this run, so it goes.
+    pub fn open(out: &Path) -> Self {
+        let mut mailbox = Self {
+            folder: out.join(COMMANDS_FOLDER),
+            process: std::process::id(),
+            quiet_since: None,
+            aside: HashSet::new(),
+            news: Vec::new(),
+        };
+        if let Err(error) = fs::create_dir_all(&mailbox.folder) {
+            let folder = mailbox.folder.display();
+            mailbox.news = vec![format!("{folder}: no commands are taken there: {error}")];
+        }
+        match mailbox.clear() {
+            0 => {}
+            1 => mailbox.tell_of(
+                OsStr::new(""),
+                "a command from before this start was dropped",
+            ),
+            many => {
+                let what = format!("{many} commands from before this start were dropped");
+                mailbox.tell_of(OsStr::new(""), &what);
+            }
+        }
+        mailbox
+    }
+
+    /// The oldest command for this run, which is then gone.
+    pub fn take(&mut self) -> Option<TrainCommand> {
+        if self.quiet_since.is_some_and(|then| then.elapsed() < LOOK) {
+            return None;
+        }
+        for name in self.names() {
+            let path = self.folder.join(&name);
+            match read(&path) {
+                Ok(Some(text)) => {
+                    // Before it is obeyed: what cannot be removed would act again and again.
+                    if let Err(error) = fs::remove_file(&path) {
+                        self.leave(name, &format!("not obeyed, it cannot be removed: {error}"));
+                        continue;
+                    }
+                    match serde_json::from_str::<Posted>(&text) {
+                        Err(_) => self.tell_of(&name, "dropped, it is no command"),
+                        Ok(Posted {
+                            process: Some(other),
+                            ..
+                        }) if other != self.process => {
+                            self.tell_of(&name, &format!("dropped, it is for process {other}"));
+                        }
+                        Ok(Posted { command, .. }) => return Some(command),
+                    }
+                }
+                Ok(None) => self.leave(name, "left alone, it is no command"),
+                // Somebody took it back.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => self.leave(name, &format!("left alone: {error}")),
+            }
+        }
+        self.quiet_since = Some(Instant::now());
+        None
+    }
+
+    /// What was left aside since the last call, a line each.
+    pub fn news(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.news)
+    }
+
+    /// Names to look at, oldest command first. Files that are still being written have a dot.
+    fn names(&self) -> Vec<OsString> {
+        let Ok(entries) = fs::read_dir(&self.folder) else {
+            return Vec::new();
+        };
+        let names = entries.flatten().map(|entry| entry.file_name());
+        let mut names: Vec<OsString> = names
+            .filter(|name| !is_hidden(name) && !self.aside.contains(name))
+            .collect();
+        names.sort();
+        names
+    }
+
+    fn leave(&mut self, name: OsString, what: &str) {
+        self.tell_of(&name, what);
+        self.aside.insert(name);
+    }
+
+    fn tell_of(&mut self, name: &OsStr, what: &str) {
+        let path = self.folder.join(name);
+        self.news.push(format!("{}: {what}", path.display()));
+    }
+
+    /// Removes commands and what is left of writing them; says how many were whole.
+    fn clear(&self) -> usize {
+        let Ok(entries) = fs::read_dir(&self.folder) else {
+            return 0;
+        };
+        let mut whole = 0;
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+            let is_part = is_hidden(&name) && ends_with(&name, ".part");
+            let is_command = !is_hidden(&name) && ends_with(&name, ENDING);
+            // What cannot be removed is told of when it is looked at.
+            let ours = is_file && (is_part || is_command);
+            if ours && fs::remove_file(entry.path()).is_ok() && is_command {
+                whole += 1;
+            }
+        }
+        whole
+    }
+}
+
+impl Drop for Mailbox {
+    fn drop(&mut self) {
+        self.clear();
+        // Whatever else lies there is somebody's; then the folder stays, too.
+        let _ = fs::remove_dir(&self.folder);
+    }
+}
+
+fn is_hidden(name: &OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(b".")
+}
+
+fn ends_with(name: &OsStr, ending: &str) -> bool {
+    name.as_encoded_bytes().ends_with(ending.as_bytes())
+}
+
+/// The text of a file; `None` when it cannot be a command. A pipe or a link is not opened: it could
+/// hold the run up.
+fn read(path: &Path) -> std::io::Result<Option<String>> {
+    let known = fs::symlink_metadata(path)?;
+    let named = path.file_name().is_some_and(|name| ends_with(name, ENDING));
+    if !known.is_file() || !named || known.len() > LONGEST {
+        return Ok(None);
+    }
+    let mut bytes = Vec::new();
+    File::open(path)?.take(LONGEST).read_to_end(&mut bytes)?;
+    Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use mmface_engine::train_post::{listens, post};
+
+    use super::*;
+
+    fn to(process: Option<u32>, command: TrainCommand) -> Posted {
+        Posted { process, command }
+    }
+
+    /// All commands that are there now.
+    fn all(mailbox: &mut Mailbox) -> Vec<TrainCommand> {
+        mailbox.quiet_since = None;
+        std::iter::from_fn(|| mailbox.take()).collect()
+    }
+
+    #[test]
+    fn commands_come_in_order_once_and_the_folder_goes_with_the_run() {
+        let out = tempfile::tempdir().unwrap();
+        assert!(!listens(out.path()));
+        let mut mailbox = Mailbox::open(out.path());
+        assert!(listens(out.path()));
+        assert_eq!(all(&mut mailbox), []);
+        let me = Some(std::process::id());
+        let wanted = [
+            TrainCommand::Pause,
+            TrainCommand::Checkpoint,
+            TrainCommand::Resume,
+        ];
+        for (command, process) in wanted.into_iter().zip([me, None, me]) {
+            post(out.path(), to(process, command)).unwrap();
+        }
+        assert_eq!(all(&mut mailbox), wanted);
+        assert_eq!(all(&mut mailbox), []);
+        assert!(mailbox.news().is_empty());
+        post(out.path(), to(me, TrainCommand::Stop)).unwrap();
+        drop(mailbox);
+        assert!(!listens(out.path()), "nobody listens any more");
+        post(out.path(), to(me, TrainCommand::Stop)).unwrap_err();
+    }
+
+    #[test]
+    fn what_was_left_from_before_does_not_act() {
+        let out = tempfile::tempdir().unwrap();
+        let folder = out.path().join(COMMANDS_FOLDER);
+        fs::create_dir(&folder).unwrap();
+        // Of a run that was killed; in a container every run may have the same id.
+        let me = Some(std::process::id());
+        post(out.path(), to(me, TrainCommand::Stop)).unwrap();
+        post(out.path(), to(None, TrainCommand::Stop)).unwrap();
+        fs::write(folder.join(".mmface-x.part"), "{").unwrap();
+        let mut mailbox = Mailbox::open(out.path());
+        assert_eq!(all(&mut mailbox), []);
+        let news = mailbox.news();
+        assert_eq!(news.len(), 1, "{news:?}");
+        assert!(news[0].contains("2 commands from before"), "{news:?}");
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_is_no_command_for_this_run_is_one_line_each() {
+        let out = tempfile::tempdir().unwrap();
+        let mut mailbox = Mailbox::open(out.path());
+        let folder = out.path().join(COMMANDS_FOLDER);
+        let other = std::process::id() + 1;
+        post(out.path(), to(Some(other), TrainCommand::Stop)).unwrap();
+        for (name, bytes) in [
+            ("a.json", &b"{\"command\":\"dance\"}"[..]),
+            ("b.json", b"\xff\x00{"),
+            ("c.json", b""),
+            ("d.json", &[b' '; 5000]),
+            ("notes.txt", b"mine"),
+            (".mmface-1.part", b"{\"comm"),
+        ] {
+            fs::write(folder.join(name), bytes).unwrap();
+        }
+        fs::create_dir(folder.join("e.json")).unwrap();
+        #[cfg(unix)]
+        std::os::unix::fs::symlink("/dev/zero", folder.join("f.json")).unwrap();
+        post(out.path(), to(None, TrainCommand::Sample)).unwrap();
+        assert_eq!(all(&mut mailbox), [TrainCommand::Sample]);
+        let news = mailbox.news();
+        let expected = if cfg!(unix) { 8 } else { 7 };
+        assert_eq!(news.len(), expected, "{news:#?}");
+        assert!(news.iter().all(|line| !line.contains('\n')), "{news:#?}");
+        let of = |what: &str| news.iter().any(|line| line.contains(what));
+        assert!(of(&format!("for process {other}")), "{news:#?}");
+        // Told once; what is somebody's stays.
+        assert_eq!(all(&mut mailbox), []);
+        assert!(mailbox.news().is_empty());
+        drop(mailbox);
+        assert!(folder.join("notes.txt").is_file());
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_command_that_cannot_be_removed_is_not_obeyed() {
+        use std::os::unix::fs::PermissionsExt;
+        let out = tempfile::tempdir().unwrap();
+        let mut mailbox = Mailbox::open(out.path());
+        let folder = out.path().join(COMMANDS_FOLDER);
+        post(out.path(), to(None, TrainCommand::Pause)).unwrap();
+        let allow = |mode| fs::set_permissions(&folder, fs::Permissions::from_mode(mode)).unwrap();
+        allow(0o555);
+        if fs::write(folder.join("probe"), "").is_ok() {
+            allow(0o755);
+            eprintln!("skipped: this user may write anywhere");
+            return;
+        }
+        assert_eq!(all(&mut mailbox), []);
+        assert_eq!(all(&mut mailbox), []);
+        allow(0o755);
+        assert_eq!(mailbox.news().len(), 1);
+    }
+
+    #[test]
+    fn without_a_folder_the_run_goes_on() {
+        let out = tempfile::tempdir().unwrap();
+        fs::write(out.path().join(COMMANDS_FOLDER), "a file").unwrap();
+        let mut mailbox = Mailbox::open(out.path());
+        assert_eq!(all(&mut mailbox), []);
+        assert_eq!(mailbox.news().len(), 1);
+        drop(mailbox);
+        assert!(out.path().join(COMMANDS_FOLDER).is_file());
     }
 }

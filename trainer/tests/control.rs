@@ -11,6 +11,7 @@ use std::process::Stdio;
 use common::{Heard, config, data, prepare, program, train, write_data};
 use mmface_engine::model::dit::Dit;
 use mmface_engine::train_event::{INPUTS_FILE, RunInputs, TrainCommand, TrainEvent, Weights};
+use mmface_engine::train_post::{self, COMMANDS_FOLDER, Posted};
 use mmface_trainer::checkpoint;
 use mmface_trainer::config::{Config, Every, Moments};
 use mmface_trainer::control::Control;
@@ -106,6 +107,108 @@ fn json_lines_tell_and_steer_a_run() {
         std::fs::read_dir(out.join("tensorboard")).unwrap().count(),
         1
     );
+}
+
+/// A run that nobody steers from its own terminal, as another process sees it.
+#[test]
+fn another_process_steers_a_run_through_its_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = prepare(folder.path(), &endless());
+    let out = folder.path().join("run");
+    // Left by a run that was killed; it must not act on this one.
+    let commands = out.join(COMMANDS_FOLDER);
+    std::fs::create_dir_all(&commands).unwrap();
+    let post = |process: Option<u32>, command: TrainCommand| {
+        train_post::post(&out, Posted { process, command }).unwrap();
+    };
+    post(None, TrainCommand::Stop);
+    let mut child = program()
+        .args(["train", "--json", "--config"])
+        .arg(&path)
+        .arg("--work")
+        .arg(folder.path())
+        .arg("--out")
+        .arg(&out)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let id = child.id();
+    let mut events = BufReader::new(child.stdout.take().unwrap())
+        .lines()
+        .map(|line| TrainEvent::from_line(&line.unwrap()).unwrap());
+    let mut until = |wanted: &dyn Fn(&TrainEvent) -> bool| loop {
+        let event = events.next().expect("the run ended early");
+        if wanted(&event) {
+            break event;
+        }
+    };
+    let warning = |what: &'static str| move |event: &TrainEvent| matches!(event, TrainEvent::Warning { message, .. } if message.contains(what));
+    until(&warning("from before this start"));
+    until(&|event| matches!(event, TrainEvent::Step(_)));
+
+    post(Some(id + 1), TrainCommand::Stop);
+    until(&warning("is for process"));
+    std::fs::write(commands.join("x.json"), b"rubbish").unwrap();
+    until(&warning("it is no command"));
+    post(Some(id), TrainCommand::Pause);
+    let paused = until(&|event| matches!(event, TrainEvent::Paused { .. }));
+    let saved = checkpoint::read_state(&checkpoint::find(&out).unwrap()).unwrap();
+    assert_eq!(paused.step(), Some(saved.step));
+    post(Some(id), TrainCommand::Resume);
+    until(&|event| matches!(event, TrainEvent::Resumed { .. }));
+    post(Some(id), TrainCommand::Checkpoint);
+    until(&|event| matches!(event, TrainEvent::Checkpoint { .. }));
+    post(Some(id), TrainCommand::Stop);
+    let last = until(&TrainEvent::is_last);
+    assert!(matches!(last, TrainEvent::Stopped { .. }), "{last:?}");
+    assert!(child.wait().unwrap().success());
+    assert!(!commands.exists(), "nobody listens any more");
+}
+
+/// Whoever started the run has gone; a pause that another process asked for waits all the same.
+#[test]
+fn a_pause_from_outside_waits_although_standard_input_has_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = prepare(folder.path(), &endless());
+    let out = folder.path().join("run");
+    let mut child = program()
+        .args(["train", "--json", "--control", "stdin", "--config"])
+        .arg(&path)
+        .arg("--work")
+        .arg(folder.path())
+        .arg("--out")
+        .arg(&out)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut events = BufReader::new(child.stdout.take().unwrap())
+        .lines()
+        .map(|line| TrainEvent::from_line(&line.unwrap()).unwrap());
+    let mut until = |wanted: &dyn Fn(&TrainEvent) -> bool| loop {
+        let event = events.next().expect("the run ended early");
+        if wanted(&event) || event.is_last() {
+            break event;
+        }
+    };
+    let post = |command: TrainCommand| {
+        let posted = Posted {
+            process: None,
+            command,
+        };
+        train_post::post(&out, posted).unwrap();
+    };
+    until(&|event| matches!(event, TrainEvent::Step(_)));
+    post(TrainCommand::Pause);
+    until(&|event| matches!(event, TrainEvent::Paused { .. }));
+    std::thread::sleep(std::time::Duration::from_millis(400));
+    post(TrainCommand::Resume);
+    let resumed = until(&|event| matches!(event, TrainEvent::Resumed { .. }));
+    assert!(matches!(resumed, TrainEvent::Resumed { .. }), "{resumed:?}");
+    post(TrainCommand::Stop);
+    until(&TrainEvent::is_last);
+    assert!(child.wait().unwrap().success());
 }
 
 #[test]

@@ -13,8 +13,8 @@ use mmface_engine::weights::upstream::{Hints, dit_config};
 use mmface_engine::weights::verify::states;
 use serde_json::{Value, json};
 
-use super::models::size;
 use super::session::print_line;
+use crate::bytes::size;
 use crate::failure::{Failure, Result};
 use crate::project::SweepNote;
 

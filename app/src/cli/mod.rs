@@ -4,7 +4,6 @@ pub mod args;
 pub mod bench;
 pub mod condition;
 pub mod generate;
-pub mod grid;
 pub mod inspect;
 pub mod interrupt;
 pub mod models;

@@ -16,6 +16,7 @@ use serde_json::json;
 use super::args::OutputArgs;
 use super::interrupt;
 use super::session::{print_line, say, warn};
+use crate::bytes::size;
 use crate::failure::{Failure, Result};
 
 /// Options of `mmface models`.
@@ -275,16 +276,6 @@ fn print_json(value: &serde_json::Result<serde_json::Value>) -> Result<()> {
     }
 }
 
-/// Bytes for people.
-pub fn size(bytes: u64) -> String {
-    match bytes {
-        0..1_000 => format!("{bytes} B"),
-        1_000..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
-        1_000_000..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
-        _ => format!("{:.2} GB", bytes as f64 / 1e9),
-    }
-}
-
 /// A bar of bytes on a terminal.
 struct Progress(Option<indicatif::ProgressBar>);
 
@@ -316,18 +307,5 @@ impl Progress {
         if let Some(bar) = &self.0 {
             bar.finish_and_clear();
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::size;
-
-    #[test]
-    fn sizes_are_short() {
-        assert_eq!(
-            [size(999), size(29_400_000), size(2_680_000_000)],
-            ["999 B", "29.4 MB", "2.68 GB"]
-        );
     }
 }

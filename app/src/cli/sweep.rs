@@ -10,10 +10,10 @@ use serde_json::json;
 
 use super::args::{ModelArgs, OutputArgs, SampleArgs, default_path};
 use super::condition::ConditionArgs;
-use super::grid::Grid;
 use super::session::Session;
 use super::{generate, output, picture};
 use crate::failure::{Failure, Result};
+use crate::grid::Grid;
 use crate::project::SweepNote;
 
 /// Options of `mmface sweep`.

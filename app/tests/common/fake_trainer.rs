@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use mmface::studio::StudioApp;
+use mmface::studio::trainer::Phase;
 use mmface_engine::train_event::{Started, Step, TrainEvent};
 use mmface_engine::weights::Registry;
 use mmface_engine::weights::registry::{Origin, Root};
@@ -26,6 +27,7 @@ for word; do
   [ "$before" = --work ] && work=$word
   before=$word
 done
+while_set() { while [ -e "$here/$1" ]; do sleep 0.02; done; }
 event() { echo "{\"event\":$1}"; }
 step() {
   event "\"step\",\"step\":$1,\"loss\":0.3,\"smooth\":0.2,\"rate\":0.001,\"grad_norm\":1.5,\"updates_per_second\":2.5,\"samples_per_second\":40,\"eta_seconds\":4000,\"memory\":2000000000,\"epoch\":1.5"
@@ -52,11 +54,13 @@ plan)
     exit 1
   fi
   time=null
-  case "$*" in *--probe*) time=7200 ;; esac
+  case "$*" in *--probe*) time=7200; while_set long-probe ;; esac
   echo "{\"name\":\"tiny\",\"objective\":\"flow\",\"parameters\":14600000,\"resolution\":128,\"samples\":2000,\"batch\":16,\"accumulation\":1,\"steps_per_epoch\":125,\"steps\":1200,\"epochs\":9.6,\"rates\":[[0,0.0],[100,0.001],[600,0.0008],[1199,0.0]],\"memory_total\":2100000000,\"checkpoint_bytes\":234000000,\"disk_checkpoints\":936000000,\"disk_latents\":390000000,\"seconds_per_update\":6.0,\"seconds\":$time}" ;;
 latents)
   event '"data","split":"train","samples":2000'
   event '"preparing","what":"train latents at 128","done":1000,"of":2000,"per_second":9.5'
+  trap 'echo "error: interrupted; what is encoded is kept" >&2; exit 1' TERM
+  while_set long-latents
   : > "$here/prepared" ;;
 export) ;;
 train|resume)
@@ -188,6 +192,24 @@ impl Fake {
     }
 }
 
+/// Clicks the topmost widget of this name: windows are drawn last.
+pub fn press_last(harness: &mut Harness<'_, StudioApp>, label: &str) {
+    harness
+        .get_all_by_label(label)
+        .last()
+        .expect("a widget of this name")
+        .click();
+    harness.run_steps(3);
+}
+
+/// Waits until the run is said to be in a phase.
+pub fn wait_for_phase(harness: &mut Harness<'_, StudioApp>, phase: &Phase) {
+    wait_for(harness, phase.title(), |app| {
+        app.studio.trainer.view.phase == *phase
+    });
+    harness.run_steps(2);
+}
+
 /// A folder for models, and nothing else.
 pub fn models_in(path: &Path) -> Registry {
     Registry::of(vec![Root {
@@ -206,14 +228,14 @@ pub fn old_run(run: &Path) {
         steps: 100,
         ..Started::default()
     });
-    append(run, &started);
+    append_event(run, &started);
     append_step(run, 10);
     append_step(run, 20);
 }
 
 /// Appends what the run tells of an update.
 pub fn append_step(run: &Path, step: u64) {
-    append(
+    append_event(
         run,
         &TrainEvent::Step(Step {
             step,
@@ -224,7 +246,8 @@ pub fn append_step(run: &Path, step: u64) {
     );
 }
 
-fn append(run: &Path, event: &TrainEvent) {
+/// Appends what the run tells.
+pub fn append_event(run: &Path, event: &TrainEvent) {
     use std::io::Write;
     let mut file = std::fs::File::options()
         .create(true)

@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use super::memory;
 use super::parts::Parts;
 use super::types::{ModelSummary, PipelineOptions};
 use crate::device::OpenDevice;
@@ -57,6 +58,7 @@ pub fn load(
         tiny_shift: manifest.latent.tiny_shift,
         schedule: NoiseSchedule::default(),
         device: device.device.clone(),
+        free: memory::free_on,
     };
     cancel.check()?;
     Ok((parts, summary))

@@ -12,7 +12,7 @@ mod types;
 #[cfg(test)]
 mod tests;
 
-pub use memory::{decode_bytes, free_memory};
+pub use memory::{Free, decode_bytes, free_memory};
 pub use parts::Parts;
 pub use types::{ModelSummary, Picture, PipelineOptions, PreviewPolicy, Trail, TrailStep};
 

@@ -35,6 +35,8 @@ pub struct Parts {
     pub schedule: NoiseSchedule,
     /// Where everything lies.
     pub device: Device,
+    /// Asks how much memory is free there.
+    pub free: memory::Free,
 }
 
 impl Parts {
@@ -114,7 +116,7 @@ impl Parts {
         let at_once = if tiled { side.min(TILE) } else { side };
         memory::check(
             memory::decode_bytes(config, at_once * config.factor()),
-            &self.device,
+            (self.free)(&self.device),
         )?;
         let latent = self.vae.from_model_space(latent)?;
         let decoded = match tiled {

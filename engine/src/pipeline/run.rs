@@ -11,6 +11,7 @@ use super::sample::{Conditioning, Evaluator, sample};
 use super::trail::Trails;
 use super::types::{Picture, PreviewPolicy};
 use crate::job::{Condition, Job};
+use crate::picture::RgbImage;
 use crate::sampling::{Walk, torch_randn};
 use crate::worker::{Attempt, Cancel, Observer};
 use crate::{Error, Result};
@@ -82,6 +83,7 @@ pub fn run(
         prompt: &features,
         negative: &negative,
     };
+    let mut tiled = attempt.tiled_decoding;
     let first = walk(parts, job, job.seed)?;
     let mut evaluator = Evaluator::new(&parts.dit, &conditioning, job, &first)?;
     let of = job.total_steps();
@@ -105,7 +107,7 @@ pub fn run(
         })?;
         cancel.check()?;
         let began = Instant::now();
-        let image = parts.decode(&latent, attempt.tiled_decoding)?;
+        let image = decode(parts, &mut kept.conditions, &latent, &mut tiled)?;
         decode_cost = Some((latent.elem_count(), began.elapsed().as_secs_f64()));
         if let Some(trail) = trails.finish(&image) {
             observer.trail(trail);
@@ -116,10 +118,32 @@ pub fn run(
             latent: latent.flatten_all()?.to_vec1()?,
         });
     }
-    if let Some((values, seconds)) = decode_cost.filter(|_| !attempt.tiled_decoding) {
+    if let Some((values, seconds)) = decode_cost.filter(|_| !tiled) {
         kept.costs.learn(Rung::Vae, values, seconds);
     }
     Ok(pictures)
+}
+
+/// The picture of a latent. One that does not fit in one piece is decoded in tiles, and those after
+/// it at once: the steps that led to it are not walked again.
+fn decode(
+    parts: &Parts,
+    conditions: &mut Vec<(Condition, usize, Tensor)>,
+    latent: &Tensor,
+    tiled: &mut bool,
+) -> Result<RgbImage> {
+    if !*tiled {
+        let side = latent.dim(3)? * parts.vae.config().factor();
+        let whole = parts.decode(latent, false);
+        match whole.map_err(|error| classify(error, parts, side)) {
+            Err(Error::OutOfMemory { .. }) => {}
+            result => return result,
+        }
+        conditions.clear();
+        parts.text.forget();
+        *tiled = true;
+    }
+    parts.decode(latent, true)
 }
 
 /// The walk of one picture: from its noise, or from where the job forks off.

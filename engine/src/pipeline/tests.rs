@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod out_of_memory;
+
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -92,6 +94,7 @@ fn parts_of(objective: Objective, poison: Option<&str>) -> Parts {
         tiny_shift: 0.0,
         schedule: NoiseSchedule::default(),
         device: Device::Cpu,
+        free: memory::free_on,
     }
 }
 

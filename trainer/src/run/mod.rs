@@ -13,7 +13,7 @@ use mmface_engine::{Error, Result};
 
 use crate::checkpoint::{self, State};
 use crate::config::Config;
-use crate::control::Control;
+use crate::control::{Control, Mailbox};
 use crate::data::batches::{Batches, HeldOut};
 use crate::data::loader::{Loader, Share};
 use crate::data::store::LatentStore;
@@ -121,6 +121,10 @@ struct Run<'p, 'a> {
     started: Instant,
     seconds_before: f64,
     last_saved: Option<(u64, PathBuf)>,
+    /// Commands of other processes; only the first process listens.
+    mailbox: Option<Mailbox>,
+    /// The last pause was asked for by another process, which may also end it.
+    paused_from_outside: bool,
 }
 
 /// Trains until the plan ends, a wish to stop comes, or too much fails; returns the last
@@ -196,6 +200,9 @@ fn guarded(
         started: Instant::now(),
         seconds_before,
         last_saved: None,
+        // The lock is held, so whatever lies there is of an earlier run.
+        mailbox: first.then(|| Mailbox::open(out)),
+        paused_from_outside: false,
     };
     let result = run
         .announce(&config, tight)
@@ -339,11 +346,7 @@ impl Run<'_, '_> {
             self.state.samples += config.batch as u64;
             let step = self.state.step;
             let last = step == config.steps;
-            let wish = if self.is_first() {
-                self.place.control.next()
-            } else {
-                None
-            };
+            let wish = if self.is_first() { self.wish()? } else { None };
             if (step.is_multiple_of(config.every.log) || last || wish.is_some())
                 && let Some(event) = progress.event(step, self.state.samples, config, rate)
             {
@@ -436,9 +439,29 @@ impl Run<'_, '_> {
                 TrainCommand::Sample => self.draw()?,
                 TrainCommand::Resume => {}
             }
-            wish = self.place.control.next();
+            wish = self.wish()?;
         }
         Ok(false)
+    }
+
+    /// The next wish, and a line for each foreign thing in the folder of commands.
+    fn wish(&mut self) -> Result<Option<TrainCommand>> {
+        let wish = self.next_wish();
+        let news = self.mailbox.as_mut().map(Mailbox::news);
+        for line in news.into_iter().flatten() {
+            self.warn(line)?;
+        }
+        Ok(wish)
+    }
+
+    /// The next wish of whoever started the run, else of another process.
+    fn next_wish(&mut self) -> Option<TrainCommand> {
+        let own = self.place.control.next();
+        let wish = own.or_else(|| self.mailbox.as_mut()?.take());
+        if wish == Some(TrainCommand::Pause) {
+            self.paused_from_outside = own.is_none();
+        }
+        wish
     }
 
     /// Waits until somebody says to go on, or to stop; then returns true.
@@ -449,13 +472,16 @@ impl Run<'_, '_> {
             reason: reason.into(),
         })?;
         loop {
-            match self.place.control.next() {
+            match self.wish()? {
                 Some(TrainCommand::Stop) => return Ok(true),
                 Some(TrainCommand::Resume) => break,
                 Some(TrainCommand::Sample) => self.draw()?,
                 Some(TrainCommand::Checkpoint) => self.save_on_demand(config)?,
                 Some(TrainCommand::Pause) => {}
-                None if self.place.control.is_gone() => return Ok(true),
+                // Nobody could end the pause.
+                None if self.place.control.is_gone() && !self.paused_from_outside => {
+                    return Ok(true);
+                }
                 None => std::thread::sleep(PATIENCE),
             }
         }

@@ -87,7 +87,7 @@ impl Run<'_, '_> {
     /// Some seconds of patience; a wish to go on ends them early, a wish to stop ends the run.
     fn wait_for_space(&mut self) -> Result<()> {
         for _ in 0..RETRY {
-            match self.place.control.next() {
+            match self.next_wish() {
                 Some(TrainCommand::Resume) => break,
                 Some(TrainCommand::Stop) => {
                     return Err(Error::Argument(format!(

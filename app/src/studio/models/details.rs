@@ -5,7 +5,8 @@ use egui_material_icons::icons;
 use mmface_engine::weights::PartState;
 
 use super::card::Block;
-use super::list::{Entry, Runs};
+use super::list::Entry;
+use super::memory::Runs;
 use super::panel::selected;
 use super::{ModelsCommand, Status};
 use crate::studio::state::Studio;
@@ -122,7 +123,7 @@ fn parts(ui: &mut Ui, parts: &[PartState], colours: &crate::studio::theme::Colou
             ui.end_row();
             for part in parts {
                 ui.label(part.part.title());
-                ui.label(crate::cli::models::size(part.bytes));
+                ui.label(crate::bytes::size(part.bytes));
                 let file = match &part.path {
                     Some(path) => path
                         .file_name()

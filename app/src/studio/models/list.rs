@@ -10,8 +10,8 @@ use mmface_engine::weights::upstream::find_dit;
 use mmface_engine::weights::{ListedModel, Package, Registry};
 
 use super::card::{self, Block};
-use super::memory::Memory;
-use crate::cli::models::size;
+use super::memory::{Memory, Runs};
+use crate::bytes::size;
 
 /// Folders looked at for weights that are no package yet.
 const MOST_FOLDERS: usize = 200;
@@ -31,17 +31,6 @@ pub struct Entry {
     pub memory: Option<Memory>,
     /// The card.
     pub card: Vec<Block>,
-}
-
-/// Whether a model runs on this machine, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Runs {
-    /// It does.
-    Yes(String),
-    /// It may, but memory is short.
-    Tight(String),
-    /// It does not.
-    No(String),
 }
 
 impl Entry {

@@ -5,8 +5,7 @@ use mmface_engine::pipeline::decode_bytes;
 use mmface_engine::weights::Part;
 use mmface_engine::weights::manifest::PackageManifest;
 
-use super::list::Runs;
-use crate::cli::models::size;
+use crate::bytes::size;
 
 /// Says how many bytes of memory are free; `None` where the system does not say.
 pub type FreeMemory = fn() -> Option<u64>;
@@ -18,6 +17,17 @@ pub struct Memory {
     text: u64,
     autoencoder: u64,
     decoder: AutoencoderKlConfig,
+}
+
+/// Whether a model runs on this machine, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Runs {
+    /// It does.
+    Yes(String),
+    /// It may, but memory is short.
+    Tight(String),
+    /// It does not.
+    No(String),
 }
 
 impl Memory {

@@ -5,7 +5,8 @@ use egui_material_icons::icons;
 use mmface_engine::model::dit::Objective;
 use mmface_engine::weights::registry::Origin;
 
-use super::list::{Entry, Runs, Scanned};
+use super::list::{Entry, Scanned};
+use super::memory::Runs;
 use super::{ModelsCommand, Status, details};
 use crate::studio::command::ShellCommand;
 use crate::studio::state::{Studio, Workspace};
@@ -92,7 +93,7 @@ fn list(ui: &mut Ui, studio: &mut Studio) {
         let text = format!(
             "{}\n{}, {state}",
             entry.title(),
-            crate::cli::models::size(entry.listed.bytes)
+            crate::bytes::size(entry.listed.bytes)
         );
         let chosen = selected.as_ref() == Some(&reference);
         let button =

@@ -9,7 +9,7 @@ use mmface_engine::provenance::{self, Level};
 use mmface_engine::{Error, Result};
 
 use super::{ResultsCommand, library};
-use crate::cli::grid;
+use crate::grid;
 use crate::studio::dialogs::{Ask, AskKind};
 use crate::studio::state::Studio;
 use crate::studio::toast::Toast;

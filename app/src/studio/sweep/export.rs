@@ -10,7 +10,7 @@ use mmface_engine::{Error, Result};
 use serde_json::json;
 
 use super::locality::Change;
-use crate::cli::grid::Grid;
+use crate::grid::Grid;
 use crate::project::SweepNote;
 
 /// A finished cell.

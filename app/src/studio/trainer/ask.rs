@@ -1,14 +1,16 @@
 //! Training and drawing share the device: whoever comes second asks first.
 //!
-//! Everything that is drawn passes [`may_draw`] on its way to the engine, and every run passes
-//! `may_begin`; the question stands here and nowhere else. The answer holds for the session.
+//! Everything that is drawn passes [`may_draw`] on its way to the engine, every run passes
+//! `may_begin`, and the preparation of data `may_prepare`; the question stands here and nowhere
+//! else. The answer holds for the session.
 
 use egui::{Id, Modal, Ui};
 use mmface_engine::train_event::TrainCommand;
 
-use super::TrainerCommand;
 use super::runs::{self, Begin};
+use super::side::{self, Kind};
 use super::view::Phase;
+use super::{TrainerCommand, later};
 use crate::studio::generate::flow;
 use crate::studio::state::Studio;
 use crate::studio::toast::Toast;
@@ -38,6 +40,8 @@ pub enum Question {
     Draw,
     /// A run.
     Begin(Begin),
+    /// The preparation of data.
+    Prepare,
 }
 
 /// Who has the device.
@@ -63,35 +67,62 @@ impl State {
     }
 }
 
+/// Who of the trainer's processes has the device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum User {
+    Run,
+    Preparing,
+    Measuring,
+}
+
+fn user(studio: &Studio) -> Option<User> {
+    let state = &studio.trainer;
+    if state.own.is_some() && matches!(state.view.phase, Phase::Starting | Phase::Running) {
+        return Some(User::Run);
+    }
+    if side::is_busy(studio, |kind| *kind == Kind::Latents) {
+        return Some(User::Preparing);
+    }
+    side::is_busy(studio, later::is_heavy).then_some(User::Measuring)
+}
+
 /// Whether a picture may be drawn now. If not, it was asked for, and [`flow::start_next`] is called
 /// when it may.
 pub fn may_draw(studio: &mut Studio) -> bool {
-    let state = &mut studio.trainer;
-    let Some(own) = &mut state.own else {
+    let Some(user) = user(studio) else {
         return true;
     };
-    if !matches!(state.view.phase, Phase::Starting | Phase::Running) {
-        return true;
-    }
-    match state.sharing.choice {
+    match studio.trainer.sharing.choice {
         Some(Sharing::Beside) => true,
         Some(Sharing::Pause) => {
-            if !std::mem::replace(&mut state.sharing.paused, true) {
-                own.pausing = true;
-                if !own.child.tell(TrainCommand::Pause) {
-                    // It is about to end; then there is nothing to wait for.
-                    return true;
-                }
-                let text = "training pauses first; the picture begins after its checkpoint";
-                studio.tell(Toast::Info(text.into()));
-            }
-            false
+            let room = later::make_room(studio);
+            let waits = user == User::Run && pause(studio);
+            room && !waits
         }
         None => {
-            state.sharing.question.get_or_insert(Question::Draw);
+            let question = &mut studio.trainer.sharing.question;
+            question.get_or_insert(Question::Draw);
             false
         }
     }
+}
+
+/// Asks the run to pause for pictures; false when it is about to end, so that there is nothing to
+/// wait for.
+fn pause(studio: &mut Studio) -> bool {
+    let state = &mut studio.trainer;
+    let Some(own) = &mut state.own else {
+        return false;
+    };
+    if !std::mem::replace(&mut state.sharing.paused, true) {
+        own.pausing = true;
+        if !own.child.tell(TrainCommand::Pause) {
+            return false;
+        }
+        let text = "training pauses first; the picture begins after its checkpoint";
+        studio.tell(Toast::Info(text.into()));
+    }
+    true
 }
 
 fn is_drawing(studio: &Studio) -> bool {
@@ -117,6 +148,21 @@ pub(super) fn may_begin(studio: &mut Studio, begin: Begin) -> bool {
     }
 }
 
+/// Whether the data may be prepared now, or when the pictures are drawn. If not, it was asked for.
+pub(super) fn may_prepare(studio: &mut Studio) -> bool {
+    let sharing = &studio.trainer.sharing;
+    let known = sharing.choice.is_some() || !is_drawing(studio);
+    if !known {
+        studio.trainer.sharing.question = Some(Question::Prepare);
+    }
+    known
+}
+
+/// Whether what is to begin of itself waits for pictures.
+pub(super) fn must_wait(studio: &Studio) -> bool {
+    is_drawing(studio) && studio.trainer.sharing.choice != Some(Sharing::Beside)
+}
+
 /// Does what the person answered.
 pub(super) fn answer(studio: &mut Studio, answer: Answer) {
     let Some(question) = studio.trainer.sharing.question.take() else {
@@ -133,18 +179,29 @@ pub(super) fn answer(studio: &mut Studio, answer: Answer) {
                 runs::launch(studio, begin);
             }
         }
+        (Answer::Share(choice), Question::Prepare) => {
+            studio.trainer.sharing.choice = Some(choice);
+            side::start_preparing(studio);
+        }
         (Answer::Cancel, Question::Draw) => {
+            let user = user(studio);
             if studio.generate.live.on {
                 flow::stop_live(studio);
             }
             if studio.generate.works.next().is_some() {
                 studio.generate.works.queue.paused = true;
-                let text =
-                    "the queue is paused, so that training goes on; press Resume in it to draw";
-                studio.tell(Toast::Info(text.into()));
+                let what = match user {
+                    Some(User::Preparing) => "the preparation",
+                    Some(User::Measuring) => "the measurement",
+                    Some(User::Run) | None => "training",
+                };
+                let text = format!(
+                    "the queue is paused, so that {what} goes on; press Resume in it to draw"
+                );
+                studio.tell(Toast::Info(text));
             }
         }
-        (Answer::Cancel, Question::Begin(_)) => {}
+        (Answer::Cancel, Question::Begin(_) | Question::Prepare) => {}
     }
 }
 
@@ -156,6 +213,11 @@ pub(super) fn set(studio: &mut Studio, choice: Option<Sharing>) {
 
 /// Lets training go on, or begin, when the last picture is drawn.
 pub(super) fn tick(studio: &mut Studio) {
+    if studio.trainer.sharing.question == Some(Question::Draw) && user(studio).is_none() {
+        // It ended before the person answered.
+        studio.trainer.sharing.question = None;
+        flow::start_next(studio);
+    }
     if is_drawing(studio) {
         return;
     }
@@ -173,6 +235,51 @@ pub(super) fn tick(studio: &mut Studio) {
     if let Some(begin) = studio.trainer.waiting.take() {
         runs::launch(studio, begin);
     }
+    later::begin(studio);
+}
+
+/// What the question says.
+struct Words {
+    title: &'static str,
+    text: &'static str,
+    pause: &'static str,
+    beside: &'static str,
+}
+
+fn words(question: Question, user: Option<User>) -> Words {
+    let drawn = "Pictures are being drawn on this device";
+    match (question, user) {
+        (Question::Draw, Some(User::Preparing)) => Words {
+            title: "Preparing the data uses this device",
+            text: "It can wait: what is encoded is kept, and it goes on by itself when the queue is empty. Beside each other, both are slower.",
+            pause: "Pause it while I generate",
+            beside: "Generate beside it",
+        },
+        (Question::Draw, Some(User::Measuring)) => Words {
+            title: "The speed is being measured on this device",
+            text: "The measurement can wait: it begins anew when the queue is empty. Beside pictures it tells a time that is too long.",
+            pause: "Pause it while I generate",
+            beside: "Generate beside it",
+        },
+        (Question::Draw, Some(User::Run) | None) => Words {
+            title: "Training uses this device",
+            text: "Training can wait: it writes a checkpoint, and goes on by itself when the queue is empty. Beside each other, both are slower.",
+            pause: "Pause training while I generate",
+            beside: "Generate beside it",
+        },
+        (Question::Begin(_), _) => Words {
+            title: drawn,
+            text: "Training can begin when the queue is empty and live mode is off, and pause for later pictures. Beside each other, both are slower.",
+            pause: "Pause training while I generate",
+            beside: "Train beside it",
+        },
+        (Question::Prepare, _) => Words {
+            title: drawn,
+            text: "The data can be prepared when the queue is empty and live mode is off, and wait for later pictures. Beside each other, both are slower.",
+            pause: "Prepare after the pictures",
+            beside: "Prepare beside them",
+        },
+    }
 }
 
 /// Draws the question when it is due.
@@ -180,43 +287,25 @@ pub fn show(ui: &Ui, studio: &mut Studio) {
     let Some(question) = studio.trainer.sharing.question else {
         return;
     };
-    let (title, pause, beside) = match question {
-        Question::Draw => (
-            "Training uses this device",
-            "Pause training while I generate",
-            "Generate beside it",
-        ),
-        Question::Begin(_) => (
-            "Pictures are being drawn on this device",
-            "Pause training while I generate",
-            "Train beside it",
-        ),
-    };
+    let words = words(question, user(studio));
     let mut said = None;
     let modal = Modal::new(Id::unique("who has the device")).show(ui.ctx(), |ui| {
         ui.set_width(420.0);
-        ui.heading(title);
+        ui.heading(words.title);
         ui.add_space(4.0);
-        ui.label(match question {
-            Question::Draw => {
-                "Training can wait: it writes a checkpoint, and goes on by itself when the queue is empty. Beside each other, both are slower."
-            }
-            Question::Begin(_) => {
-                "Training can begin when the queue is empty and live mode is off, and pause for later pictures. Beside each other, both are slower."
-            }
-        });
+        ui.label(words.text);
         ui.add_space(2.0);
         ui.weak("Asked once; the trainer tab changes it.");
         ui.add_space(10.0);
         ui.horizontal(|ui| {
-            let first = ui.button(pause);
+            let first = ui.button(words.pause);
             if ui.memory(|memory| memory.focused().is_none()) {
                 first.request_focus();
             }
             if first.clicked() {
                 said = Some(Answer::Share(Sharing::Pause));
             }
-            if ui.button(beside).clicked() {
+            if ui.button(words.beside).clicked() {
                 said = Some(Answer::Share(Sharing::Beside));
             }
             if ui.button("Cancel").clicked() {

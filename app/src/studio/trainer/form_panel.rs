@@ -272,6 +272,18 @@ fn figures(ui: &mut Ui, planned: &Planned, colour: egui::Color32) {
         });
 }
 
+/// Says that something waits, and offers to drop it.
+fn waits(ui: &mut Ui, studio: &mut Studio, text: &str, drop: &str) {
+    ui.horizontal(|ui| {
+        ui.weak(text);
+        let cancel = ui.button("Cancel");
+        cancel.widget_info(|| WidgetInfo::labeled(Role::Button, true, drop));
+        if cancel.clicked() {
+            studio.emit(Do::DropWaiting);
+        }
+    });
+}
+
 /// Offers to prepare the data, or shows how far that is.
 fn preparing(ui: &mut Ui, studio: &mut Studio) {
     let at = studio
@@ -280,6 +292,16 @@ fn preparing(ui: &mut Ui, studio: &mut Studio) {
         .iter()
         .position(|side| side.kind == Kind::Latents);
     let Some(index) = at else {
+        if super::later::prepares(studio) {
+            ui.add_space(4.0);
+            waits(
+                ui,
+                studio,
+                "Goes on when the pictures are drawn",
+                "Do not prepare",
+            );
+            return;
+        }
         let form = &studio.settings.trainer;
         let unprepared = studio
             .trainer
@@ -331,14 +353,12 @@ pub(super) fn show_start(ui: &mut Ui, studio: &mut Studio) {
     let colours = studio.theme.colours(ui).clone();
     let state = &studio.trainer;
     if state.waiting.is_some() {
-        ui.horizontal(|ui| {
-            ui.weak("Begins when the pictures are drawn");
-            let cancel = ui.button("Cancel");
-            cancel.widget_info(|| WidgetInfo::labeled(Role::Button, true, "Do not begin"));
-            if cancel.clicked() {
-                studio.emit(Do::DropWaiting);
-            }
-        });
+        waits(
+            ui,
+            studio,
+            "Begins when the pictures are drawn",
+            "Do not begin",
+        );
         ui.add_space(4.0);
         return;
     }

@@ -1,10 +1,11 @@
 //! Training runs: the trainer as a child process, its plan, its curves and samples.
 //!
 //! The trainer is another program and stays one: `child` starts it and reads what it says, `side`
-//! runs its short commands (plan, preparing data, export), `runs` the run itself, `view` folds the
+//! runs its short commands (plan, preparing data, export), `runs` the run itself, `outside` the run
+//! of another process, `view` folds the
 //! run's events into what is shown. A trainer that crashes is a message and nothing more. `ask`
 //! and `closing` are the two questions: who has the device, and what becomes of a run when the
-//! window closes.
+//! window closes; `later` holds what begins anew after the pictures.
 
 pub mod ask;
 pub mod checkpoints;
@@ -13,6 +14,8 @@ pub mod closing;
 pub mod curves;
 pub mod form;
 mod form_panel;
+mod later;
+mod outside;
 pub mod panel;
 mod plots;
 mod run_panel;
@@ -67,8 +70,9 @@ pub struct State {
     pub closing: closing::State,
     /// The sheets of samples on screen.
     pub sheets: sheets::State,
+    later: Vec<later::Later>,
     own: Option<runs::Own>,
-    follow: Option<runs::Follow>,
+    follow: Option<outside::Follow>,
     /// The form that `problems` belongs to, and whether empty fields counted.
     checked: Option<(Form, bool)>,
     /// The person asked for a plan: empty fields are told.
@@ -105,7 +109,7 @@ pub enum TrainerCommand {
     Start,
     /// Goes on with the run on screen.
     Resume,
-    /// Takes back a start that waits.
+    /// Takes back a start, or a preparation, that waits.
     DropWaiting,
     /// Pauses the run, or lets it go on.
     Pause,
@@ -199,13 +203,17 @@ pub fn run(studio: &mut Studio, command: TrainerCommand) {
             studio.workspace = Workspace::Trainer;
             runs::begin(studio, Begin::Resume);
         }
-        Do::DropWaiting => studio.trainer.waiting = None,
+        Do::DropWaiting => {
+            studio.trainer.waiting = None;
+            side::drop_later(studio);
+        }
         Do::Pause => runs::pause(studio),
         Do::Stop => runs::stop(studio),
         Do::Checkpoint => runs::tell(studio, TrainCommand::Checkpoint),
         Do::Sample => runs::tell(studio, TrainCommand::Sample),
         Do::StopSide(index) => {
-            if let Some(side) = studio.trainer.sides.get(index) {
+            if let Some(side) = studio.trainer.sides.get_mut(index) {
+                side.put_off = false;
                 side.stop();
             }
         }

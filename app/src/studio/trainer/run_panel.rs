@@ -91,7 +91,8 @@ fn head(ui: &mut Ui, studio: &mut Studio, colours: &Colours) {
 fn title(ui: &mut Ui, studio: &Studio, colours: &Colours) {
     let state = &studio.trainer;
     let view = &state.view;
-    let pausing = state.own.as_ref().is_some_and(|own| own.pausing);
+    let pausing = state.own.as_ref().is_some_and(|own| own.pausing)
+        || state.follow.is_some_and(|follow| follow.pausing);
     let phase = match (&view.phase, &view.preparing) {
         (Phase::Running, _) if pausing => "Pausing",
         (Phase::Starting, Some(_)) => "Preparing",
@@ -139,12 +140,9 @@ fn buttons(ui: &mut Ui, studio: &mut Studio) {
     if studio.trainer.has_child() || foreign {
         sharing(ui, studio);
         ui.add_enabled_ui(phase != Phase::Stopping, |ui| {
-            let steered = !foreign;
-            let stop = !foreign
-                || studio
-                    .trainer
-                    .follow
-                    .is_some_and(|follow| follow.id.is_some());
+            let follow = studio.trainer.follow;
+            let steered = follow.is_none_or(|follow| follow.listens);
+            let stop = steered || follow.is_some_and(|follow| follow.id.is_some());
             ui.add_enabled_ui(stop, |ui| {
                 action_button(ui, studio, icons::ICON_STOP, "trainer.stop");
             });

@@ -1,18 +1,16 @@
-//! The run itself: started, steered, heard, followed when another process has it.
+//! The run itself: started, steered, heard.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use mmface_engine::train_event::{RunInputs, TrainCommand, TrainEvent};
+use mmface_engine::train_post;
 
 use super::child::{self, Child, Launch, Said};
+use super::outside::{self, Follow};
 use super::view::{self, Holder, Phase, View};
 use super::{Field, ask, program, same_place, wake};
 use crate::studio::state::{Studio, Workspace};
 use crate::studio::toast::Toast;
-
-/// How often a run of another process is looked at.
-const LOOK: Duration = Duration::from_secs(1);
 
 /// How a run begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,16 +27,6 @@ pub(super) struct Own {
     pub child: Child,
     /// It was asked to pause and has not said yet that it does.
     pub pausing: bool,
-}
-
-/// A run of another process.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Follow {
-    /// Its process, if it says so.
-    pub id: Option<u32>,
-    at: u64,
-    next: f64,
-    reading: bool,
 }
 
 /// Starts or goes on, after asking whoever draws.
@@ -121,11 +109,13 @@ pub(super) fn launch(studio: &mut Studio, begin: Begin) {
     }
 }
 
-/// Sends a command to the run of this studio's own.
+/// Sends a command to the run on screen: this studio's own, or another process's.
 pub(super) fn tell(studio: &mut Studio, command: TrainCommand) {
     let Some(own) = &mut studio.trainer.own else {
-        let text = "no run of this window is under way";
-        return studio.tell(Toast::Info(text.into()));
+        return match studio.trainer.follow {
+            Some(follow) => outside::tell(studio, follow, command),
+            None => studio.tell(Toast::Info("no run is under way here".into())),
+        };
     };
     if !own.child.tell(command) {
         let text = "the trainer does not listen any more; it may be about to end";
@@ -143,23 +133,18 @@ pub(super) fn pause(studio: &mut Studio) {
     if let Some(own) = &mut studio.trainer.own {
         own.pausing = true;
     }
+    if let Some(follow) = &mut studio.trainer.follow {
+        follow.pausing = true;
+    }
     tell(studio, TrainCommand::Pause);
 }
 
 /// Ends the run after a checkpoint.
 pub(super) fn stop(studio: &mut Studio) {
-    if studio.trainer.own.is_some() {
-        tell(studio, TrainCommand::Stop);
+    let there = studio.trainer.has_child() || studio.trainer.is_foreign();
+    tell(studio, TrainCommand::Stop);
+    if there {
         studio.trainer.view.phase = Phase::Stopping;
-        return;
-    }
-    let id = studio.trainer.follow.and_then(|follow| follow.id);
-    match id {
-        Some(id) if child::signal(id) => studio.trainer.view.phase = Phase::Stopping,
-        _ => {
-            let text = "nothing to stop: no run is under way that this window can reach";
-            studio.tell(Toast::Info(text.into()));
-        }
     }
 }
 
@@ -173,8 +158,13 @@ pub(super) fn open(studio: &mut Studio, out: PathBuf) {
         let (view, at) = View::read(&out);
         let holder = view::holder(&out);
         let inputs = view::inputs(&out);
+        let listens = train_post::listens(&out);
         move |studio: &mut Studio| {
-            if opened(studio, view, at, holder) {
+            let follow = match holder {
+                Holder::Process(id) => Some(Follow::new(id, listens, at, studio.now)),
+                Holder::Nobody => None,
+            };
+            if opened(studio, view, follow) {
                 take_inputs(studio, inputs.unwrap_or_default());
             }
         }
@@ -199,11 +189,11 @@ fn take_inputs(studio: &mut Studio, inputs: RunInputs) {
 }
 
 /// Shows a run; false when there is none.
-fn opened(studio: &mut Studio, view: View, at: u64, holder: Holder) -> bool {
+fn opened(studio: &mut Studio, view: View, follow: Option<Follow>) -> bool {
     if studio.trainer.own.is_some() {
         return false;
     }
-    if view.started.is_none() && view.checkpoints.list.is_empty() && holder == Holder::Nobody {
+    if view.started.is_none() && view.checkpoints.list.is_empty() && follow.is_none() {
         let text = format!(
             "{} holds no run; choose a folder that was named as Run or --out",
             view.out.display()
@@ -215,23 +205,15 @@ fn opened(studio: &mut Studio, view: View, at: u64, holder: Holder) -> bool {
     state.view = view;
     state.sheets = super::sheets::State::default();
     state.last_words.clear();
-    state.follow = match holder {
-        Holder::Process(id) => Some(Follow {
-            id,
-            at,
-            next: studio.now,
-            reading: false,
-        }),
-        Holder::Nobody => {
-            settle(&mut state.view);
-            None
-        }
-    };
+    state.follow = follow;
+    if follow.is_none() {
+        settle(&mut state.view);
+    }
     true
 }
 
 /// A run that nobody has any more does not run, whatever its last line says.
-fn settle(view: &mut View) {
+pub(super) fn settle(view: &mut View) {
     if view.phase.is_active() || matches!(view.phase, Phase::Paused(_) | Phase::None) {
         let why = "its process has ended; the last checkpoint is kept";
         view.phase = Phase::Stopped(why.into());
@@ -254,10 +236,10 @@ pub(super) fn tick(studio: &mut Studio) {
             Said::Ended(end) => ended(studio, &end),
         }
     }
-    follow(studio);
+    outside::tick(studio);
 }
 
-fn hear(studio: &mut Studio, event: TrainEvent) {
+pub(super) fn hear(studio: &mut Studio, event: TrainEvent) {
     let look = matches!(
         event,
         TrainEvent::Checkpoint { .. } | TrainEvent::Started(_)
@@ -268,13 +250,15 @@ fn hear(studio: &mut Studio, event: TrainEvent) {
     }
     let state = &mut studio.trainer;
     let stopping = state.view.phase == Phase::Stopping;
-    if let Some(own) = &mut state.own
-        && matches!(
-            event,
-            TrainEvent::Paused { .. } | TrainEvent::Resumed { .. }
-        )
-    {
-        own.pausing = false;
+    if matches!(
+        event,
+        TrainEvent::Paused { .. } | TrainEvent::Resumed { .. }
+    ) {
+        let own = state.own.as_mut().map(|own| &mut own.pausing);
+        let other = state.follow.as_mut().map(|follow| &mut follow.pausing);
+        for pausing in own.into_iter().chain(other) {
+            *pausing = false;
+        }
     }
     state.view.hear(event);
     if stopping && state.view.phase == Phase::Running {
@@ -325,7 +309,7 @@ fn fail(studio: &mut Studio, why: String) {
     studio.trainer.view.phase = Phase::Failed(why);
 }
 
-fn look_for_checkpoints(studio: &mut Studio) {
+pub(super) fn look_for_checkpoints(studio: &mut Studio) {
     let out = studio.trainer.view.out.clone();
     studio
         .services
@@ -338,50 +322,4 @@ fn look_for_checkpoints(studio: &mut Studio) {
                 }
             }
         });
-}
-
-/// Looks now and then what another process's run has told.
-fn follow(studio: &mut Studio) {
-    let now = studio.now;
-    let Some(follow) = &mut studio.trainer.follow else {
-        return;
-    };
-    if follow.reading {
-        return;
-    }
-    if now < follow.next {
-        let wait = Duration::from_secs_f64((follow.next - now).clamp(0.0, 1.0));
-        studio.ctx.request_repaint_after(wait);
-        return;
-    }
-    follow.reading = true;
-    follow.next = now + LOOK.as_secs_f64();
-    let (at, out) = (follow.at, studio.trainer.view.out.clone());
-    studio.services.tasks.spawn("reading the run", move || {
-        // The lock first: what is told after the look is read the next time.
-        let holder = view::holder(&out);
-        let (events, at) = view::read_from(&view::metrics(&out), at);
-        move |studio: &mut Studio| {
-            if !same_place(&studio.trainer.view.out, &out) {
-                return;
-            }
-            let Some(follow) = &mut studio.trainer.follow else {
-                return;
-            };
-            follow.at = at;
-            follow.reading = false;
-            if let Holder::Process(id) = holder {
-                follow.id = id.or(follow.id);
-            } else {
-                studio.trainer.follow = None;
-            }
-            for event in events {
-                hear(studio, event);
-            }
-            if holder == Holder::Nobody {
-                settle(&mut studio.trainer.view);
-                look_for_checkpoints(studio);
-            }
-        }
-    });
 }

@@ -7,7 +7,8 @@ use serde::Deserialize;
 
 use super::child::{Child, End, Launch, Said};
 use super::form::{Form, Preset};
-use super::{Field, checkpoints, is_usable, program, wake};
+use super::{Field, ask, checkpoints, is_usable, later, program, wake};
+use crate::studio::generate::flow;
 use crate::studio::models::{self, ModelsCommand};
 use crate::studio::state::Studio;
 use crate::studio::toast::Toast;
@@ -90,6 +91,9 @@ pub struct Side {
     pub kind: Kind,
     /// How far it is.
     pub progress: Option<Preparing>,
+    /// It ends for the sake of pictures and begins anew after them.
+    pub(super) put_off: bool,
+    pub(super) arguments: Vec<String>,
     child: Child,
     lines: Vec<String>,
     failure: Option<String>,
@@ -99,6 +103,11 @@ impl Side {
     /// Asks it to end.
     pub fn stop(&self) {
         self.child.interrupt();
+    }
+
+    /// Ends it at once.
+    pub(super) fn kill(&self) {
+        self.child.kill();
     }
 
     /// For people.
@@ -113,19 +122,22 @@ impl Side {
     }
 }
 
-fn start(studio: &mut Studio, kind: Kind, arguments: Vec<String>) {
+/// Starts a command.
+pub(super) fn start(studio: &mut Studio, kind: Kind, arguments: Vec<String>) {
     let Some(program) = program(studio) else {
         return;
     };
     let launch = Launch {
         program,
-        arguments,
+        arguments: arguments.clone(),
         log: studio.services.folders.cache.join("trainer.log"),
     };
     match Child::start(&launch, wake(studio)) {
         Ok(child) => studio.trainer.sides.push(Side {
             kind,
             progress: None,
+            put_off: false,
+            arguments,
             child,
             lines: Vec::new(),
             failure: None,
@@ -166,7 +178,7 @@ pub(super) fn plan(studio: &mut Studio) {
 }
 
 fn end_now(side: &Side) -> bool {
-    side.child.kill();
+    side.kill();
     true
 }
 
@@ -176,14 +188,31 @@ pub(super) fn drop_probe(studio: &mut Studio) {
         .trainer
         .sides
         .retain(|side| !matches!(side.kind, Kind::Probe(_)) || !end_now(side));
+    let later = &mut studio.trainer.later;
+    later.retain(|later| !matches!(later.kind, Kind::Probe(_)));
     if let Some(planned) = &mut studio.trainer.plan {
         planned.measuring = false;
     }
 }
 
-/// Encodes the data of the form.
+/// Forgets what waits for pictures.
+pub(super) fn drop_later(studio: &mut Studio) {
+    studio.trainer.later.clear();
+    if let Some(planned) = &mut studio.trainer.plan
+        && !studio
+            .trainer
+            .sides
+            .iter()
+            .any(|side| matches!(side.kind, Kind::Probe(_)))
+    {
+        planned.measuring = false;
+    }
+}
+
+/// Encodes the data of the form, after asking whoever draws.
 pub(super) fn prepare(studio: &mut Studio) {
-    if is_busy(studio, |kind| *kind == Kind::Latents) || !is_usable(studio, &[Field::Out]) {
+    let busy = is_busy(studio, |kind| *kind == Kind::Latents) || later::prepares(studio);
+    if busy || !is_usable(studio, &[Field::Out]) {
         return;
     }
     let form = &studio.settings.trainer;
@@ -193,11 +222,22 @@ pub(super) fn prepare(studio: &mut Studio) {
         let text = format!("{}: needed to prepare the data", field.title());
         return studio.tell(Toast::Warning(text));
     }
+    if ask::may_prepare(studio) {
+        start_preparing(studio);
+    }
+}
+
+/// Encodes the data of the form: at once, or when the pictures are drawn.
+pub(super) fn start_preparing(studio: &mut Studio) {
     drop_probe(studio);
     studio.trainer.problem = None;
     studio.trainer.view.tables.clear();
     let arguments = studio.settings.trainer.latents();
-    start(studio, Kind::Latents, arguments);
+    if ask::must_wait(studio) {
+        later::put_off(studio, Kind::Latents, arguments);
+    } else {
+        start(studio, Kind::Latents, arguments);
+    }
 }
 
 /// Makes a model of a checkpoint.
@@ -253,7 +293,14 @@ pub(super) fn tick(studio: &mut Studio) {
     }
     for (index, end) in over.into_iter().rev() {
         let side = studio.trainer.sides.remove(index);
-        ended(studio, side, &end);
+        let heavy = later::is_heavy(&side.kind);
+        if !later::ended(studio, &side) {
+            ended(studio, side, &end);
+        }
+        if heavy {
+            // Pictures may have waited for this.
+            flow::start_next(studio);
+        }
     }
 }
 
@@ -297,7 +344,12 @@ fn ended(studio: &mut Studio, side: Side, end: &End) {
                     });
                     if measuring && studio.trainer.own.is_none() {
                         let arguments = form.plan(unprepared.is_none(), true);
-                        start(studio, Kind::Probe(form.clone()), arguments);
+                        // Beside pictures it would tell a time that is too long.
+                        if ask::must_wait(studio) {
+                            later::put_off(studio, Kind::Probe(form.clone()), arguments);
+                        } else {
+                            start(studio, Kind::Probe(form.clone()), arguments);
+                        }
                     }
                 }
                 // Perhaps only the data are not prepared; the configuration may still be planned.

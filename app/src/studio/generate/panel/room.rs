@@ -1,7 +1,7 @@
 //! What the next picture takes of the memory, against what is free: said before it is begun.
 
 use super::super::request::smaller_size;
-use crate::cli::models::size;
+use crate::bytes::size;
 use crate::studio::models::memory::Memory;
 use crate::studio::state::Studio;
 

@@ -1,14 +1,17 @@
 //! `model.ron`: what a model package says about itself (design.md section 6).
 
+mod networks;
+mod part;
+
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::layout::shown;
+pub use networks::{LatentConfig, LatentKind, LatentPreview, TextConfig, TextKind};
+pub use part::{PackageFile, Part};
+
 use crate::job::Guide;
-use crate::model::autoencoder_kl::AutoencoderKlConfig;
-use crate::model::clip_text::{Activation, ClipTextConfig, EndOfText};
 use crate::model::dit::{DitConfig, Objective};
 
 /// The only format so far.
@@ -23,275 +26,11 @@ pub const LARGEST: u64 = 1 << 20;
 /// Deepest nesting of a manifest that is read; ours nest four deep.
 const DEPTH: usize = 16;
 
-/// A part of a package that is a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
-pub enum Part {
-    /// The transformer.
-    Dit,
-    /// The autoencoder.
-    Vae,
-    /// The text tower.
-    Text,
-    /// `tokenizer.json`.
-    Tokenizer,
-    /// `vocab.json`, where there is no `tokenizer.json`.
-    Vocabulary,
-    /// `merges.txt`, where there is no `tokenizer.json`.
-    Merges,
-    /// A small decoder for previews.
-    Tiny,
-    /// The face parser.
-    Parser,
-}
-
-impl From<Part> for String {
-    fn from(part: Part) -> Self {
-        part.key().to_owned()
-    }
-}
-
-impl TryFrom<String> for Part {
-    type Error = String;
-
-    fn try_from(key: String) -> Result<Self, String> {
-        let found = Self::ALL.into_iter().find(|part| part.key() == key);
-        found.ok_or_else(|| format!("`{}` is no part of a package", shown(&key)))
-    }
-}
-
-impl Part {
-    /// Every part.
-    pub const ALL: [Self; 8] = [
-        Self::Dit,
-        Self::Vae,
-        Self::Text,
-        Self::Tokenizer,
-        Self::Vocabulary,
-        Self::Merges,
-        Self::Tiny,
-        Self::Parser,
-    ];
-
-    /// The key in the manifest.
-    pub fn key(self) -> &'static str {
-        match self {
-            Self::Dit => "dit",
-            Self::Vae => "vae",
-            Self::Text => "text",
-            Self::Tokenizer => "tokenizer",
-            Self::Vocabulary => "vocabulary",
-            Self::Merges => "merges",
-            Self::Tiny => "tiny",
-            Self::Parser => "parser",
-        }
-    }
-
-    /// What people call it.
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::Dit => "the transformer",
-            Self::Vae => "the autoencoder",
-            Self::Text => "the text tower",
-            Self::Tokenizer | Self::Vocabulary | Self::Merges => "the tokenizer",
-            Self::Tiny => "the preview decoder",
-            Self::Parser => "the face parser",
-        }
-    }
-}
-
-/// A file of a package.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PackageFile {
-    /// Where, relative to the manifest with `/` between folders; anywhere on this computer when
-    /// the manifest is `linked`.
-    pub path: String,
-    /// SHA-256 as 64 hexadecimal digits.
-    pub sha256: String,
-    /// Size.
-    pub bytes: u64,
-}
-
-/// A linear map from latents to colours, the cheapest preview.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LatentPreview {
-    /// Red, green and blue of each latent channel.
-    pub factors: Vec<[f32; 3]>,
-    /// What is added; the result lies in −1..=1.
-    pub bias: [f32; 3],
-}
-
-/// Family of the autoencoder.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum LatentKind {
-    /// diffusers' AutoencoderKL.
-    #[default]
-    AutoencoderKl,
-}
-
-/// The latent space and the autoencoder that spans it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LatentConfig {
-    /// Family of the autoencoder.
-    #[serde(default)]
-    pub kind: LatentKind,
-    /// Channels of a latent.
-    pub channels: usize,
-    /// Width of each level, full resolution first.
-    pub widths: Vec<usize>,
-    /// Residual blocks of an encoder level.
-    #[serde(default = "one")]
-    pub layers: usize,
-    /// Groups of every GroupNorm.
-    pub groups: usize,
-    /// 1×1 convolutions around the latent.
-    #[serde(default)]
-    pub quant_convs: bool,
-    /// Attention in the middle of encoder and decoder.
-    #[serde(default = "yes")]
-    pub attention: bool,
-    /// The model sees `(latent − shift) · scale`.
-    pub scale: f64,
-    /// See `scale`.
-    #[serde(default)]
-    pub shift: f64,
-    /// The cheapest preview, on latents as the model sees them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub preview: Option<LatentPreview>,
-    /// What the preview decoder wants subtracted from latents as the model sees them.
-    #[serde(default)]
-    pub tiny_shift: f64,
-}
-
-impl LatentConfig {
-    /// The autoencoder's own configuration.
-    pub fn autoencoder(&self) -> AutoencoderKlConfig {
-        AutoencoderKlConfig {
-            in_channels: 3,
-            out_channels: 3,
-            block_out_channels: self.widths.clone(),
-            layers_per_block: self.layers,
-            latent_channels: self.channels,
-            norm_num_groups: self.groups,
-            use_quant_conv: self.quant_convs,
-            use_post_quant_conv: self.quant_convs,
-            mid_block_add_attention: self.attention,
-            scaling_factor: self.scale,
-            shift_factor: self.shift,
-        }
-    }
-
-    /// The part of a package that an autoencoder's configuration gives.
-    pub fn from_autoencoder(config: &AutoencoderKlConfig) -> Self {
-        Self {
-            kind: LatentKind::AutoencoderKl,
-            channels: config.latent_channels,
-            widths: config.block_out_channels.clone(),
-            layers: config.layers_per_block,
-            groups: config.norm_num_groups,
-            quant_convs: config.use_quant_conv,
-            attention: config.mid_block_add_attention,
-            scale: config.scaling_factor,
-            shift: config.shift_factor,
-            preview: None,
-            tiny_shift: 0.0,
-        }
-    }
-}
-
-/// Family of the text tower.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum TextKind {
-    /// CLIP's text tower.
-    #[default]
-    ClipText,
-}
-
-/// The text tower.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TextConfig {
-    /// Family of the text tower.
-    #[serde(default)]
-    pub kind: TextKind,
-    /// Width of the hidden states.
-    pub width: usize,
-    /// Number of layers.
-    pub layers: usize,
-    /// Attention heads.
-    pub heads: usize,
-    /// Longest prompt in tokens.
-    pub tokens: usize,
-    /// Rows of the token table.
-    pub vocabulary: usize,
-    /// Inner width of the MLPs; 0 = four times the width.
-    #[serde(default)]
-    pub inner: usize,
-    /// Token id that fills the rest of a short prompt.
-    #[serde(default)]
-    pub pad: u32,
-    /// Activation of the MLPs.
-    #[serde(default)]
-    pub activation: Activation,
-    /// Where the pooled vector is taken.
-    #[serde(default)]
-    pub end: EndOfText,
-}
-
-impl TextConfig {
-    /// The tower's own configuration.
-    pub fn tower(&self) -> ClipTextConfig {
-        ClipTextConfig {
-            width: self.width,
-            layers: self.layers,
-            heads: self.heads,
-            tokens: self.tokens,
-            vocabulary: self.vocabulary,
-            inner: if self.inner == 0 {
-                self.width.saturating_mul(4)
-            } else {
-                self.inner
-            },
-            pad: self.pad,
-            activation: self.activation,
-            end: self.end,
-            epsilon: 1e-5,
-        }
-    }
-
-    /// The part of a package that a tower's configuration gives.
-    pub fn from_tower(config: &ClipTextConfig) -> Self {
-        Self {
-            kind: TextKind::ClipText,
-            width: config.width,
-            layers: config.layers,
-            heads: config.heads,
-            tokens: config.tokens,
-            vocabulary: config.vocabulary,
-            inner: config.inner,
-            pad: config.pad,
-            activation: config.activation,
-            end: config.end,
-        }
-    }
-}
-
 /// Optional fields are written bare, as in design.md.
 fn options() -> ron::Options {
     ron::Options::default()
         .with_default_extension(ron::extensions::Extensions::IMPLICIT_SOME)
         .with_recursion_limit(DEPTH)
-}
-
-fn one() -> usize {
-    1
-}
-
-fn yes() -> bool {
-    true
 }
 
 /// The weight of the paper's figures (reference.md section 4).
@@ -477,8 +216,11 @@ pub fn inside(path: &str) -> Option<PathBuf> {
 pub(super) mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::autoencoder_kl::AutoencoderKlConfig;
+    use crate::model::clip_text::ClipTextConfig;
 
     /// The demo model without files.
     pub(crate) fn demo() -> PackageManifest {
