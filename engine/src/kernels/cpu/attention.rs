@@ -10,7 +10,6 @@ use rayon::prelude::*;
 
 use super::amx;
 use super::buffer::{Buffer, Shared};
-use super::features::{Isa, isa};
 use super::finish::Target;
 use super::pack::{self, Kind, Left, LeftLayout, PANEL, View};
 use super::simd::{avx512, bf16_bits, bf16_pair};
@@ -109,7 +108,9 @@ impl Head<'_> {
         let scale = 1.0 / (head_dim as f32).sqrt();
         let groups = self.kind.groups(head_dim);
         // SAFETY: the processor has the unit.
-        let unit = (self.kind == Kind::Bf16 && isa() >= Isa::Amx)
+        let unit = self
+            .kind
+            .on_tiles()
             .then(|| unsafe { amx::Unit::new(QUERIES, groups) });
         for block in blocks {
             let queries = block * QUERIES..count.min((block + 1) * QUERIES);
@@ -236,8 +237,8 @@ impl Block<'_> {
             // SAFETY: `pack::left` made whole tiles of 14 rows, so 12 rows can be read.
             unsafe {
                 let out = pointer.add(panel * PANEL);
-                match (self.kind, self.unit) {
-                    (Kind::Bf16, Some(unit)) => {
+                match (self.unit, self.kind) {
+                    (Some(unit), _) => {
                         let operands = amx::Operands {
                             left: queries,
                             left_row: row,
@@ -246,7 +247,7 @@ impl Block<'_> {
                         };
                         unit.product::<1, 2>(self.groups, operands, out, padded);
                     }
-                    (Kind::F32, _) => avx512::tile_f32::<QUERIES, 2>(
+                    (None, Kind::F32) => avx512::tile_f32::<QUERIES, 2>(
                         self.groups,
                         queries,
                         step,
@@ -256,7 +257,7 @@ impl Block<'_> {
                         out,
                         padded,
                     ),
-                    (Kind::Bf16, None) => avx512::tile_bf16::<QUERIES, 2>(
+                    (None, Kind::Bf16) => avx512::tile_bf16::<QUERIES, 2>(
                         self.groups,
                         queries,
                         step,
@@ -279,7 +280,7 @@ impl Block<'_> {
                 }
             }
         }
-        if let (Kind::Bf16, Some(unit)) = (self.kind, self.unit) {
+        if let Some(unit) = self.unit {
             let stride = VECTORS * 16;
             for first in (0..stride).step_by(32) {
                 // SAFETY: probabilities and values cover the padded keys, in whole steps of the

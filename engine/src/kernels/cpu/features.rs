@@ -58,7 +58,10 @@ fn detect() -> Isa {
 /// Bytes of a core's second cache; half a megabyte where the processor does not tell.
 pub fn second_cache() -> usize {
     static BYTES: OnceLock<usize> = OnceLock::new();
-    *BYTES.get_or_init(|| told_second_cache().clamp(256 << 10, 4 << 20))
+    *BYTES.get_or_init(|| match told_second_cache() {
+        0 => 512 << 10,
+        told => told.clamp(256 << 10, 4 << 20),
+    })
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -66,14 +69,14 @@ fn told_second_cache() -> usize {
     use std::arch::x86_64::__cpuid;
     const LEAF: u32 = 0x8000_0006;
     if __cpuid(0x8000_0000).eax < LEAF {
-        return 512 << 10;
+        return 0;
     }
     (__cpuid(LEAF).ecx >> 16) as usize * 1024
 }
 
 #[cfg(not(target_arch = "x86_64"))]
 fn told_second_cache() -> usize {
-    512 << 10
+    0
 }
 
 /// Compiles one plain function three times, for AVX-512, AVX2 and the base target, and calls the

@@ -22,8 +22,7 @@ impl Multiplier {
         Self {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: the processor has the unit.
-            unit: (kind == Kind::Bf16 && isa() >= Isa::Amx)
-                .then(|| unsafe { amx::Unit::new(TILE, groups) }),
+            unit: kind.on_tiles().then(|| unsafe { amx::Unit::new(TILE, groups) }),
         }
     }
 

@@ -89,18 +89,25 @@ impl Attention {
     /// - result: `[batch, image + text tokens, width]`
     fn mix(&self, image: &Tensor, text: &Tensor, rope: Option<&RopeTable>) -> Result<Tensor> {
         match &self.text {
-            Some(projection) => kernels::joint_attention(
-                &self.image.forward(image)?,
-                Some(&projection.forward(text)?),
-                self.heads,
-                rope,
-                self.precision,
-            ),
+            Some(projection) => {
+                let (image, text) = (self.image.forward(image)?, projection.forward(text)?);
+                self.meet(&image, Some(&text), rope)
+            }
             None => {
                 let all = self.image.forward(&Tensor::cat(&[image, text], 1)?)?;
-                kernels::joint_attention(&all, None, self.heads, rope, self.precision)
+                self.meet(&all, None, rope)
             }
         }
+    }
+
+    /// One softmax over the projected tokens of both streams.
+    fn meet(
+        &self,
+        image: &Tensor,
+        text: Option<&Tensor>,
+        rope: Option<&RopeTable>,
+    ) -> Result<Tensor> {
+        kernels::joint_attention(image, text, self.heads, rope, self.precision)
     }
 
     fn text_out(&self) -> &Linear {
@@ -221,24 +228,19 @@ impl Block {
         } else {
             0
         };
-        let mixed = match self.fused_streams(image, text, modulation)? {
-            Some((image_qkv, text_qkv)) => {
-                let (heads, precision) = (self.attention.heads, self.precision);
-                kernels::joint_attention(&image_qkv, Some(&text_qkv), heads, rope, precision)?
+        let attention = &self.attention;
+        let mixed = match &attention.text {
+            Some(projection) => {
+                let image = self.project(&attention.image, image, modulation, 0)?;
+                let text = self.project(projection, text, modulation, text_chunks)?;
+                attention.meet(&image, Some(&text), rope)?
             }
-            None => self.attention.mix(
-                &self.normalise(image, modulation, SHIFT_ATTENTION, SCALE_ATTENTION)?,
-                &self.normalise(
-                    text,
-                    modulation,
-                    text_chunks + SHIFT_ATTENTION,
-                    text_chunks + SCALE_ATTENTION,
-                )?,
-                rope,
-            )?,
+            None => {
+                let before = |x| self.before_attention(x, modulation, 0);
+                attention.mix(&before(image)?, &before(text)?, rope)?
+            }
         };
-        let image_out = &self.attention.image_out;
-        let text_out = self.attention.text_out();
+        let (image_out, text_out) = (&attention.image_out, attention.text_out());
         let image_tokens = image.dim(1)?;
         let gate = text_chunks + GATE_ATTENTION;
         let image = self.attended(image_out, &mixed, 0, image, modulation, GATE_ATTENTION)?;
@@ -250,35 +252,26 @@ impl Block {
         ))
     }
 
-    /// q, k and v of both streams by fused operations, where they can run.
-    fn fused_streams(
+    /// q, k and v of a stream's tokens, whose modulation begins at chunk `chunks`.
+    fn project(
         &self,
-        image: &Tensor,
-        text: &Tensor,
+        projection: &Projection,
+        x: &Tensor,
         modulation: &Tensor,
-    ) -> Result<Option<(Tensor, Tensor)>> {
-        let Attention {
-            image: Projection::Variables(image_parts, precision),
-            text: Some(Projection::Variables(text_parts, _)),
-            ..
-        } = &self.attention
-        else {
-            return Ok(None);
-        };
-        let Some(leaves) = &self.leaves else {
-            return Ok(None);
-        };
-        if !kernels::fuses(&[image, modulation]) || !kernels::fuses(&[text, modulation]) {
-            return Ok(None);
+        chunks: usize,
+    ) -> Result<Tensor> {
+        if let (Some(leaves), Projection::Variables(parts, precision)) = (&self.leaves, projection)
+            && kernels::fuses(&[x, modulation])
+        {
+            let places = [SHIFT_ATTENTION, SCALE_ATTENTION].map(|place| chunks + place);
+            return fused::project(x, modulation, places, parts, *precision, leaves);
         }
-        let project = |x: &Tensor, chunks: usize, parts: &[Tensor; 3]| {
-            let places = [chunks + SHIFT_ATTENTION, chunks + SCALE_ATTENTION];
-            fused::project(x, modulation, places, parts, *precision, leaves)
-        };
-        Ok(Some((
-            project(image, 0, image_parts)?,
-            project(text, TEXT_CHUNKS, text_parts)?,
-        )))
+        projection.forward(&self.before_attention(x, modulation, chunks)?)
+    }
+
+    fn before_attention(&self, x: &Tensor, modulation: &Tensor, chunks: usize) -> Result<Tensor> {
+        let (shift, scale) = (chunks + SHIFT_ATTENTION, chunks + SCALE_ATTENTION);
+        self.normalise(x, modulation, shift, scale)
     }
 
     /// The attention of this block.

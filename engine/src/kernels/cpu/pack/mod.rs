@@ -38,6 +38,11 @@ impl Kind {
             Self::Bf16 => k.div_ceil(2),
         }
     }
+
+    /// Whether the processor's tile unit multiplies these.
+    pub fn on_tiles(self) -> bool {
+        self == Self::Bf16 && isa() >= Isa::Amx
+    }
 }
 
 /// A matrix inside a slice; one of its strides is 1.
@@ -125,7 +130,7 @@ impl LeftLayout {
     /// power-of-two length from falling into the same cache set. The tile unit reads nothing but
     /// rows.
     pub fn of(kind: Kind, left: &Left, groups: usize) -> Self {
-        if left.along_rows() || kind == Kind::Bf16 && isa() >= Isa::Amx {
+        if left.along_rows() || kind.on_tiles() {
             let row = groups.next_multiple_of(16) + 16;
             Self {
                 step: 1,
@@ -162,8 +167,11 @@ pub fn left_tile(
                 row_of_floats(kind, source, &mut words[r * layout.row..][..groups]);
             }
         }
-        Left::Matrix(view) if layout.step == 1 => {
-            turned(&view.data[first..], view.column, rows, k, layout.row, words);
+        #[cfg(target_arch = "x86_64")]
+        Left::Matrix(view) if kind.on_tiles() => {
+            let data = &view.data[first..];
+            // SAFETY: what has the unit has these features.
+            unsafe { avx512::turned_bf16(data, view.column, rows, k, layout.row, words) };
         }
         Left::Matrix(view) => {
             let columns = TILE_STEP.min(m - first);
@@ -343,28 +351,6 @@ fn along(kind: Kind, data: &[f32], stride: usize, columns: usize, k: usize, word
         }
     }
     plain_along(kind == Kind::Bf16, data, stride, columns, k, words);
-}
-
-/// The summed dimension runs across memory rows, the result's along its own: group `q` of column
-/// `r` to `words[r·row + q]`. Only the tile unit asks for it.
-fn turned(data: &[f32], stride: usize, columns: usize, k: usize, row: usize, words: &mut [u32]) {
-    #[cfg(target_arch = "x86_64")]
-    if isa() >= Isa::Avx512Bf16 {
-        // SAFETY: the processor has the features.
-        return unsafe { avx512::turned_bf16(data, stride, columns, k, row, words) };
-    }
-    for (r, words) in words.chunks_mut(row).take(columns).enumerate() {
-        let number = |index: usize| {
-            if index < k {
-                data[index * stride + r]
-            } else {
-                0.0
-            }
-        };
-        for (q, word) in words.iter_mut().take(k.div_ceil(2)).enumerate() {
-            *word = bf16_pair(number(2 * q), number(2 * q + 1));
-        }
-    }
 }
 
 multiversion! {

@@ -270,10 +270,7 @@ impl CustomOp2 for Attention {
                 })
             })
         })?;
-        Ok((
-            if a.track_op() { gradient(da, a)? } else { None },
-            if t.track_op() { gradient(dt, t)? } else { None },
-        ))
+        Ok((gradient(da, a)?, gradient(dt, t)?))
     }
 }
 

@@ -89,16 +89,8 @@ impl CustomOp3 for Gate {
         })?;
         Ok((
             residual.track_op().then(|| grad.clone()),
-            if branch.track_op() {
-                gradient(db, branch)?
-            } else {
-                None
-            },
-            if modulation.track_op() {
-                gradient(dm, modulation)?
-            } else {
-                None
-            },
+            gradient(db, branch)?,
+            gradient(dm, modulation)?,
         ))
     }
 }

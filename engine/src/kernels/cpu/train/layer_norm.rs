@@ -2,6 +2,7 @@
 
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
+use std::ops::Range;
 
 use super::super::features::multiversion;
 use super::{chunk_range, floats, gradient, lane_sum, output, with_floats};
@@ -20,15 +21,14 @@ pub fn layer_norm_modulate(
     x.contiguous()?.apply_op2(
         &modulation.contiguous()?,
         LayerNorm {
-            shift_chunk,
-            scale_chunk,
+            places: [shift_chunk, scale_chunk],
         },
     )
 }
 
 struct LayerNorm {
-    shift_chunk: usize,
-    scale_chunk: usize,
+    /// Chunks with shift and scale.
+    places: [usize; 2],
 }
 
 impl CustomOp2 for LayerNorm {
@@ -43,29 +43,14 @@ impl CustomOp2 for LayerNorm {
         m: &CpuStorage,
         lm: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        let (batch, tokens, width) = lx.shape().dims3()?;
-        let (rows, size) = lm.shape().dims2()?;
-        if rows != batch {
-            bail!(
-                "layer norm: input {:?}, modulation {:?}",
-                lx.dims(),
-                lm.dims()
-            );
-        }
-        let (shift, scale) = (
-            chunk_range(size, self.shift_chunk, width)?,
-            chunk_range(size, self.scale_chunk, width)?,
-        );
-        let (x, m) = (floats(x, lx)?, floats(m, lm)?);
-        let mut y = vec![0f32; x.len()];
-        y.par_chunks_mut(width)
-            .zip(x.par_chunks(width))
-            .enumerate()
-            .with_min_len(32)
-            .for_each(|(row, (y, x))| {
-                let m = &m[row / tokens * size..][..size];
-                forward(x, &m[shift.clone()], &m[scale.clone()], y);
-            });
+        let (dims, vectors) = (lx.shape().dims3()?, lm.shape().dims2()?);
+        let rows = Rows::new(
+            (floats(x, lx)?, dims),
+            (floats(m, lm)?, vectors),
+            self.places,
+        )?;
+        let mut y = vec![0f32; lx.shape().elem_count()];
+        rows.forward(&mut y);
         output(y, lx.shape().clone())
     }
 
@@ -76,43 +61,105 @@ impl CustomOp2 for LayerNorm {
         _y: &Tensor,
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let (_, tokens, width) = x.dims3()?;
-        let size = m.dim(1)?;
-        let (shift, scale) = (
-            chunk_range(size, self.shift_chunk, width)?,
-            chunk_range(size, self.scale_chunk, width)?,
-        );
-        let (mut dx, mut dm) = (vec![0f32; x.elem_count()], vec![0f32; m.elem_count()]);
-        with_floats(x, |x| {
+        let (dims, vectors) = (x.dims3()?, m.dims2()?);
+        let mut dm = vec![0f32; m.elem_count()];
+        let dx = with_floats(x, |x| {
             with_floats(m, |m| {
                 with_floats(grad, |g| {
-                    let item = tokens * width;
-                    dx.par_chunks_mut(item)
-                        .zip(dm.par_chunks_mut(size))
-                        .zip(
-                            x.par_chunks(item)
-                                .zip(g.par_chunks(item))
-                                .zip(m.par_chunks(size)),
-                        )
-                        .for_each(|((dx, dm), ((x, g), m))| {
-                            let mut sums = vec![0f32; 2 * width];
-                            let (dshift, dscale) = sums.split_at_mut(width);
-                            backward(x, g, &m[scale.clone()], dx, dshift, dscale);
-                            dm[shift.clone()].copy_from_slice(dshift);
-                            // Added, so that one chunk may serve as both.
-                            dm[scale.clone()]
-                                .iter_mut()
-                                .zip(&*dscale)
-                                .for_each(|(dm, d)| *dm += d);
-                        });
-                    Ok(())
+                    let rows = Rows::new((x, dims), (m, vectors), self.places)?;
+                    Ok(rows.backward(g, None, &mut dm))
                 })
             })
         })?;
-        Ok((
-            if x.track_op() { gradient(dx, x)? } else { None },
-            if m.track_op() { gradient(dm, m)? } else { None },
-        ))
+        Ok((gradient(dx, x)?, gradient(dm, m)?))
+    }
+}
+
+/// Rows `[batch, tokens, width]` to be normalised and modulated.
+pub(super) struct Rows<'a> {
+    x: &'a [f32],
+    modulation: &'a [f32],
+    /// Length of a modulation vector.
+    size: usize,
+    tokens: usize,
+    /// Places in a modulation vector.
+    shift: Range<usize>,
+    scale: Range<usize>,
+}
+
+impl<'a> Rows<'a> {
+    /// Shift and scale are two chunks of each modulation vector.
+    ///
+    /// # Shapes
+    /// - x: `[batch, tokens, width]`, modulation: `[batch, chunks · width]`
+    pub(super) fn new(
+        (x, dims): (&'a [f32], (usize, usize, usize)),
+        (modulation, vectors): (&'a [f32], (usize, usize)),
+        [shift, scale]: [usize; 2],
+    ) -> Result<Self> {
+        let ((batch, tokens, width), (rows, size)) = (dims, vectors);
+        if rows != batch {
+            bail!("layer norm: input {dims:?}, modulation {vectors:?}");
+        }
+        Ok(Self {
+            x,
+            modulation,
+            size,
+            tokens,
+            shift: chunk_range(size, shift, width)?,
+            scale: chunk_range(size, scale, width)?,
+        })
+    }
+
+    /// Normalises all rows.
+    pub(super) fn forward(&self, y: &mut [f32]) {
+        let width = self.shift.len();
+        y.par_chunks_mut(width)
+            .zip(self.x.par_chunks(width))
+            .enumerate()
+            .with_min_len(32)
+            .for_each(|(row, (y, x))| {
+                let m = &self.modulation[row / self.tokens * self.size..][..self.size];
+                forward(x, &m[self.shift.clone()], &m[self.scale.clone()], y);
+            });
+    }
+
+    /// Gradient of the input, plus `residual`; the gradients of shift and scale are added into
+    /// theirs of the modulation.
+    pub(super) fn backward(
+        &self,
+        gradient: &[f32],
+        residual: Option<&[f32]>,
+        dm: &mut [f32],
+    ) -> Vec<f32> {
+        let width = self.shift.len();
+        let item = self.tokens * width;
+        let mut dx = vec![0f32; self.x.len()];
+        dx.par_chunks_mut(item)
+            .zip(dm.par_chunks_mut(self.size))
+            .enumerate()
+            .for_each(|(index, (dx, dm))| {
+                let range = index * item..(index + 1) * item;
+                let scale = &self.modulation[index * self.size..][self.scale.clone()];
+                let mut sums = vec![0f32; 2 * width];
+                let (dshift, dscale) = sums.split_at_mut(width);
+                let (x, gradient) = (&self.x[range.clone()], &gradient[range.clone()]);
+                backward(x, gradient, scale, dx, dshift, dscale);
+                add(&mut dm[self.shift.clone()], dshift);
+                add(&mut dm[self.scale.clone()], dscale);
+                if let Some(residual) = residual {
+                    add(dx, &residual[range]);
+                }
+            });
+        dx
+    }
+}
+
+multiversion! {
+    fn add(sums: &mut [f32], values: &[f32]) {
+        for (sum, value) in sums.iter_mut().zip(values) {
+            *sum += value;
+        }
     }
 }
 
@@ -137,7 +184,7 @@ multiversion! {
 multiversion! {
     /// All rows of one batch element. With `n` the normalised row and `h = g · (1 + scale)`:
     /// `dx = (h − mean(h) − n · mean(h · n)) / σ`, `dshift = Σ g`, `dscale = Σ g · n`.
-    pub(super) fn backward(x: &[f32], grad: &[f32], scale: &[f32], dx: &mut [f32], dshift: &mut [f32], dscale: &mut [f32]) {
+    fn backward(x: &[f32], grad: &[f32], scale: &[f32], dx: &mut [f32], dshift: &mut [f32], dscale: &mut [f32]) {
         let width = scale.len();
         let (dshift, dscale) = (&mut dshift[..width], &mut dscale[..width]);
         for ((x, grad), dx) in x.chunks_exact(width).zip(grad.chunks_exact(width)).zip(dx.chunks_exact_mut(width)) {

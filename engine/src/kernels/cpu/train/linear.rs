@@ -1,6 +1,8 @@
 //! `y = x · wᵀ + b` by three products: the result, the input's and the weight's gradient. No
 //! operand is transposed in memory; packing reads it along either stride.
 
+use std::mem::MaybeUninit;
+
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
@@ -29,11 +31,77 @@ pub fn linear(
     }
 }
 
+/// The three products of a linear layer: of `rows` inputs and a weight `[outputs, inputs]`.
+#[derive(Clone, Copy)]
+pub(super) struct Products {
+    pub(super) precision: Precision,
+    pub(super) rows: usize,
+    pub(super) outputs: usize,
+    pub(super) inputs: usize,
+}
+
+impl Products {
+    /// `x · weightᵀ + bias`.
+    pub(super) fn forward(&self, x: &[f32], weight: &[f32], bias: Option<&[f32]>) -> Vec<f32> {
+        let Self {
+            precision,
+            rows: m,
+            outputs: n,
+            inputs: k,
+        } = *self;
+        let (left, right) = (View::rows(x, k), View::rows(weight, k).transposed());
+        // SAFETY: the product writes all of its output.
+        unsafe {
+            written(m * n, |y| {
+                product(precision, (m, n, k), left, right, bias, y)
+            })
+        }
+    }
+
+    /// `grad · weight`, the gradient of the input.
+    pub(super) fn of_input(&self, grad: &[f32], weight: &[f32], dx: &mut [MaybeUninit<f32>]) {
+        let Self {
+            precision,
+            rows: m,
+            outputs: n,
+            inputs: k,
+        } = *self;
+        let (left, right) = (View::rows(grad, n), View::rows(weight, k));
+        product(precision, (m, k, n), left, right, None, dx);
+    }
+
+    /// `gradᵀ · x`, the gradient of the weight.
+    pub(super) fn of_weight(&self, grad: &[f32], x: &[f32]) -> Vec<f32> {
+        let Self {
+            precision,
+            rows: m,
+            outputs: n,
+            inputs: k,
+        } = *self;
+        let (left, right) = (View::rows(grad, n).transposed(), View::rows(x, k));
+        // SAFETY: the product writes all of its output.
+        unsafe {
+            written(n * k, |dw| {
+                product(precision, (n, k, m), left, right, None, dw)
+            })
+        }
+    }
+}
+
 struct Linear {
     precision: Precision,
 }
 
 impl Linear {
+    fn products(&self, rows: usize, (outputs, inputs): (usize, usize)) -> Products {
+        Products {
+            precision: self.precision,
+            rows,
+            outputs,
+            inputs,
+        }
+    }
+
     fn forward(
         &self,
         (x, x_layout): (&CpuStorage, &Layout),
@@ -51,13 +119,8 @@ impl Linear {
         }
         let m: usize = dims.iter().product();
         dims.push(n);
-        let (left, right) = (View::rows(x, k), View::rows(w, k).transposed());
-        // SAFETY: the product writes all of its output.
-        let y = unsafe {
-            written(m * n, |y| {
-                product(self.precision, (m, n, k), left, right, bias, y)
-            })
-        };
+        let products = self.products(m, (n, k));
+        let y = products.forward(x, w, bias);
         output(y, dims)
     }
 
@@ -69,32 +132,19 @@ impl Linear {
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
         let (n, k) = weight.dims2()?;
         let m = x.elem_count() / k.max(1);
+        let products = self.products(m, (n, k));
         with_floats(grad, |g| {
             let dx = if x.track_op() {
                 with_floats(weight, |w| {
-                    let (left, right) = (View::rows(g, n), View::rows(w, k));
                     // SAFETY: the product writes all of its output.
-                    let dx = unsafe {
-                        written(m * k, |d| {
-                            product(self.precision, (m, k, n), left, right, None, d)
-                        })
-                    };
+                    let dx = unsafe { written(m * k, |dx| products.of_input(g, w, dx)) };
                     gradient(dx, x)
                 })?
             } else {
                 None
             };
             let dw = if weight.track_op() {
-                with_floats(x, |x| {
-                    let (left, right) = (View::rows(g, n).transposed(), View::rows(x, k));
-                    // SAFETY: the product writes all of its output.
-                    let dw = unsafe {
-                        written(n * k, |d| {
-                            product(self.precision, (n, k, m), left, right, None, d)
-                        })
-                    };
-                    gradient(dw, weight)
-                })?
+                with_floats(x, |x| gradient(products.of_weight(g, x), weight))?
             } else {
                 None
             };

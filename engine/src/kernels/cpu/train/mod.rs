@@ -42,8 +42,11 @@ pub(in crate::kernels) fn with_floats<R>(
     }
 }
 
-/// A gradient shaped like its argument.
+/// A gradient shaped like its argument; none for one that leads to no variable.
 fn gradient(values: Vec<f32>, argument: &Tensor) -> Result<Option<Tensor>> {
+    if !argument.track_op() {
+        return Ok(None);
+    }
     Ok(Some(Tensor::from_vec(
         values,
         argument.shape(),

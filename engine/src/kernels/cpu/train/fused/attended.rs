@@ -5,9 +5,7 @@ use std::ops::Range;
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
-use super::super::super::buffer::written;
-use super::super::super::gemm::product;
-use super::super::super::pack::View;
+use super::super::linear::Products;
 use super::super::{chunk_range, floats, gate, gradient, output, with_floats};
 use super::spare::Spare;
 use super::{Kept, LeafGradients, as_target};
@@ -54,6 +52,15 @@ struct Attended {
 }
 
 impl Attended {
+    fn products(&self, rows: usize, width: usize) -> Products {
+        Products {
+            precision: self.precision,
+            rows,
+            outputs: width,
+            inputs: width,
+        }
+    }
+
     /// Where this stream's tokens lie in each batch element of `all` tokens.
     fn range(&self, all: usize, tokens: usize, width: usize) -> Result<Range<usize>> {
         if self.first + tokens > all {
@@ -95,16 +102,7 @@ impl CustomOp3 for Attended {
         let x = self.rows(x, all, tokens, width)?;
         let range = chunk_range(size, self.gate, width)?;
         let (branch, y) = with_floats(&self.weight, |weight| {
-            let (left, right) = (
-                View::rows(&x, width),
-                View::rows(weight, width).transposed(),
-            );
-            // SAFETY: the product writes all of its output.
-            let branch = unsafe {
-                written(rows * width, |out| {
-                    product(self.precision, (rows, width, width), left, right, None, out)
-                })
-            };
+            let branch = self.products(rows, width).forward(&x, weight, None);
             let y = gate::forward_rows(residual, &branch, m, tokens, size, range);
             Ok((branch, y))
         })?;
@@ -134,28 +132,15 @@ impl CustomOp3 for Attended {
             })
         })?;
         drop(branch);
-        let mut dw = vec![0f32; width * width];
+        let products = self.products(rows, width);
         with_floats(x, |x| {
             let x = self.rows(x, all, tokens, width)?;
-            let (left, right) = (View::rows(&db, width).transposed(), View::rows(&x, width));
-            let shape = (width, width, rows);
-            product(self.precision, shape, left, right, None, as_target(&mut dw));
-            Ok(())
+            self.leaves.add(&self.weight, products.of_weight(&db, &x))
         })?;
-        self.leaves.add(&self.weight, dw)?;
         let dx = if x.track_op() {
             let mut own = Spare::of(rows * width);
             with_floats(&self.weight, |weight| {
-                let (left, right) = (View::rows(&db, width), View::rows(weight, width));
-                let shape = (rows, width, width);
-                product(
-                    self.precision,
-                    shape,
-                    left,
-                    right,
-                    None,
-                    as_target(&mut own),
-                );
+                products.of_input(&db, weight, as_target(&mut own));
                 Ok(())
             })?;
             let range = self.range(all, tokens, width)?;
@@ -170,7 +155,7 @@ impl CustomOp3 for Attended {
         Ok((
             dx,
             residual.track_op().then(|| grad.clone()),
-            if m.track_op() { gradient(dm, m)? } else { None },
+            gradient(dm, m)?,
         ))
     }
 }

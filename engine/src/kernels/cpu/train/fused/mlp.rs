@@ -2,13 +2,11 @@
 
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
 
-use super::super::super::buffer::written;
-use super::super::super::gemm::product;
-use super::super::super::pack::View;
-use super::super::linear::column_sums;
+use super::super::layer_norm::Rows;
+use super::super::linear::{Products, column_sums};
 use super::super::{chunk_range, floats, gate, gelu, gradient, output, with_floats};
 use super::spare::Spare;
-use super::{Kept, LeafGradients, Norm, as_target};
+use super::{Kept, LeafGradients, as_target};
 use crate::kernels::Precision;
 
 /// The two layers of an MLP: weight and bias of each.
@@ -37,8 +35,7 @@ pub fn mlp(
     leaves: &LeafGradients,
 ) -> Result<Tensor> {
     let operation = Mlp {
-        shift,
-        scale,
+        places: [shift, scale],
         gate,
         layers,
         precision,
@@ -50,8 +47,8 @@ pub fn mlp(
 }
 
 struct Mlp {
-    shift: usize,
-    scale: usize,
+    /// Chunks of the modulation with shift and scale.
+    places: [usize; 2],
     gate: usize,
     layers: Layers,
     precision: Precision,
@@ -61,24 +58,21 @@ struct Mlp {
 }
 
 impl Mlp {
-    /// `left · weightᵀ + bias`.
-    fn layer(
-        &self,
-        left: &[f32],
-        rows: usize,
-        (weight, bias): &(Tensor, Tensor),
-    ) -> Result<Vec<f32>> {
-        let (n, k) = weight.dims2()?;
+    fn products(&self, rows: usize, weight: &Tensor) -> Result<Products> {
+        let (outputs, inputs) = weight.dims2()?;
+        Ok(Products {
+            precision: self.precision,
+            rows,
+            outputs,
+            inputs,
+        })
+    }
+
+    /// A layer's output.
+    fn layer(&self, x: &[f32], rows: usize, (weight, bias): &(Tensor, Tensor)) -> Result<Vec<f32>> {
+        let products = self.products(rows, weight)?;
         with_floats(weight, |weight| {
-            with_floats(bias, |bias| {
-                let (left, right) = (View::rows(left, k), View::rows(weight, k).transposed());
-                // SAFETY: the product writes all of its output.
-                Ok(unsafe {
-                    written(rows * n, |out| {
-                        product(self.precision, (rows, n, k), left, right, Some(bias), out)
-                    })
-                })
-            })
+            with_floats(bias, |bias| Ok(products.forward(x, weight, Some(bias))))
         })
     }
 
@@ -90,31 +84,16 @@ impl Mlp {
         rows: usize,
         input: &[f32],
     ) -> Result<()> {
-        let (n, k) = weight.dims2()?;
-        let (left, right) = (View::rows(grad, n).transposed(), View::rows(input, k));
-        // SAFETY: the product writes all of its output.
-        let dw = unsafe {
-            written(n * k, |out| {
-                product(self.precision, (n, k, rows), left, right, None, out)
-            })
-        };
-        self.leaves.add(weight, dw)?;
-        self.leaves.add(bias, column_sums(grad, n))
+        let products = self.products(rows, weight)?;
+        self.leaves.add(weight, products.of_weight(grad, input))?;
+        self.leaves.add(bias, column_sums(grad, products.outputs))
     }
 
     /// Gradient of a layer's input.
     fn back(&self, weight: &Tensor, grad: &[f32], rows: usize, target: &mut [f32]) -> Result<()> {
-        let (n, k) = weight.dims2()?;
+        let products = self.products(rows, weight)?;
         with_floats(weight, |weight| {
-            let (left, right) = (View::rows(grad, n), View::rows(weight, k));
-            product(
-                self.precision,
-                (rows, k, n),
-                left,
-                right,
-                None,
-                as_target(target),
-            );
+            products.of_input(grad, weight, as_target(target));
             Ok(())
         })
     }
@@ -133,11 +112,13 @@ impl CustomOp2 for Mlp {
         lm: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         let (batch, tokens, width) = lx.shape().dims3()?;
-        let (rows, size) = (batch * tokens, lm.shape().dims2()?.1);
+        let (rows, vectors) = (batch * tokens, lm.shape().dims2()?);
+        let size = vectors.1;
         let (x, m) = (floats(x, lx)?, floats(m, lm)?);
         let wide = {
-            let normalised =
-                Norm::new(x, (tokens, width), m, size, [self.shift, self.scale])?.forward();
+            let mut normalised = Spare::of(x.len());
+            Rows::new((x, (batch, tokens, width)), (m, vectors), self.places)?
+                .forward(&mut normalised);
             self.layer(&normalised, rows, &self.layers.rise)?
         };
         let branch = {
@@ -165,7 +146,8 @@ impl CustomOp2 for Mlp {
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
         let (batch, tokens, width) = x.dims3()?;
-        let (rows, size) = (batch * tokens, m.dim(1)?);
+        let (rows, vectors) = (batch * tokens, m.dims2()?);
+        let size = vectors.1;
         let [wide, branch] = self.kept.take()?;
         let mut dm = vec![0f32; m.elem_count()];
         let dx = with_floats(x, |x| {
@@ -182,8 +164,9 @@ impl CustomOp2 for Mlp {
                     gelu::backward_and_forward(&mut active, &mut dwide);
                     self.leave(&self.layers.fall, &db, rows, &active)?;
                     drop(active);
-                    let norm = Norm::new(x, (tokens, width), m, size, [self.shift, self.scale])?;
-                    let normalised = norm.forward();
+                    let norm = Rows::new((x, (batch, tokens, width)), (m, vectors), self.places)?;
+                    let mut normalised = Spare::of(rows * width);
+                    norm.forward(&mut normalised);
                     self.leave(&self.layers.rise, &dwide, rows, &normalised)?;
                     // The normalised rows have had their use: their gradient takes their place.
                     let mut dn = normalised;
@@ -192,9 +175,6 @@ impl CustomOp2 for Mlp {
                 })
             })
         })?;
-        Ok((
-            if x.track_op() { gradient(dx, x)? } else { None },
-            if m.track_op() { gradient(dm, m)? } else { None },
-        ))
+        Ok((gradient(dx, x)?, gradient(dm, m)?))
     }
 }

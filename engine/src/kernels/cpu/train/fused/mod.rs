@@ -19,15 +19,9 @@ pub use project::project;
 
 use std::collections::HashMap;
 use std::mem::MaybeUninit;
-use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::{Result, Tensor, TensorId, bail};
-use rayon::prelude::*;
-
-use super::super::features::multiversion;
-use super::{chunk_range, layer_norm};
-use spare::Spare;
 
 /// Gradients of weights that no operation has as an argument, by the identity of the tensor.
 /// Clones share them.
@@ -76,93 +70,4 @@ impl Kept {
 fn as_target(values: &mut [f32]) -> &mut [MaybeUninit<f32>] {
     // SAFETY: one layout, and products write nothing but values.
     unsafe { &mut *(std::ptr::from_mut(values) as *mut [MaybeUninit<f32>]) }
-}
-
-/// Rows `[batch, tokens, width]` to be normalised and modulated.
-struct Norm<'a> {
-    x: &'a [f32],
-    modulation: &'a [f32],
-    /// Length of a modulation vector.
-    size: usize,
-    tokens: usize,
-    /// Places in a modulation vector.
-    shift: Range<usize>,
-    scale: Range<usize>,
-}
-
-impl<'a> Norm<'a> {
-    /// Of `tokens` rows a batch element, each `width` long, with shift and scale in two chunks of
-    /// modulation vectors of `size` numbers.
-    fn new(
-        x: &'a [f32],
-        (tokens, width): (usize, usize),
-        modulation: &'a [f32],
-        size: usize,
-        [shift, scale]: [usize; 2],
-    ) -> Result<Self> {
-        if !x.len().is_multiple_of((tokens * width).max(1))
-            || x.len() / (tokens * width).max(1) * size != modulation.len()
-        {
-            bail!(
-                "layer norm: {} numbers in rows of {width}, {tokens} rows an element, do not fit {} of modulation",
-                x.len(),
-                modulation.len()
-            );
-        }
-        Ok(Self {
-            x,
-            modulation,
-            size,
-            tokens,
-            shift: chunk_range(size, shift, width)?,
-            scale: chunk_range(size, scale, width)?,
-        })
-    }
-
-    fn forward(&self) -> Spare {
-        let width = self.shift.len();
-        let mut y = Spare::of(self.x.len());
-        y.par_chunks_mut(width)
-            .zip(self.x.par_chunks(width))
-            .enumerate()
-            .with_min_len(32)
-            .for_each(|(row, (y, x))| {
-                let m = &self.modulation[row / self.tokens * self.size..][..self.size];
-                layer_norm::forward(x, &m[self.shift.clone()], &m[self.scale.clone()], y);
-            });
-        y
-    }
-
-    /// Gradient of the input, plus `residual`; the gradients of shift and scale are added into
-    /// theirs of the modulation.
-    fn backward(&self, gradient: &[f32], residual: Option<&[f32]>, dm: &mut [f32]) -> Vec<f32> {
-        let width = self.shift.len();
-        let item = self.tokens * width;
-        let mut dx = vec![0f32; self.x.len()];
-        dx.par_chunks_mut(item)
-            .zip(dm.par_chunks_mut(self.size))
-            .enumerate()
-            .for_each(|(index, (dx, dm))| {
-                let range = index * item..(index + 1) * item;
-                let scale = &self.modulation[index * self.size..][self.scale.clone()];
-                let mut sums = vec![0f32; 2 * width];
-                let (dshift, dscale) = sums.split_at_mut(width);
-                let (x, gradient) = (&self.x[range.clone()], &gradient[range.clone()]);
-                layer_norm::backward(x, gradient, scale, dx, dshift, dscale);
-                add(&mut dm[self.shift.clone()], dshift);
-                add(&mut dm[self.scale.clone()], dscale);
-                if let Some(residual) = residual {
-                    add(dx, &residual[range]);
-                }
-            });
-        dx
-    }
-}
-
-multiversion! {
-    fn add(sums: &mut [f32], values: &[f32]) {
-        for (sum, value) in sums.iter_mut().zip(values) {
-            *sum += value;
-        }
-    }
 }

@@ -2,15 +2,15 @@
 
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
 
-use super::super::super::buffer::written;
-use super::super::super::gemm::product;
-use super::super::super::pack::View;
+use super::super::layer_norm::Rows;
+use super::super::linear::Products;
 use super::super::{floats, gradient, output, with_floats};
 use super::spare::Spare;
-use super::{LeafGradients, Norm, as_target};
+use super::{LeafGradients, as_target};
 use crate::kernels::Precision;
 
-/// `(LN(x) · (1 + scale) + shift) · [q; k; v]ᵀ` with gradients; those of the weights go to `leaves`.
+/// `(LN(x) · (1 + scale) + shift) · [q; k; v]ᵀ` with gradients, shift and scale the chunks of the
+/// modulation at `places`; the gradients of the weights go to `leaves`.
 ///
 /// # Shapes
 /// - x: `[batch, tokens, width]`, modulation: `[batch, chunks · width]`
@@ -18,14 +18,13 @@ use crate::kernels::Precision;
 pub fn project(
     x: &Tensor,
     modulation: &Tensor,
-    [shift, scale]: [usize; 2],
+    places: [usize; 2],
     weights: &[Tensor; 3],
     precision: Precision,
     leaves: &LeafGradients,
 ) -> Result<Tensor> {
     let operation = Project {
-        shift,
-        scale,
+        places,
         weights: weights.clone(),
         precision,
         leaves: leaves.clone(),
@@ -35,14 +34,23 @@ pub fn project(
 }
 
 struct Project {
-    shift: usize,
-    scale: usize,
+    /// Chunks of the modulation with shift and scale.
+    places: [usize; 2],
     weights: [Tensor; 3],
     precision: Precision,
     leaves: LeafGradients,
 }
 
 impl Project {
+    fn products(&self, rows: usize, width: usize) -> Products {
+        Products {
+            precision: self.precision,
+            rows,
+            outputs: 3 * width,
+            inputs: width,
+        }
+    }
+
     /// The three matrices, one below the other.
     fn joined(&self, width: usize) -> Result<Spare> {
         let mut joined = Spare::of(3 * width * width);
@@ -69,26 +77,13 @@ impl CustomOp2 for Project {
         lm: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         let (batch, tokens, width) = lx.shape().dims3()?;
-        let (_, size) = lm.shape().dims2()?;
-        let norm = Norm::new(
-            floats(x, lx)?,
-            (tokens, width),
-            floats(m, lm)?,
-            size,
-            [self.shift, self.scale],
-        )?;
-        let (normalised, weight) = (norm.forward(), self.joined(width)?);
-        let shape = (batch * tokens, 3 * width, width);
-        let (left, right) = (
-            View::rows(&normalised, width),
-            View::rows(&weight, width).transposed(),
-        );
-        // SAFETY: the product writes all of its output.
-        let y = unsafe {
-            written(shape.0 * shape.1, |y| {
-                product(self.precision, shape, left, right, None, y)
-            })
-        };
+        let (x, m) = (floats(x, lx)?, floats(m, lm)?);
+        let dims = (batch, tokens, width);
+        let norm = Rows::new((x, dims), (m, lm.shape().dims2()?), self.places)?;
+        let mut normalised = Spare::of(batch * tokens * width);
+        norm.forward(&mut normalised);
+        let products = self.products(batch * tokens, width);
+        let y = products.forward(&normalised, &self.joined(width)?, None);
         output(y, (batch, tokens, 3 * width))
     }
 
@@ -100,43 +95,26 @@ impl CustomOp2 for Project {
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
         let (batch, tokens, width) = x.dims3()?;
-        let (rows, size) = (batch * tokens, m.dim(1)?);
+        let (rows, vectors) = (batch * tokens, m.dims2()?);
         let mut dm = vec![0f32; m.elem_count()];
         let dx = with_floats(x, |x| {
             with_floats(m, |m| {
                 with_floats(grad, |g| {
-                    let norm = Norm::new(x, (tokens, width), m, size, [self.shift, self.scale])?;
-                    let normalised = norm.forward();
-                    let mut dw = Spare::of(3 * width * width);
-                    product(
-                        self.precision,
-                        (3 * width, width, rows),
-                        View::rows(g, 3 * width).transposed(),
-                        View::rows(&normalised, width),
-                        None,
-                        as_target(&mut dw),
-                    );
+                    let norm = Rows::new((x, (batch, tokens, width)), (m, vectors), self.places)?;
+                    let mut normalised = Spare::of(rows * width);
+                    norm.forward(&mut normalised);
+                    let products = self.products(rows, width);
+                    let dw = products.of_weight(g, &normalised);
                     for (weight, dw) in self.weights.iter().zip(dw.chunks_exact(width * width)) {
                         self.leaves.add(weight, dw.to_vec())?;
                     }
-                    let weight = self.joined(width)?;
                     // The normalised rows have had their use: their gradient takes their place.
                     let mut dn = normalised;
-                    product(
-                        self.precision,
-                        (rows, width, 3 * width),
-                        View::rows(g, 3 * width),
-                        View::rows(&weight, width),
-                        None,
-                        as_target(&mut dn),
-                    );
+                    products.of_input(g, &self.joined(width)?, as_target(&mut dn));
                     Ok(norm.backward(&dn, None, &mut dm))
                 })
             })
         })?;
-        Ok((
-            if x.track_op() { gradient(dx, x)? } else { None },
-            if m.track_op() { gradient(dm, m)? } else { None },
-        ))
+        Ok((gradient(dx, x)?, gradient(dm, m)?))
     }
 }
