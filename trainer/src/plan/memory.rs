@@ -184,9 +184,11 @@ mod tests {
             checkpointing: Checkpointing::None,
             ..config.clone()
         };
+        let apart = memory_estimate(&full, 2, 77, false);
         let full = memory_estimate(&full, 2, 77, true);
         assert_eq!(full.optimizer, 8 * 1_345_298_624);
         assert_eq!(full.activations, estimate.activations_plain);
+        assert!(apart.activations > 5 * apart.activations_checkpointed);
         assert!(full.activations > 4 * estimate.activations_checkpointed);
         assert!(full.activations > estimate.activations_selective);
         assert!(estimate.activations_selective > 2 * estimate.activations_checkpointed);

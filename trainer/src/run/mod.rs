@@ -20,7 +20,6 @@ use crate::data::store::LatentStore;
 use crate::data::text::TextStore;
 use crate::optim::Gradients;
 use crate::optim::lr_schedule::cooldown_multiplier;
-use crate::plan::memory_estimate;
 use crate::ranks::Team;
 use crate::report::jsonl::JsonLines;
 use crate::report::progress::Progress;
@@ -234,12 +233,7 @@ impl Run<'_, '_> {
     fn announce(&mut self, config: &Config, tight: Option<String>) -> Result<()> {
         let samples = self.place.data.train.len() as u64;
         let dit = config.model.dit();
-        let estimate = memory_estimate(
-            config,
-            self.place.team.ranks(),
-            self.place.data.text.tokens,
-            self.place.device.is_cpu(),
-        );
+        let estimate = room::estimate(config, self.place);
         let started = Started {
             name: config.name.clone(),
             step: self.state.step,

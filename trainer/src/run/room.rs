@@ -5,7 +5,7 @@ use mmface_engine::{Error, Result};
 use super::Place;
 use crate::config::{Config, Moments};
 use crate::memory;
-use crate::plan::memory_estimate;
+use crate::plan::{MemoryEstimate, memory_estimate};
 
 /// Refuses a run that some process has too little memory for; a shortage that is to be ignored
 /// comes back as a warning.
@@ -22,21 +22,26 @@ pub(super) fn check(config: &Config, place: &mut Place<'_>) -> Result<Option<Str
     Ok(warning)
 }
 
+/// What a process of the run needs on its device.
+pub(super) fn estimate(config: &Config, place: &Place<'_>) -> MemoryEstimate {
+    let on_cpu = place.device.is_cpu();
+    let mut held = config.clone();
+    if !on_cpu {
+        // Cards keep the moments in f32.
+        held.optimizer.moments = Moments::F32;
+    }
+    memory_estimate(&held, place.team.ranks(), place.data.text.tokens, on_cpu)
+}
+
 /// Compares what the run will need with what this process can get.
 fn check_own(config: &Config, place: &Place<'_>) -> Result<Option<String>> {
-    let mut held = config.clone();
-    let mut has = memory::resident();
-    if !place.device.is_cpu() {
-        // Cards keep the moments in f32, and hold nothing of this process yet.
-        (held.optimizer.moments, has) = (Moments::F32, 0);
-    }
-    let estimate = memory_estimate(
-        &held,
-        place.team.ranks(),
-        place.data.text.tokens,
-        place.device.is_cpu(),
-    );
-    let more = estimate.total().saturating_sub(has);
+    // A card holds nothing of this process yet.
+    let has = if place.device.is_cpu() {
+        memory::resident()
+    } else {
+        0
+    };
+    let more = estimate(config, place).total().saturating_sub(has);
     let processes = place.team.neighbours();
     let available = (place.memory)(&place.device, processes);
     memory::check_run(config, more, processes, available, place.ignore_memory)
