@@ -262,22 +262,8 @@ fn a_branch_goes_on_from_a_kept_step_with_other_words() {
     emit(&mut harness, Do::Steps);
     let scrub = harness.state().studio.results.scrub.as_ref().unwrap();
     assert_eq!(scrub.found.as_ref().unwrap().steps(), [1, 5]);
-    harness
-        .state_mut()
-        .studio
-        .results
-        .scrub
-        .as_mut()
-        .unwrap()
-        .at = 0;
-    harness
-        .state_mut()
-        .studio
-        .results
-        .scrub
-        .as_mut()
-        .unwrap()
-        .prompt = "an old man".into();
+    let scrub = harness.state_mut().studio.results.scrub.as_mut().unwrap();
+    (scrub.at, scrub.prompt) = (0, "an old man".into());
     harness.run_steps(2);
     assert!(harness.query_by_label("Step 1 of 6").is_some());
     harness.get_by_label("Branch from step 1").click();

@@ -416,11 +416,7 @@ fn mistakes_stand_beside_their_fields() {
 #[test]
 fn closing_asks_and_the_run_outlives_the_window() {
     let home = tempfile::tempdir().expect("a folder");
-    let fake = Fake::new(home.path());
-    fake.set("prepared");
-    let mut harness = fake.studio(home.path());
-    fake.start(&mut harness);
-    wait_for_phase(&mut harness, &Phase::Running);
+    let (fake, mut harness) = fake::running(home.path());
     harness.state_mut().studio.emit_action("shell.quit");
     harness.run_steps(3);
     assert!(harness.query_by_label("Training is under way").is_some());
@@ -438,11 +434,7 @@ fn closing_asks_and_the_run_outlives_the_window() {
 #[test]
 fn closing_can_wait_for_a_checkpoint() {
     let home = tempfile::tempdir().expect("a folder");
-    let fake = Fake::new(home.path());
-    fake.set("prepared");
-    let mut harness = fake.studio(home.path());
-    fake.start(&mut harness);
-    wait_for_phase(&mut harness, &Phase::Running);
+    let (fake, mut harness) = fake::running(home.path());
     harness.state_mut().studio.emit_action("shell.quit");
     harness.run_steps(3);
     harness.get_by_label("Stop after a checkpoint").click();

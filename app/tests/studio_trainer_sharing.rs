@@ -15,19 +15,33 @@ use mmface::studio::StudioApp;
 use mmface::studio::trainer::ask::Sharing;
 use mmface::studio::trainer::{Phase, TrainerCommand};
 
+fn wait_for_model(harness: &mut Harness<'_, StudioApp>) {
+    wait_for(harness, "the model", |app| {
+        app.studio.models.ready().is_some()
+    });
+}
+
+/// Goes to the studio and presses Generate.
+fn ask_for_a_picture(harness: &mut Harness<'_, StudioApp>) {
+    harness.get_by_label("Studio").click();
+    harness.run_steps(2);
+    harness.get_by_label("Generate").click();
+    harness.run_steps(3);
+}
+
+fn wait_for_pictures(harness: &mut Harness<'_, StudioApp>, count: usize) {
+    wait_for(harness, "the picture", |app| {
+        app.studio.results.strip.found() == count
+    });
+}
+
 #[test]
 fn drawing_asks_first_and_training_goes_on_after_the_queue() {
     let home = tempfile::tempdir().expect("a folder");
-    let fake = Fake::new(home.path());
-    fake.set("prepared");
-    let mut harness = fake.studio(home.path());
-    fake.start(&mut harness);
-    wait_for_phase(&mut harness, &Phase::Running);
+    let (fake, mut harness) = fake::running(home.path());
     harness.get_by_label("Studio").click();
     harness.run_steps(2);
-    wait_for(&mut harness, "the model", |app| {
-        app.studio.models.ready().is_some()
-    });
+    wait_for_model(&mut harness);
     harness.run_steps(2);
     harness.get_by_label("Generate").click();
     harness.run_steps(3);
@@ -60,9 +74,7 @@ fn drawing_asks_first_and_training_goes_on_after_the_queue() {
     // Asked once.
     harness.run_steps(2);
     harness.get_by_label("Generate").click();
-    wait_for(&mut harness, "another picture", |app| {
-        app.studio.results.strip.found() == 2
-    });
+    wait_for_pictures(&mut harness, 2);
     wait_for_phase(&mut harness, &Phase::Running);
     assert_eq!(fake.read("commands").len(), 4);
 
@@ -71,9 +83,7 @@ fn drawing_asks_first_and_training_goes_on_after_the_queue() {
     harness.state_mut().studio.emit(beside);
     harness.run_steps(2);
     harness.get_by_label("Generate").click();
-    wait_for(&mut harness, "a third picture", |app| {
-        app.studio.results.strip.found() == 3
-    });
+    wait_for_pictures(&mut harness, 3);
     assert_eq!(fake.read("commands").len(), 4);
 }
 
@@ -90,18 +100,13 @@ fn drawing_asks_also_while_data_is_prepared_or_the_speed_measured() {
     let fake = Fake::new(home.path());
     fake.set("long-latents");
     let mut harness = fake.studio(home.path());
-    wait_for(&mut harness, "the model", |app| {
-        app.studio.models.ready().is_some()
-    });
+    wait_for_model(&mut harness);
     harness.state_mut().studio.emit(TrainerCommand::Prepare);
     wait_for(&mut harness, "the preparation", |app| {
         let mut sides = app.studio.trainer.sides.iter();
         sides.any(|side| side.progress.is_some())
     });
-    harness.get_by_label("Studio").click();
-    harness.run_steps(2);
-    harness.get_by_label("Generate").click();
-    harness.run_steps(3);
+    ask_for_a_picture(&mut harness);
     let title = "Preparing the data uses this device";
     assert!(harness.query_by_label(title).is_some(), "it asks");
     let nothing = harness.state().studio.generate.running.is_none();
@@ -115,9 +120,7 @@ fn drawing_asks_also_while_data_is_prepared_or_the_speed_measured() {
     harness.state_mut().studio.emit_action("generate.pause");
     harness.run_steps(3);
     harness.get_by_label("Pause it while I generate").click();
-    wait_for(&mut harness, "the picture", |app| {
-        app.studio.results.strip.found() == 1
-    });
+    wait_for_pictures(&mut harness, 1);
     wait_for(&mut harness, "the preparation again", |app| {
         !app.studio.trainer.sides.is_empty()
     });
@@ -133,16 +136,11 @@ fn drawing_asks_also_while_data_is_prepared_or_the_speed_measured() {
     // The measurement likewise; it was asked once, so it is asked anew only on demand.
     let anew = TrainerCommand::SetSharing(None);
     harness.state_mut().studio.emit(anew);
-    harness.get_by_label("Studio").click();
-    harness.run_steps(2);
-    harness.get_by_label("Generate").click();
-    harness.run_steps(3);
+    ask_for_a_picture(&mut harness);
     let title = "The speed is being measured on this device";
     assert!(harness.query_by_label(title).is_some(), "it asks");
     harness.get_by_label("Pause it while I generate").click();
-    wait_for(&mut harness, "another picture", |app| {
-        app.studio.results.strip.found() == 2
-    });
+    wait_for_pictures(&mut harness, 2);
     fake.unset("long-probe");
     wait_for(&mut harness, "the measured plan", |app| {
         let plan = app.studio.trainer.plan.as_ref();
@@ -157,24 +155,17 @@ fn a_question_ends_with_what_it_was_about() {
     let fake = Fake::new(home.path());
     fake.set("long-latents");
     let mut harness = fake.studio(home.path());
-    wait_for(&mut harness, "the model", |app| {
-        app.studio.models.ready().is_some()
-    });
+    wait_for_model(&mut harness);
     harness.state_mut().studio.emit(TrainerCommand::Prepare);
     harness.run_steps(2);
-    harness.get_by_label("Studio").click();
-    harness.run_steps(2);
-    harness.get_by_label("Generate").click();
-    harness.run_steps(3);
+    ask_for_a_picture(&mut harness);
     let asked = |harness: &Harness<'_, StudioApp>| {
         harness.state().studio.trainer.sharing.question.is_some()
     };
     assert!(asked(&harness));
     fake.set("prepared");
     fake.unset("long-latents");
-    wait_for(&mut harness, "the picture", |app| {
-        app.studio.results.strip.found() == 1
-    });
+    wait_for_pictures(&mut harness, 1);
     assert!(!asked(&harness));
 }
 
@@ -183,9 +174,7 @@ fn preparing_waits_for_pictures_that_came_first() {
     let home = tempfile::tempdir().expect("a folder");
     let fake = Fake::new(home.path());
     let mut harness = fake.studio(home.path());
-    wait_for(&mut harness, "the model", |app| {
-        app.studio.models.ready().is_some()
-    });
+    wait_for_model(&mut harness);
     harness.get_by_label("Trainer").click();
     harness.run_steps(3);
     harness.state_mut().studio.generate.live.on = true;
@@ -212,9 +201,7 @@ fn a_start_waits_for_pictures_when_the_person_says_so() {
     let fake = Fake::new(home.path());
     fake.set("prepared");
     let mut harness = fake.studio(home.path());
-    wait_for(&mut harness, "the model", |app| {
-        app.studio.models.ready().is_some()
-    });
+    wait_for_model(&mut harness);
     fake.plan(&mut harness);
     harness.state_mut().studio.generate.live.on = true;
     click(&mut harness, "Start training");

@@ -4,9 +4,9 @@
 mod common;
 
 use std::cell::RefCell;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Child, ChildStdout, Stdio};
 
 use common::{Heard, config, data, prepare, program, train, write_data};
 use mmface_engine::model::dit::Dit;
@@ -33,60 +33,85 @@ fn endless() -> Config {
     }
 }
 
+/// A started program and what it tells.
+struct Watched {
+    child: Child,
+    events: Lines<BufReader<ChildStdout>>,
+}
+
+impl Watched {
+    /// Starts a run on the data of `folder`.
+    fn start(folder: &Path, config: &Path, out: &Path, control: &[&str], stdin: Stdio) -> Self {
+        let mut child = program()
+            .args(["train", "--json"])
+            .args(control)
+            .arg("--config")
+            .arg(config)
+            .arg("--work")
+            .arg(folder)
+            .arg("--out")
+            .arg(out)
+            .stdin(stdin)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let events = BufReader::new(child.stdout.take().unwrap()).lines();
+        Self { child, events }
+    }
+
+    /// The next event of this kind.
+    fn until(&mut self, wanted: impl Fn(&TrainEvent) -> bool) -> TrainEvent {
+        loop {
+            let line = self.events.next().expect("the run ended early").unwrap();
+            let event = TrainEvent::from_line(&line).unwrap();
+            if wanted(&event) {
+                break event;
+            }
+        }
+    }
+}
+
 #[test]
 fn json_lines_tell_and_steer_a_run() {
     let folder = tempfile::tempdir().unwrap();
     let path = prepare(folder.path(), &endless());
     let out = folder.path().join("run");
-    let mut child = program()
-        .args(["train", "--json", "--control", "stdin", "--config"])
-        .arg(&path)
-        .arg("--work")
-        .arg(folder.path())
-        .arg("--out")
-        .arg(&out)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut input = child.stdin.take().unwrap();
-    let mut events = BufReader::new(child.stdout.take().unwrap())
-        .lines()
-        .map(|line| TrainEvent::from_line(&line.unwrap()).unwrap());
+    let mut run = Watched::start(
+        folder.path(),
+        &path,
+        &out,
+        &["--control", "stdin"],
+        Stdio::piped(),
+    );
+    let mut input = run.child.stdin.take().unwrap();
     let mut ask = |command: TrainCommand| {
         writeln!(input, "{}", command.to_line().unwrap()).unwrap();
     };
-    let mut until = |wanted: &dyn Fn(&TrainEvent) -> bool| loop {
-        let event = events.next().expect("the run ended early");
-        if wanted(&event) {
-            break event;
-        }
-    };
-    let started = until(&|event| matches!(event, TrainEvent::Started(_)));
+    let started = run.until(|event| matches!(event, TrainEvent::Started(_)));
     let TrainEvent::Started(plan) = started else {
         panic!("no plan")
     };
     assert_eq!((plan.steps, plan.batch, plan.samples), (1_000_000, 4, 5));
     assert!(plan.memory > 0 && plan.checkpoint_bytes > 0);
-    let step = until(&|event| matches!(event, TrainEvent::Step(_)));
+    let step = run.until(|event| matches!(event, TrainEvent::Step(_)));
     assert!(
         matches!(step, TrainEvent::Step(step) if step.loss > 0.0 && step.updates_per_second > 0.0)
     );
 
     ask(TrainCommand::Pause);
-    until(&|event| matches!(event, TrainEvent::Checkpoint { .. }));
-    let paused = until(&|event| matches!(event, TrainEvent::Paused { .. }));
+    run.until(|event| matches!(event, TrainEvent::Checkpoint { .. }));
+    let paused = run.until(|event| matches!(event, TrainEvent::Paused { .. }));
     let saved = checkpoint::read_state(&checkpoint::find(&out).unwrap()).unwrap();
     assert_eq!(paused.step(), Some(saved.step));
     ask(TrainCommand::Resume);
-    until(&|event| matches!(event, TrainEvent::Resumed { .. }));
+    run.until(|event| matches!(event, TrainEvent::Resumed { .. }));
     ask(TrainCommand::Checkpoint);
-    let again = until(&|event| matches!(event, TrainEvent::Checkpoint { .. }));
+    let again = run.until(|event| matches!(event, TrainEvent::Checkpoint { .. }));
     assert!(again.step() >= paused.step());
     ask(TrainCommand::Stop);
-    let stopped = until(&TrainEvent::is_last);
+    let stopped = run.until(TrainEvent::is_last);
     assert!(matches!(stopped, TrainEvent::Stopped { .. }), "{stopped:?}");
-    assert!(child.wait().unwrap().success());
+    assert!(run.child.wait().unwrap().success());
 
     // Whoever goes on with it finds what it reads.
     let inputs = std::fs::read(out.join(INPUTS_FILE)).unwrap();
@@ -122,47 +147,28 @@ fn another_process_steers_a_run_through_its_folder() {
         train_post::post(&out, Posted { process, command }).unwrap();
     };
     post(None, TrainCommand::Stop);
-    let mut child = program()
-        .args(["train", "--json", "--config"])
-        .arg(&path)
-        .arg("--work")
-        .arg(folder.path())
-        .arg("--out")
-        .arg(&out)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let id = child.id();
-    let mut events = BufReader::new(child.stdout.take().unwrap())
-        .lines()
-        .map(|line| TrainEvent::from_line(&line.unwrap()).unwrap());
-    let mut until = |wanted: &dyn Fn(&TrainEvent) -> bool| loop {
-        let event = events.next().expect("the run ended early");
-        if wanted(&event) {
-            break event;
-        }
-    };
+    let mut run = Watched::start(folder.path(), &path, &out, &[], Stdio::null());
+    let id = run.child.id();
     let warning = |what: &'static str| move |event: &TrainEvent| matches!(event, TrainEvent::Warning { message, .. } if message.contains(what));
-    until(&warning("from before this start"));
-    until(&|event| matches!(event, TrainEvent::Step(_)));
+    run.until(warning("from before this start"));
+    run.until(|event| matches!(event, TrainEvent::Step(_)));
 
     post(Some(id + 1), TrainCommand::Stop);
-    until(&warning("is for process"));
+    run.until(warning("is for process"));
     std::fs::write(commands.join("x.json"), b"rubbish").unwrap();
-    until(&warning("it is no command"));
+    run.until(warning("it is no command"));
     post(Some(id), TrainCommand::Pause);
-    let paused = until(&|event| matches!(event, TrainEvent::Paused { .. }));
+    let paused = run.until(|event| matches!(event, TrainEvent::Paused { .. }));
     let saved = checkpoint::read_state(&checkpoint::find(&out).unwrap()).unwrap();
     assert_eq!(paused.step(), Some(saved.step));
     post(Some(id), TrainCommand::Resume);
-    until(&|event| matches!(event, TrainEvent::Resumed { .. }));
+    run.until(|event| matches!(event, TrainEvent::Resumed { .. }));
     post(Some(id), TrainCommand::Checkpoint);
-    until(&|event| matches!(event, TrainEvent::Checkpoint { .. }));
+    run.until(|event| matches!(event, TrainEvent::Checkpoint { .. }));
     post(Some(id), TrainCommand::Stop);
-    let last = until(&TrainEvent::is_last);
+    let last = run.until(TrainEvent::is_last);
     assert!(matches!(last, TrainEvent::Stopped { .. }), "{last:?}");
-    assert!(child.wait().unwrap().success());
+    assert!(run.child.wait().unwrap().success());
     assert!(!commands.exists(), "nobody listens any more");
 }
 
@@ -172,26 +178,13 @@ fn a_pause_from_outside_waits_although_standard_input_has_ended() {
     let folder = tempfile::tempdir().unwrap();
     let path = prepare(folder.path(), &endless());
     let out = folder.path().join("run");
-    let mut child = program()
-        .args(["train", "--json", "--control", "stdin", "--config"])
-        .arg(&path)
-        .arg("--work")
-        .arg(folder.path())
-        .arg("--out")
-        .arg(&out)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut events = BufReader::new(child.stdout.take().unwrap())
-        .lines()
-        .map(|line| TrainEvent::from_line(&line.unwrap()).unwrap());
-    let mut until = |wanted: &dyn Fn(&TrainEvent) -> bool| loop {
-        let event = events.next().expect("the run ended early");
-        if wanted(&event) || event.is_last() {
-            break event;
-        }
-    };
+    let mut run = Watched::start(
+        folder.path(),
+        &path,
+        &out,
+        &["--control", "stdin"],
+        Stdio::null(),
+    );
     let post = |command: TrainCommand| {
         let posted = Posted {
             process: None,
@@ -199,16 +192,16 @@ fn a_pause_from_outside_waits_although_standard_input_has_ended() {
         };
         train_post::post(&out, posted).unwrap();
     };
-    until(&|event| matches!(event, TrainEvent::Step(_)));
+    run.until(|event| matches!(event, TrainEvent::Step(_)));
     post(TrainCommand::Pause);
-    until(&|event| matches!(event, TrainEvent::Paused { .. }));
+    run.until(|event| matches!(event, TrainEvent::Paused { .. }));
     std::thread::sleep(std::time::Duration::from_millis(400));
     post(TrainCommand::Resume);
-    let resumed = until(&|event| matches!(event, TrainEvent::Resumed { .. }));
+    let resumed = run.until(|event| matches!(event, TrainEvent::Resumed { .. }));
     assert!(matches!(resumed, TrainEvent::Resumed { .. }), "{resumed:?}");
     post(TrainCommand::Stop);
-    until(&TrainEvent::is_last);
-    assert!(child.wait().unwrap().success());
+    run.until(TrainEvent::is_last);
+    assert!(run.child.wait().unwrap().success());
 }
 
 #[test]
@@ -218,33 +211,18 @@ fn a_signal_writes_a_checkpoint_and_leaves() {
     let path = prepare(folder.path(), &endless());
     for (signal, name) in [(libc::SIGINT, "int"), (libc::SIGTERM, "term")] {
         let out = folder.path().join(name);
-        let mut child = program()
-            .args(["train", "--json", "--config"])
-            .arg(&path)
-            .arg("--work")
-            .arg(folder.path())
-            .arg("--out")
-            .arg(&out)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut events = BufReader::new(child.stdout.take().unwrap())
-            .lines()
-            .map(|line| TrainEvent::from_line(&line.unwrap()).unwrap());
-        events
-            .by_ref()
-            .find(|event| matches!(event, TrainEvent::Step(_)))
-            .unwrap();
+        let mut run = Watched::start(folder.path(), &path, &out, &[], Stdio::inherit());
+        run.until(|event| matches!(event, TrainEvent::Step(_)));
         // SAFETY: the child lives, it has not been waited for.
         unsafe {
-            libc::kill(child.id() as libc::pid_t, signal);
+            libc::kill(run.child.id() as libc::pid_t, signal);
         }
-        let last = events.last().unwrap();
+        let last = TrainEvent::from_line(&run.events.last().unwrap().unwrap()).unwrap();
         assert!(
             matches!(last, TrainEvent::Stopped { .. }),
             "{name}: {last:?}"
         );
-        assert!(child.wait().unwrap().success());
+        assert!(run.child.wait().unwrap().success());
         checkpoint::find(&out).unwrap();
     }
 }
@@ -338,30 +316,15 @@ fn a_quota_pauses_a_running_process_and_room_lets_it_go_on() {
     config.every.checkpoint = 20;
     config.every.heldout = 1000;
     let path = prepare(folder.path(), &config);
-    let start = |out: &Path| {
-        program()
-            .args(["train", "--json", "--config"])
-            .arg(&path)
-            .arg("--work")
-            .arg(folder.path())
-            .arg("--out")
-            .arg(out)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap()
-    };
+    let start = |out: &Path| Watched::start(folder.path(), &path, out, &[], Stdio::inherit());
     let undisturbed = folder.path().join("undisturbed");
-    assert!(
-        start(&undisturbed)
-            .wait_with_output()
-            .unwrap()
-            .status
-            .success()
-    );
+    let mut run = start(&undisturbed);
+    run.until(TrainEvent::is_last);
+    assert!(run.child.wait().unwrap().success());
 
     let out = folder.path().join("run");
-    let mut child = start(&out);
-    let pid = child.id() as libc::pid_t;
+    let mut run = start(&out);
+    let pid = run.child.id() as libc::pid_t;
     let limit = |bytes: libc::rlim_t| {
         let limit = libc::rlimit {
             rlim_cur: bytes,
@@ -372,18 +335,9 @@ fn a_quota_pauses_a_running_process_and_room_lets_it_go_on() {
         let done = unsafe { libc::prlimit(pid, libc::RLIMIT_FSIZE, &raw const limit, none) };
         assert_eq!(done, 0, "{}", std::io::Error::last_os_error());
     };
-    let mut events = BufReader::new(child.stdout.take().unwrap())
-        .lines()
-        .map(|line| TrainEvent::from_line(&line.unwrap()).unwrap());
-    let mut until = |wanted: &dyn Fn(&TrainEvent) -> bool| loop {
-        let event = events.next().expect("the run ended early");
-        if wanted(&event) {
-            break event;
-        }
-    };
-    until(&|event| matches!(event, TrainEvent::Checkpoint { .. }));
+    run.until(|event| matches!(event, TrainEvent::Checkpoint { .. }));
     limit(2048);
-    let paused = until(&|event| matches!(event, TrainEvent::Paused { .. }));
+    let paused = run.until(|event| matches!(event, TrainEvent::Paused { .. }));
     assert!(
         matches!(&paused, TrainEvent::Paused { reason, .. } if reason.contains("no space")),
         "{paused:?}"
@@ -392,9 +346,9 @@ fn a_quota_pauses_a_running_process_and_room_lets_it_go_on() {
     let saved = checkpoint::find(&out).unwrap();
     assert!(checkpoint::read_state(&saved).unwrap().step < paused.step().unwrap());
     limit(libc::RLIM_INFINITY);
-    until(&|event| matches!(event, TrainEvent::Resumed { .. }));
-    until(&|event| matches!(event, TrainEvent::Finished { .. }));
-    assert!(child.wait().unwrap().success());
+    run.until(|event| matches!(event, TrainEvent::Resumed { .. }));
+    run.until(|event| matches!(event, TrainEvent::Finished { .. }));
+    assert!(run.child.wait().unwrap().success());
     let [a, b] = [undisturbed, out].map(|out| common::bytes(&checkpoint::folder(&out, 400)));
     assert!(a == b, "the pause changed the run");
 }

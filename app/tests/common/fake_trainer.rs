@@ -192,6 +192,16 @@ impl Fake {
     }
 }
 
+/// A studio with prepared data and a run under way.
+pub fn running(home: &Path) -> (Fake, Harness<'static, StudioApp>) {
+    let fake = Fake::new(home);
+    fake.set("prepared");
+    let mut harness = fake.studio(home);
+    fake.start(&mut harness);
+    wait_for_phase(&mut harness, &Phase::Running);
+    (fake, harness)
+}
+
 /// Clicks the topmost widget of this name: windows are drawn last.
 pub fn press_last(harness: &mut Harness<'_, StudioApp>, label: &str) {
     harness
