@@ -15,8 +15,7 @@ use egui_kittest::kittest::{NodeT, Queryable};
 use fake::{Fake, press_last, wait_for_phase};
 use mmface::studio::trainer::{Phase, TrainerCommand};
 use mmface::studio::{StudioApp, Workspace};
-use mmface_engine::train_event::TrainEvent;
-use mmface_engine::train_post::COMMANDS_FOLDER;
+use mmface_run_protocol::{RunInputs, TrainEvent, run_folder};
 
 /// Clicks a widget of the tab, which may have to be scrolled to.
 fn press(harness: &mut Harness<'_, StudioApp>, label: &str) {
@@ -227,12 +226,11 @@ fn an_old_run_is_opened_with_its_curves() {
     fake::old_run(&run);
     let work = home.path().join("its data");
     std::fs::create_dir(&work).expect("a folder");
-    let inputs = mmface_engine::train_event::RunInputs {
+    let inputs = RunInputs {
         work: work.clone(),
         weights: None,
     };
-    let note = serde_json::to_string(&inputs).expect("plain data");
-    std::fs::write(run.join("inputs.json"), note).expect("a file");
+    inputs.write(&run).expect("a file");
     let mut harness = fake.studio(home.path());
     harness.get_by_label("Trainer").click();
     harness.run_steps(3);
@@ -261,7 +259,7 @@ fn an_old_run_is_opened_with_its_curves() {
         .write(true)
         .create(true)
         .truncate(true)
-        .open(run.join("run.lock"))
+        .open(run_folder::lock(&run))
         .expect("a lock");
     lock.lock().expect("free");
     harness
@@ -291,8 +289,8 @@ fn a_run_of_another_process_is_steered_through_its_folder() {
     let fake = Fake::new(home.path());
     let run = home.path().join("elsewhere");
     fake::old_run(&run);
-    let commands = run.join(COMMANDS_FOLDER);
-    let path = run.join("run.lock");
+    let commands = run_folder::commands(&run);
+    let path = run_folder::lock(&run);
     std::fs::write(&path, "4711\n").expect("a lock");
     let lock = std::fs::File::options().write(true).open(&path);
     let lock = lock.expect("a lock");

@@ -13,7 +13,7 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use mmface::studio::StudioApp;
 use mmface::studio::trainer::Phase;
-use mmface::studio::trainer::view::{self, Holder};
+use mmface_run_protocol::{Holder, lock};
 use sha2::{Digest, Sha256};
 
 const CONFIG: &str = "(name: \"tiny\", resolution: 32, variants: 1, batch: 2, steps: 100000,
@@ -195,7 +195,7 @@ fn left_running(harness: Harness<'_, StudioApp>, home: &Path) {
     let before = harness.state().studio.trainer.view.step();
     let form = harness.state().studio.settings.trainer.clone();
     drop(harness);
-    let holder = view::holder(&out);
+    let holder = lock::holder(&out);
     assert!(matches!(holder, Holder::Process(Some(_))), "{holder:?}");
     let mut harness = studio(home);
     harness.state_mut().studio.settings.trainer = form;
@@ -237,5 +237,5 @@ fn left_running(harness: Harness<'_, StudioApp>, home: &Path) {
     });
     let phase = &harness.state().studio.trainer.view.phase;
     assert!(matches!(phase, Phase::Stopped(_)), "{phase:?}");
-    assert_eq!(view::holder(&out), Holder::Nobody);
+    assert_eq!(lock::holder(&out), Holder::Nobody);
 }

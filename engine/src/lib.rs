@@ -18,8 +18,6 @@ pub mod pipeline;
 pub mod provenance;
 pub mod sampling;
 pub mod text;
-pub mod train_event;
-pub mod train_post;
 pub mod weights;
 pub mod worker;
 

@@ -1,9 +1,7 @@
 //! Checkpoints that are either whole or not there.
 //!
-//! `OUT/checkpoint-N/` holds the averaged weights under the authors' name
-//! (`dit_model_weights_ema.safetensors`), the raw weights (`model.safetensors`), the optimizer, and
-//! `state.ron`. It is written as a hidden folder, flushed, given its marker `complete`, and renamed;
-//! `OUT/latest` names the newest one after that.
+//! [`checkpoint_layout`] says what lies where. A checkpoint is written as a hidden folder, flushed,
+//! given its marker, and renamed; `OUT/latest` names the newest one after that.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -14,6 +12,9 @@ use mmface_engine::model::dit::DitConfig;
 use mmface_engine::picture::write::write_atomic;
 use mmface_engine::weights::{ElementType, TensorFile};
 use mmface_engine::{Error, Result};
+use mmface_run_protocol::checkpoint_layout::{
+    self, EMA_FILE, Leftover, MARKER, OPTIMIZER_FILE, RAW_FILE, STATE_FILE, folder, is_complete,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Config, Moments, parse_ron};
@@ -22,15 +23,6 @@ use crate::optim::adamw8bit::{BLOCK, Quantised, SMALLEST};
 use crate::optim::{Ema, Parameters};
 use crate::step::Training;
 use crate::tensors::{self, Blob, U8, bytes, f32_values};
-
-/// Averaged weights; the authors' scripts load this name.
-pub const EMA_FILE: &str = "dit_model_weights_ema.safetensors";
-/// Weights being trained.
-pub const RAW_FILE: &str = "model.safetensors";
-const OPTIMIZER_FILE: &str = "optimizer.safetensors";
-const STATE_FILE: &str = "state.ron";
-const MARKER: &str = "complete";
-const LATEST: &str = "latest";
 
 /// What a checkpoint knows besides tensors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -68,7 +60,7 @@ pub struct State {
 pub fn save(out: &Path, training: &Training, state: &State) -> Result<PathBuf> {
     fs::create_dir_all(out).map_err(Error::file("create the run folder", out))?;
     let target = folder(out, state.step);
-    let part = out.join(format!(".checkpoint-{}.partial", state.step));
+    let part = checkpoint_layout::partial(out, state.step);
     remove_folder(&part)?;
     fs::create_dir(&part).map_err(Error::file("create the checkpoint", &part))?;
 
@@ -94,7 +86,7 @@ pub fn save(out: &Path, training: &Training, state: &State) -> Result<PathBuf> {
     flush_folder(&part)?;
 
     // An older checkpoint of the same update stays within reach until the new one is in place.
-    let old = out.join(format!(".checkpoint-{}.old", state.step));
+    let old = checkpoint_layout::replaced(out, state.step);
     remove_folder(&old)?;
     if target.exists() {
         fs::rename(&target, &old).map_err(Error::file("put the old checkpoint aside", &target))?;
@@ -102,8 +94,8 @@ pub fn save(out: &Path, training: &Training, state: &State) -> Result<PathBuf> {
     fs::rename(&part, &target).map_err(Error::file("finish the checkpoint", &target))?;
     flush_folder(out)?;
     write_atomic(
-        &out.join(LATEST),
-        format!("checkpoint-{}\n", state.step).as_bytes(),
+        &checkpoint_layout::latest(out),
+        format!("{}\n", checkpoint_layout::name(state.step)).as_bytes(),
     )?;
     remove_folder(&old)?;
     Ok(target)
@@ -114,23 +106,18 @@ pub fn save(out: &Path, training: &Training, state: &State) -> Result<PathBuf> {
 pub fn recover(out: &Path) -> Result<()> {
     for entry in fs::read_dir(out).map_err(Error::file("list the run folder", out))? {
         let entry = entry.map_err(Error::file("list the run folder", out))?;
-        let name = entry.file_name();
-        let Some(name) = name
-            .to_str()
-            .and_then(|name| name.strip_prefix(".checkpoint-"))
-        else {
-            continue;
-        };
-        if name.ends_with(".partial") {
-            remove_folder(&entry.path())?;
-        } else if let Some(step) = name.strip_suffix(".old").and_then(|step| step.parse().ok()) {
-            let target = folder(out, step);
-            if target.join(MARKER).exists() {
-                remove_folder(&entry.path())?;
-            } else {
-                remove_folder(&target)?;
-                fs::rename(entry.path(), &target)
-                    .map_err(Error::file("bring the checkpoint back", &target))?;
+        match Leftover::of(&entry.file_name()) {
+            None => {}
+            Some(Leftover::Partial) => remove_folder(&entry.path())?,
+            Some(Leftover::Replaced(step)) => {
+                let target = folder(out, step);
+                if is_complete(&target) {
+                    remove_folder(&entry.path())?;
+                } else {
+                    remove_folder(&target)?;
+                    fs::rename(entry.path(), &target)
+                        .map_err(Error::file("bring the checkpoint back", &target))?;
+                }
             }
         }
     }
@@ -179,38 +166,12 @@ pub fn expected_bytes(config: &Config) -> u64 {
     bytes
 }
 
-/// Bytes of a checkpoint on disk.
-pub fn size(checkpoint: &Path) -> u64 {
-    let entries = fs::read_dir(checkpoint).into_iter().flatten().flatten();
-    entries
-        .filter_map(|entry| entry.metadata().ok())
-        .map(|data| data.len())
-        .sum()
-}
-
-/// Folder of a checkpoint.
-pub fn folder(out: &Path, step: u64) -> PathBuf {
-    out.join(format!("checkpoint-{step}"))
-}
-
 /// Steps of the complete checkpoints, rising.
+///
+/// # Errors
+/// When the folder cannot be listed.
 pub fn complete(out: &Path) -> Result<Vec<u64>> {
-    let mut steps = Vec::new();
-    for entry in fs::read_dir(out).map_err(Error::file("list the run folder", out))? {
-        let entry = entry.map_err(Error::file("list the run folder", out))?;
-        let name = entry.file_name();
-        let step = name
-            .to_str()
-            .and_then(|name| name.strip_prefix("checkpoint-"))
-            .and_then(|step| step.parse().ok());
-        if let Some(step) = step
-            && entry.path().join(MARKER).exists()
-        {
-            steps.push(step);
-        }
-    }
-    steps.sort_unstable();
-    Ok(steps)
+    checkpoint_layout::complete(out).map_err(Error::file("list the run folder", out))
 }
 
 /// The checkpoint to go on from: `given` itself if it is one, else the newest complete one in it.

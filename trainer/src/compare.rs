@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use mmface_engine::{Error, Result};
+use mmface_run_protocol::run_folder;
 use serde::Serialize;
 
 use crate::report::TrainEvent;
@@ -23,7 +24,7 @@ impl Curve {
     /// # Errors
     /// When the file cannot be read or tells of no loss.
     pub fn read(run: &Path) -> Result<Self> {
-        let path = run.join("metrics.jsonl");
+        let path = run_folder::metrics(run);
         let text =
             std::fs::read_to_string(&path).map_err(Error::file("read the metrics", &path))?;
         let mut curve = Self::default();
@@ -166,7 +167,7 @@ mod tests {
             );
         }
         text += "{\"event\":\"held_out\",\"st";
-        std::fs::write(folder.join("metrics.jsonl"), text).unwrap();
+        std::fs::write(run_folder::metrics(folder), text).unwrap();
         Curve::read(folder).unwrap()
     }
 

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::optim::Schedule;
+use crate::optim::lr_schedule::cooldown_multiplier;
 use crate::words::similar;
 
 /// Which transformer is trained.
@@ -130,6 +131,16 @@ impl Default for RateConfig {
             warmup: 200,
             cooldown: None,
         }
+    }
+}
+
+impl RateConfig {
+    /// Learning rate of an update, counted from 0, in a run of so many updates.
+    pub fn at(&self, update: u64, steps: u64) -> f64 {
+        let cooldown = self.cooldown.map_or(1.0, |(start, updates)| {
+            cooldown_multiplier(update, start, updates)
+        });
+        self.base * self.schedule.multiplier(update, self.warmup, steps) * cooldown
     }
 }
 

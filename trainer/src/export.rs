@@ -8,8 +8,9 @@ use mmface_engine::weights::atomic;
 use mmface_engine::weights::hash::sha256_file;
 use mmface_engine::weights::{ElementType, PackageFile, PackageManifest, Part, write_safetensors};
 use mmface_engine::{Error, Result};
+use mmface_run_protocol::checkpoint_layout::EMA_FILE;
 
-use crate::checkpoint::{self, EMA_FILE, State};
+use crate::checkpoint::{self, State};
 use crate::evaluate::Evaluation;
 
 const DIT_FILE: &str = "dit.safetensors";

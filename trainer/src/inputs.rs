@@ -1,29 +1,18 @@
-//! What a run reads besides its checkpoints: noted in its folder, and found there again.
+//! What a resumed run reads: what is given, else what its folder notes.
 
 use std::path::{Path, PathBuf};
 
-use mmface_engine::picture::write::write_atomic;
-use mmface_engine::train_event::{INPUTS_FILE, RunInputs};
 use mmface_engine::{Error, Result};
+use mmface_run_protocol::{RunInputs, run_folder};
 
-/// Writes the note into the run's folder.
-///
-/// # Errors
-/// When it cannot be written.
-pub fn note(out: &Path, inputs: &RunInputs) -> Result<()> {
-    let text = serde_json::to_string(inputs)
-        .map_err(|error| Error::Argument(format!("cannot note the inputs: {error}")))?;
-    write_atomic(&out.join(INPUTS_FILE), text.as_bytes())
-}
-
-/// What a run goes on with: what is given, else what its folder notes. Frozen networks that were
+/// What a run continues with: what is given, else what its folder notes. Frozen networks that were
 /// noted and are gone are left out, since a run can do without them; prepared data it cannot.
 ///
 /// # Errors
 /// With one line that says to pass `--work`, when the data is neither given nor noted, or is gone.
 pub fn of_run(out: &Path, work: Option<&Path>, weights: Option<&Path>) -> Result<RunInputs> {
-    let path = out.join(INPUTS_FILE);
-    let noted = read(&path);
+    let path = run_folder::inputs(out);
+    let noted = RunInputs::read(out);
     let noted_weights = noted
         .as_ref()
         .ok()
@@ -38,16 +27,6 @@ pub fn of_run(out: &Path, work: Option<&Path>, weights: Option<&Path>) -> Result
         work,
         weights: weights.map(Path::to_path_buf).or(noted_weights),
     })
-}
-
-fn read(path: &Path) -> Result<RunInputs, String> {
-    let text = std::fs::read(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => {
-            "there is no such file, as in runs of older versions".into()
-        }
-        _ => error.to_string(),
-    })?;
-    serde_json::from_slice(&text).map_err(|error| error.to_string())
 }
 
 fn noted_work(path: &Path, work: PathBuf) -> Result<PathBuf> {
@@ -85,7 +64,7 @@ mod tests {
         for there in [&inputs.work, inputs.weights.as_ref().unwrap()] {
             std::fs::create_dir(there).unwrap();
         }
-        note(out, &inputs).unwrap();
+        inputs.write(out).unwrap();
         assert_eq!(of_run(out, None, None).unwrap(), inputs);
         // What is given is taken as it is: whoever opens it says what is wrong with it.
         let given = of_run(out, Some(Path::new("w")), Some(Path::new("f"))).unwrap();
@@ -109,10 +88,10 @@ mod tests {
             (Some(gone.as_str()), "is gone"),
         ] {
             if let Some(text) = note {
-                std::fs::write(out.join(INPUTS_FILE), text).unwrap();
+                std::fs::write(run_folder::inputs(out), text).unwrap();
             }
             let told = of_run(out, None, None).unwrap_err().to_string();
-            for part in [part, INPUTS_FILE, "--work"] {
+            for part in [part, "inputs.json", "--work"] {
                 assert!(told.contains(part), "{told}");
             }
             assert!(!told.contains('\n'), "{told}");

@@ -11,6 +11,7 @@ use mmface_engine::job::Guide;
 use mmface_engine::kernels::Precision;
 use mmface_engine::picture::write::write_atomic;
 use mmface_engine::weights::package::Package;
+use mmface_run_protocol::arguments::{flag, name, subcommand};
 use mmface_trainer::bench::{Case, bench_train_step};
 use mmface_trainer::evaluate::{self, Evaluation, Options};
 use mmface_trainer::report::Sink;
@@ -32,27 +33,30 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Say what a run will take: updates, learning rate, memory, disk, time
+    #[command(name = subcommand::PLAN)]
     Plan(cli::plan::PlanArgs),
     /// Name the configurations that come with the program
+    #[command(name = subcommand::PRESETS)]
     Presets {
         /// Print one JSON array
-        #[arg(long)]
+        #[arg(long = name(flag::JSON))]
         json: bool,
     },
     /// Encode photos, masks, sketches and captions once
+    #[command(name = subcommand::LATENTS)]
     Latents {
         #[command(flatten)]
         source: Source,
         #[command(flatten)]
         inputs: Inputs,
         /// Folder for latents and text features
-        #[arg(long)]
+        #[arg(long = name(flag::WORK))]
         work: PathBuf,
         /// Encode nothing: name the latent files that are missing or outdated
         #[arg(long)]
         verify: bool,
         /// Print one JSON object for each event
-        #[arg(long)]
+        #[arg(long = name(flag::JSON))]
         json: bool,
     },
     /// Train the rows of the paper's ablation at a small scale and write the table
@@ -66,22 +70,25 @@ enum Command {
     /// Put the losses of two runs beside each other
     Compare(cli::compare::CompareArgs),
     /// Start a run
+    #[command(name = subcommand::TRAIN)]
     Train(cli::train::TrainArgs),
     /// Go on where a run stopped
+    #[command(name = subcommand::RESUME)]
     Resume(cli::train::ResumeArgs),
     /// Put the averaged weights of a checkpoint into a model package, with its card
+    #[command(name = subcommand::EXPORT)]
     Export {
         /// Checkpoint, or folder of a run: then its newest one
-        #[arg(long)]
+        #[arg(long = name(flag::CHECKPOINT))]
         checkpoint: PathBuf,
         /// Package that holds the frozen parts
-        #[arg(long)]
+        #[arg(long = name(flag::OUT))]
         out: PathBuf,
         /// Figures for the card, as `evaluate --out` writes them
         #[arg(long)]
         evaluation: Option<PathBuf>,
         /// Folder of the frozen autoencoder and text tower (vae/, text/): makes the package where there is none
-        #[arg(long)]
+        #[arg(long = name(flag::WEIGHTS))]
         weights: Option<PathBuf>,
     },
     /// Measure samples of held-out conditions
@@ -124,28 +131,32 @@ enum Command {
         sheet: Option<PathBuf>,
     },
     /// Time a training step; prints one JSON object
+    #[command(name = subcommand::BENCH)]
     Bench {
         /// demo, paper or tiny
-        #[arg(long, default_value = "demo")]
+        #[arg(long = name(flag::CONFIG), default_value = "demo")]
         config: String,
         /// Side in pixels
-        #[arg(long, default_value_t = 128)]
+        #[arg(long = name(flag::SIZE), default_value_t = 128)]
         size: usize,
         /// Samples in a batch
-        #[arg(long, default_value_t = 16)]
+        #[arg(long = name(flag::BATCH), default_value_t = 16)]
         batch: usize,
         /// Arithmetic of the products
-        #[arg(long, default_value = "f32", value_parser = ["f32", "bf16"])]
+        #[arg(long = name(flag::DTYPE), default_value = "f32", value_parser = ["f32", "bf16"])]
         dtype: String,
         /// Number of threads; left out: all cores
-        #[arg(long)]
+        #[arg(long = name(flag::THREADS))]
         threads: Option<usize>,
         /// Steps to time
-        #[arg(long, default_value_t = 5)]
+        #[arg(long = name(flag::RUNS), default_value_t = 5)]
         runs: usize,
         /// Blocks to compute again in the backward pass; without a value: all
         #[arg(long, default_value = "none", num_args = 0..=1, default_missing_value = "full")]
         checkpointing: cli::CheckpointingName,
+        /// Accepted for scripts; JSON is printed in any case
+        #[arg(long = name(flag::JSON))]
+        json: bool,
     },
 }
 
@@ -239,6 +250,7 @@ fn execute(command: Command) -> anyhow::Result<()> {
             threads,
             runs,
             checkpointing,
+            json: _,
         } => {
             use_threads(threads)?;
             let precision = if dtype == "bf16" {
@@ -294,4 +306,27 @@ fn read_evaluation(path: &Path) -> anyhow::Result<Evaluation> {
     let text =
         std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     serde_json::from_str(&text).with_context(|| format!("{} holds no evaluation", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+    use mmface_run_protocol::arguments;
+
+    use super::*;
+
+    #[test]
+    fn the_flags_that_other_programs_pass_are_declared() {
+        let program = Cli::command();
+        program.clone().debug_assert();
+        for (subcommand, flags) in arguments::USED {
+            let declared = program.find_subcommand(subcommand).expect(subcommand);
+            for flag in flags {
+                let found = declared
+                    .get_arguments()
+                    .any(|argument| argument.get_long() == Some(name(flag)));
+                assert!(found, "{subcommand} has no {flag}");
+            }
+        }
+    }
 }

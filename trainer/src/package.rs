@@ -8,8 +8,10 @@ use mmface_engine::weights::import::{ImportOptions, import};
 use mmface_engine::weights::upstream::Hints;
 use mmface_engine::weights::{LatentConfig, atomic, manifest};
 use mmface_engine::{Error, Result};
+use mmface_run_protocol::checkpoint_layout::EMA_FILE;
+use mmface_run_protocol::frozen_parts;
 
-use crate::checkpoint::{self, EMA_FILE};
+use crate::checkpoint;
 
 /// Makes the package at `out` from the transformer of a checkpoint and the frozen parts in
 /// `weights` (`vae/`, `text/`), unless there is one already.
@@ -32,7 +34,7 @@ pub fn found(from: &Path, weights: &Path, out: &Path) -> Result<()> {
             out.display()
         )));
     };
-    let vae = weights.join("vae");
+    let vae = frozen_parts::autoencoder(weights);
     let options = ImportOptions {
         source: checkpoint.join(EMA_FILE),
         into: into.to_path_buf(),
@@ -44,7 +46,7 @@ pub fn found(from: &Path, weights: &Path, out: &Path) -> Result<()> {
             text_rope: Some(dit.text_rope),
         },
         vae: Some(vae.clone()),
-        text: Some(weights.join("text")),
+        text: Some(frozen_parts::text(weights)),
         copy: true,
         ..ImportOptions::default()
     };

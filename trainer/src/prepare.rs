@@ -16,6 +16,7 @@ use mmface_engine::picture::write::{encode_rgb, write_atomic};
 use mmface_engine::text::{PromptTokenizer, TextEncoder};
 use mmface_engine::weights::Package;
 use mmface_engine::{Error, Result};
+use mmface_run_protocol::frozen_parts;
 use sha2::{Digest, Sha256};
 
 use crate::coarse::Coarse;
@@ -159,13 +160,14 @@ fn encoder(config: &Config, places: &Places) -> Result<Box<dyn Encoder>> {
         }
         return Ok(Box::new(Precomputed));
     }
-    let (autoencoder, hash) = load_autoencoder(&places.weights.join("vae"), &Device::Cpu)?;
+    let (autoencoder, hash) =
+        load_autoencoder(&frozen_parts::autoencoder(&places.weights), &Device::Cpu)?;
     Ok(Box::new(Frozen { autoencoder, hash }))
 }
 
 /// Decodes some latents again, beside each other in `check.png`: what the model will really see.
 fn show(config: &Config, places: &Places, folder: &Path) -> Result<()> {
-    let vae = places.weights.join("vae");
+    let vae = frozen_parts::autoencoder(&places.weights);
     if !vae.is_dir() {
         return Ok(());
     }
@@ -197,8 +199,8 @@ fn show(config: &Config, places: &Places, folder: &Path) -> Result<()> {
 /// # Errors
 /// When the frozen parts cannot be loaded or do not fit the configuration.
 pub fn probes(config: &Config, weights: &Path, device: &Device) -> Result<Probes> {
-    let (autoencoder, _) = load_autoencoder(&weights.join("vae"), device)?;
-    let (text, _) = load_text(&weights.join("text"))?;
+    let (autoencoder, _) = load_autoencoder(&frozen_parts::autoencoder(weights), device)?;
+    let (text, _) = load_text(&frozen_parts::text(weights))?;
     let channels = config.model.dit().channels / 2;
     if autoencoder.config().latent_channels != channels {
         return Err(Error::Argument(format!(
@@ -212,7 +214,7 @@ pub fn probes(config: &Config, weights: &Path, device: &Device) -> Result<Probes
 fn prepare_text(config: &Config, places: &Places, sink: &mut dyn Sink) -> Result<()> {
     let [train, heldout] = open_latents(config, &places.work)?;
     let captions = text::captions(&[&train, &heldout]);
-    let (encoder, hash) = load_text(&places.weights.join("text"))?;
+    let (encoder, hash) = load_text(&frozen_parts::text(&places.weights))?;
     let mut progress = Progress::new("text features".into());
     let path = text_path(&places.work);
     text::prepare(&path, &captions, &encoder, &hash, &mut |done, of| {

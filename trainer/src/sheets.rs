@@ -16,8 +16,8 @@ use mmface_engine::picture::resize::lanczos_rgb;
 use mmface_engine::picture::{RgbImage, read, write};
 use mmface_engine::sampling::{NoiseSchedule, Walk, guidance, torch_randn};
 use mmface_engine::text::TextEncoder;
-use mmface_engine::train_event::Weights;
 use mmface_engine::{Error, Result};
+use mmface_run_protocol::{Weights, run_folder};
 
 use crate::run::Sheets;
 
@@ -27,8 +27,6 @@ const STEPS: usize = 20;
 const GUIDANCE: f64 = 3.0;
 /// Largest side of a cell.
 const CELL: usize = 256;
-/// Folder of the sheets below the run's.
-pub const FOLDER: &str = "samples";
 
 /// Template, whether it is a sketch, bytes of its picture.
 const TEMPLATES: [(&str, bool, &[u8]); 4] = [
@@ -170,14 +168,10 @@ impl Sheets for Probes {
         for prompt in 0..PROMPTS.len() {
             rows.push(self.row(dit, prompt)?);
         }
-        let folder = out.join(FOLDER);
+        let folder = run_folder::samples(out);
         std::fs::create_dir_all(&folder)
             .map_err(Error::file("create the folder of samples", &folder))?;
-        let which = match weights {
-            Weights::Raw => "raw",
-            Weights::Averaged => "averaged",
-        };
-        let path = folder.join(format!("step-{step:07}-{which}.png"));
+        let path = run_folder::sheet(out, step, weights);
         let sheet = grid(&rows, self.resolution.min(CELL));
         write::write_atomic(&path, &write::encode_rgb(&sheet)?)?;
         Ok(path)

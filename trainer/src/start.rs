@@ -1,7 +1,5 @@
 //! Where a run starts: fresh weights, the weights of another run, or a checkpoint.
 
-use std::fs::File;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use candle_core::Device;
@@ -45,32 +43,6 @@ pub struct Changes {
     pub steps: Option<u64>,
     /// Ends the run within so many updates, the rate falling linearly to zero.
     pub cooldown: Option<u64>,
-}
-
-/// A file that only one process can hold; it is free again when the process ends, however it ends.
-pub fn lock(out: &Path) -> Result<File> {
-    let path = out.join("run.lock");
-    // Not emptied on opening: it may hold the id of the process that has the lock.
-    let mut file = File::options()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(&path)
-        .map_err(Error::file("create the lock", &path))?;
-    match file.try_lock() {
-        Ok(()) => {
-            // The id lets a person, or the studio, send the run a signal.
-            let note = file
-                .set_len(0)
-                .and_then(|()| writeln!(file, "{}", std::process::id()));
-            note.map_err(Error::file("write the lock", &path))?;
-            Ok(file)
-        }
-        Err(_) => Err(Error::Argument(format!(
-            "another process trains in {}; stop it or name another --out",
-            out.display()
-        ))),
-    }
 }
 
 /// Weights, average and optimizer of the first update, and the state that goes with them.

@@ -3,8 +3,8 @@
 use candle_core::Device;
 use mmface_engine::kernels::Precision;
 use mmface_engine::model::dit::{Dit, DitConfig};
-use mmface_engine::train_event::Weights;
 use mmface_engine::{Error, Result};
+use mmface_run_protocol::Weights;
 
 use crate::config::{Checkpointing, Config, OptimizerConfig};
 use crate::data::batches::Batch;

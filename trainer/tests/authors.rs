@@ -13,8 +13,9 @@ use std::path::Path;
 use candle_core::{DType, Device};
 use common::{config, train, write_data_of};
 use mmface_engine::model::dit::DitConfig;
+use mmface_run_protocol::checkpoint_layout::{EMA_FILE, RAW_FILE};
 use mmface_tests::golden::{Fixture, folder};
-use mmface_trainer::checkpoint::{EMA_FILE, RAW_FILE, read_initial, read_weights};
+use mmface_trainer::checkpoint::{read_initial, read_weights};
 use mmface_trainer::config::{Config, Model, Moments};
 use mmface_trainer::run::Start;
 

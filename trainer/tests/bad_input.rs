@@ -13,7 +13,7 @@ use mmface_engine::condition::{GrayImage, LabelImage};
 use mmface_engine::model::dit::DitConfig;
 use mmface_engine::picture::RgbImage;
 use mmface_engine::picture::write::encode_rgb;
-use mmface_engine::train_event::{DataTable, TrainEvent};
+use mmface_run_protocol::{DataTable, TrainEvent};
 use mmface_trainer::checkpoint;
 use mmface_trainer::config::{Config, Model, Moments};
 

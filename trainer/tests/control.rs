@@ -10,8 +10,10 @@ use std::process::{Child, ChildStdout, Stdio};
 
 use common::{Heard, config, data, prepare, program, train, write_data};
 use mmface_engine::model::dit::Dit;
-use mmface_engine::train_event::{INPUTS_FILE, RunInputs, TrainCommand, TrainEvent, Weights};
-use mmface_engine::train_post::{self, COMMANDS_FOLDER, Posted};
+use mmface_run_protocol::mailbox::{self, Posted};
+use mmface_run_protocol::{
+    RunInputs, TrainCommand, TrainEvent, Weights, checkpoint_layout, run_folder,
+};
 use mmface_trainer::checkpoint;
 use mmface_trainer::config::{Config, Every, Moments};
 use mmface_trainer::control::Control;
@@ -114,7 +116,7 @@ fn json_lines_tell_and_steer_a_run() {
     assert!(run.child.wait().unwrap().success());
 
     // Whoever goes on with it finds what it reads.
-    let inputs = std::fs::read(out.join(INPUTS_FILE)).unwrap();
+    let inputs = std::fs::read(run_folder::inputs(&out)).unwrap();
     let inputs: RunInputs = serde_json::from_slice(&inputs).unwrap();
     assert_eq!(
         (inputs.work.as_path(), inputs.weights),
@@ -141,10 +143,10 @@ fn another_process_steers_a_run_through_its_folder() {
     let path = prepare(folder.path(), &endless());
     let out = folder.path().join("run");
     // Left by a run that was killed; it must not act on this one.
-    let commands = out.join(COMMANDS_FOLDER);
+    let commands = run_folder::commands(&out);
     std::fs::create_dir_all(&commands).unwrap();
     let post = |process: Option<u32>, command: TrainCommand| {
-        train_post::post(&out, Posted { process, command }).unwrap();
+        mailbox::post(&out, Posted { process, command }).unwrap();
     };
     post(None, TrainCommand::Stop);
     let mut run = Watched::start(folder.path(), &path, &out, &[], Stdio::null());
@@ -190,7 +192,7 @@ fn a_pause_from_outside_waits_although_standard_input_has_ended() {
             process: None,
             command,
         };
-        train_post::post(&out, posted).unwrap();
+        mailbox::post(&out, posted).unwrap();
     };
     run.until(|event| matches!(event, TrainEvent::Step(_)));
     post(TrainCommand::Pause);
@@ -349,7 +351,7 @@ fn a_quota_pauses_a_running_process_and_room_lets_it_go_on() {
     run.until(|event| matches!(event, TrainEvent::Resumed { .. }));
     run.until(|event| matches!(event, TrainEvent::Finished { .. }));
     assert!(run.child.wait().unwrap().success());
-    let [a, b] = [undisturbed, out].map(|out| common::bytes(&checkpoint::folder(&out, 400)));
+    let [a, b] = [undisturbed, out].map(|out| common::bytes(&checkpoint_layout::folder(&out, 400)));
     assert!(a == b, "the pause changed the run");
 }
 

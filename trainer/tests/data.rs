@@ -8,7 +8,7 @@ use candle_core::Tensor;
 use mmface_engine::condition::{GrayImage, LabelImage};
 use mmface_engine::picture::RgbImage;
 use mmface_engine::picture::write::encode_rgb;
-use mmface_engine::train_event::TrainEvent;
+use mmface_run_protocol::TrainEvent;
 use mmface_trainer::config::{Config, parse_ron};
 use mmface_trainer::data::latents::{self, Encoder, Plan};
 use mmface_trainer::data::source::Source;

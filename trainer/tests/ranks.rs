@@ -8,8 +8,9 @@ use std::path::Path;
 
 use candle_core::Device;
 use common::{config, largest_difference, prepare, program};
-use mmface_engine::train_event::TrainEvent;
-use mmface_trainer::checkpoint::{self, RAW_FILE};
+use mmface_run_protocol::TrainEvent;
+use mmface_run_protocol::checkpoint_layout::RAW_FILE;
+use mmface_trainer::checkpoint;
 use mmface_trainer::config::{Config, Moments};
 use mmface_trainer::data::batches::Batches;
 use mmface_trainer::data::loader::{Loader, Share};

@@ -8,8 +8,9 @@ use std::process::Stdio;
 
 use candle_core::Device;
 use common::{Heard, bytes, config, data, largest_difference, train, write_data};
-use mmface_engine::train_event::{INPUTS_FILE, RunInputs};
-use mmface_trainer::checkpoint::{self, EMA_FILE, RAW_FILE};
+use mmface_run_protocol::checkpoint_layout::{self, EMA_FILE, RAW_FILE, STATE_FILE};
+use mmface_run_protocol::{RunInputs, run_folder};
+use mmface_trainer::checkpoint;
 use mmface_trainer::config::{Checkpointing, Config, Every, Moments};
 use mmface_trainer::report::TrainEvent;
 use mmface_trainer::run::{self, Changes, Place, Start};
@@ -188,8 +189,8 @@ fn the_best_of_the_checkpoints_that_exist_is_kept() {
     train(Start::Fresh(config), &data, &out, None);
     // Whatever the losses were, let the second checkpoint be the best.
     for step in 1..=6u64 {
-        let path = checkpoint::folder(&out, step).join("state.ron");
-        let mut state = checkpoint::read_state(&checkpoint::folder(&out, step)).unwrap();
+        let path = checkpoint_layout::folder(&out, step).join(STATE_FILE);
+        let mut state = checkpoint::read_state(&checkpoint_layout::folder(&out, step)).unwrap();
         if let Some(report) = &mut state.heldout {
             report.loss = if step == 2 { 0.1 } else { 0.5 };
         }
@@ -217,7 +218,7 @@ fn a_run_goes_on_without_being_told_where_its_data_lies() {
         (output.status.success(), told)
     };
     let noted = || -> RunInputs {
-        serde_json::from_slice(&std::fs::read(out.join(INPUTS_FILE)).unwrap()).unwrap()
+        serde_json::from_slice(&std::fs::read(run_folder::inputs(&out)).unwrap()).unwrap()
     };
     let (done, told) = trainer(
         &["train", "--set", "steps=2"],
@@ -233,7 +234,7 @@ fn a_run_goes_on_without_being_told_where_its_data_lies() {
     std::fs::rename(&work, &moved).unwrap();
     let (done, told) = trainer(&["resume", "--steps", "4"], &[]);
     assert!(!done);
-    for part in ["work is gone", "--work", INPUTS_FILE] {
+    for part in ["work is gone", "--work", "inputs.json"] {
         assert!(told.contains(part), "{told}");
     }
     assert_eq!(told.trim_end().lines().count(), 1, "{told}");

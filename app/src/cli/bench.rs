@@ -5,6 +5,7 @@ use std::process::Command;
 use clap::{Args, ValueEnum};
 use mmface_engine::bench::{Preset, Setup, Stage, measure};
 use mmface_engine::kernels::{Precision, Storage};
+use mmface_run_protocol::arguments::{PROGRAM, flag, subcommand};
 
 use super::args::ComputeArgs;
 use super::session::print_line;
@@ -149,7 +150,7 @@ fn train(arguments: &Arguments) -> Result<()> {
         )
     };
     let program = std::env::current_exe().map_err(|_| missing())?;
-    let name = format!("mmface-trainer{}", std::env::consts::EXE_SUFFIX);
+    let name = format!("{PROGRAM}{}", std::env::consts::EXE_SUFFIX);
     let trainer = program.with_file_name(name);
     if !trainer.is_file() {
         return Err(missing());
@@ -157,24 +158,24 @@ fn train(arguments: &Arguments) -> Result<()> {
     let dtype = arguments.dtype.to_possible_value();
     let config = arguments.config.to_possible_value();
     let mut command = Command::new(&trainer);
-    command.arg("bench");
-    for (option, value) in [("--dtype", dtype), ("--config", config)] {
+    command.arg(subcommand::BENCH);
+    for (option, value) in [(flag::DTYPE, dtype), (flag::CONFIG, config)] {
         if let Some(value) = value {
             command.args([option, value.get_name()]);
         }
     }
     command.args([
-        "--size",
+        flag::SIZE,
         &arguments.size.to_string(),
-        "--batch",
+        flag::BATCH,
         &arguments.batch.to_string(),
     ]);
-    command.args(["--runs", &arguments.runs.to_string()]);
+    command.args([flag::RUNS, &arguments.runs.to_string()]);
     if let Some(threads) = arguments.threads {
-        command.args(["--threads", &threads.to_string()]);
+        command.args([flag::THREADS, &threads.to_string()]);
     }
     if arguments.json {
-        command.arg("--json");
+        command.arg(flag::JSON);
     }
     match command.status() {
         Ok(status) if status.success() => Ok(()),

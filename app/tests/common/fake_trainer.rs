@@ -10,9 +10,10 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use mmface::studio::StudioApp;
 use mmface::studio::trainer::Phase;
-use mmface_engine::train_event::{Started, Step, TrainEvent};
 use mmface_engine::weights::Registry;
 use mmface_engine::weights::registry::{Origin, Root};
+use mmface_run_protocol::checkpoint_layout::{self, MARKER};
+use mmface_run_protocol::{Started, Step, TrainEvent, run_folder};
 
 use super::common::{click, studio, wait_for};
 
@@ -230,9 +231,9 @@ pub fn models_in(path: &Path) -> Registry {
 
 /// The folder of a run that a program before this one left.
 pub fn old_run(run: &Path) {
-    let checkpoint = run.join("checkpoint-20");
+    let checkpoint = checkpoint_layout::folder(run, 20);
     std::fs::create_dir_all(&checkpoint).expect("a folder");
-    std::fs::write(checkpoint.join("complete"), "").expect("a file");
+    std::fs::write(checkpoint.join(MARKER), "").expect("a file");
     let started = TrainEvent::Started(Started {
         name: "old".into(),
         steps: 100,
@@ -262,7 +263,7 @@ pub fn append_event(run: &Path, event: &TrainEvent) {
     let mut file = std::fs::File::options()
         .create(true)
         .append(true)
-        .open(run.join("metrics.jsonl"))
+        .open(run_folder::metrics(run))
         .expect("a file");
     writeln!(file, "{}", event.to_line().expect("plain data")).expect("room");
 }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use mmface_engine::model::dit::Objective;
 use mmface_engine::{Error, Result};
+use mmface_run_protocol::arguments::{flag, name};
 use mmface_trainer::config::{Checkpointing, Config};
 use mmface_trainer::data::source::Source as Samples;
 use mmface_trainer::prepare::Places;
@@ -62,13 +63,13 @@ pub struct Source {
 #[group(required = true, multiple = false)]
 struct File {
     /// Training configuration (RON)
-    #[arg(long)]
+    #[arg(long = name(flag::CONFIG))]
     config: Option<PathBuf>,
     /// A configuration that comes with the program: paper-256-flow, paper-512-flow, paper-256-diffusion, paper-512-diffusion, demo, demo-256
-    #[arg(long)]
+    #[arg(long = name(flag::PRESET))]
     preset: Option<String>,
     /// The authors' YAML configuration; its batch is that of one process
-    #[arg(long = "config_path", visible_alias = "config-path")]
+    #[arg(long = name(flag::CONFIG_PATH), visible_alias = "config-path")]
     config_path: Option<PathBuf>,
 }
 
@@ -131,7 +132,7 @@ impl File {
 #[derive(Clone, Debug, Args)]
 pub struct Inputs {
     /// Folder of WebDataset tars (train-*.tar, heldout-*.tar), of photos, masks and sketches (CelebA or FFHQ style), or of the authors' .pt latents; left out: what is prepared is used
-    #[arg(long)]
+    #[arg(long = name(flag::DATA))]
     pub data: Option<PathBuf>,
     /// Folder of captions (NAME.txt, one a line), where the data has none of its own
     #[arg(long, requires = "data")]
@@ -140,13 +141,13 @@ pub struct Inputs {
     #[arg(long, default_value_t = 50)]
     pub heldout: usize,
     /// Train without the samples that lack a photo, mask or sketch, and with empty captions where there are none
-    #[arg(long)]
+    #[arg(long = name(flag::ALLOW_MISSING))]
     pub allow_missing: bool,
     /// Folder of the frozen autoencoder and text tower (vae/, text/); needed with --data, and for sample sheets
-    #[arg(long)]
+    #[arg(long = name(flag::WEIGHTS))]
     pub weights: Option<PathBuf>,
     /// Number of threads; left out: all cores, shared by the processes
-    #[arg(long)]
+    #[arg(long = name(flag::THREADS))]
     pub threads: Option<usize>,
 }
 

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use mmface_engine::model::dit::Objective;
-use mmface_trainer::plan::{Plan, probe};
+use mmface_run_protocol::arguments::{flag, name};
+use mmface_run_protocol::plan::PresetSummary;
+use mmface_trainer::plan::{plan_run, probe, table, with_probe};
 use mmface_trainer::{prepare, presets};
 
 use super::{ObjectiveName, Source};
@@ -24,16 +25,16 @@ pub struct PlanArgs {
     #[arg(long)]
     ranks: Option<usize>,
     /// Count samples in this folder of prepared data
-    #[arg(long)]
+    #[arg(long = name(flag::WORK))]
     work: Option<PathBuf>,
     /// Time a few small steps on this CPU
-    #[arg(long)]
+    #[arg(long = name(flag::PROBE))]
     probe: bool,
     /// Number of threads of the probe; left out: all cores
-    #[arg(long)]
+    #[arg(long = name(flag::THREADS))]
     threads: Option<usize>,
     /// Print one JSON object
-    #[arg(long)]
+    #[arg(long = name(flag::JSON))]
     json: bool,
 }
 
@@ -72,15 +73,15 @@ pub fn execute(args: &PlanArgs) -> anyhow::Result<()> {
             config.accumulation
         );
     }
-    let mut plan = Plan::new(&config, samples, ranks, tokens);
+    let mut plan = plan_run(&config, samples, ranks, tokens);
     if args.probe {
         super::train::use_threads(args.threads)?;
-        plan = plan.with_probe(&config, probe(&config, ranks, tokens)?);
+        plan = with_probe(plan, probe(&config, ranks, tokens)?);
     }
     if args.json {
         println!("{}", serde_json::to_string(&plan)?);
     } else {
-        print!("{}", plan.table());
+        print!("{}", table(&plan));
     }
     Ok(())
 }
@@ -90,18 +91,15 @@ pub fn presets(json: bool) -> anyhow::Result<()> {
     let mut listed = Vec::new();
     for preset in presets::PRESETS {
         let config = preset.config()?;
-        let objective = match config.model.dit().objective {
-            Objective::Flow => "flow",
-            Objective::Diffusion => "diffusion",
-        };
+        let objective = config.model.dit().objective.name();
         if json {
-            listed.push(serde_json::json!({
-                "name": preset.name,
-                "objective": objective,
-                "resolution": config.resolution,
-                "batch": config.batch,
-                "steps": config.steps,
-            }));
+            listed.push(PresetSummary {
+                name: preset.name.into(),
+                objective: objective.into(),
+                resolution: config.resolution as u64,
+                batch: config.batch as u64,
+                steps: config.steps,
+            });
         } else {
             println!(
                 "{:20} {objective:9} {:>4} px  batch {:>3}  {} updates",

@@ -8,7 +8,8 @@ use anyhow::Context;
 use candle_core::Device;
 use clap::{Args, ValueEnum};
 use mmface_engine::device::DeviceChoice;
-use mmface_engine::train_event::{RunInputs, TrainEvent};
+use mmface_run_protocol::arguments::{STDIN, flag, name};
+use mmface_run_protocol::{RunInputs, TrainEvent, checkpoint_layout};
 use mmface_trainer::checkpoint;
 use mmface_trainer::config::Config;
 use mmface_trainer::control::{Console, Control};
@@ -39,6 +40,7 @@ pub enum Ui {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ControlFrom {
     /// JSON lines on standard input: {"command":"pause"}, resume, stop, checkpoint, sample
+    #[value(name = STDIN)]
     Stdin,
 }
 
@@ -49,10 +51,10 @@ pub struct Conduct {
     #[arg(long)]
     ui: Option<Ui>,
     /// The same as --ui json
-    #[arg(long, conflicts_with = "ui")]
+    #[arg(long = name(flag::JSON), conflicts_with = "ui")]
     json: bool,
     /// Obey commands from there
-    #[arg(long)]
+    #[arg(long = name(flag::CONTROL))]
     control: Option<ControlFrom>,
     /// Threads that make batches ahead
     #[arg(long, default_value_t = 1)]
@@ -100,13 +102,13 @@ pub struct TrainArgs {
     #[command(flatten)]
     inputs: Inputs,
     /// Folder of latents and text features; with --data they are made there
-    #[arg(long)]
+    #[arg(long = name(flag::WORK))]
     work: PathBuf,
     /// Folder of the run: checkpoints and metrics; left out: what a file of the authors says
-    #[arg(long)]
+    #[arg(long = name(flag::OUT))]
     out: Option<PathBuf>,
     /// Start from the weights of this run, checkpoint or safetensors file: the average, else the raw weights
-    #[arg(long)]
+    #[arg(long = name(flag::INIT_FROM))]
     init_from: Option<PathBuf>,
     #[command(flatten)]
     conduct: Conduct,
@@ -118,10 +120,10 @@ pub struct ResumeArgs {
     #[command(flatten)]
     inputs: Inputs,
     /// Folder of latents and text features; left out, as --weights: what the run noted in its inputs.json
-    #[arg(long)]
+    #[arg(long = name(flag::WORK))]
     work: Option<PathBuf>,
     /// Folder of the run, or one of its checkpoints
-    #[arg(long)]
+    #[arg(long = name(flag::OUT))]
     out: PathBuf,
     /// New total number of updates
     #[arg(long)]
@@ -163,7 +165,7 @@ pub fn train(args: &TrainArgs) -> anyhow::Result<()> {
                 if from.is_dir() {
                     checkpoint::find(from).or_else(|error| {
                         // The authors' folders hold weights without our state.
-                        let known = [checkpoint::EMA_FILE, checkpoint::RAW_FILE];
+                        let known = [checkpoint_layout::EMA_FILE, checkpoint_layout::RAW_FILE];
                         if known.iter().any(|name| from.join(name).exists()) {
                             Ok(from.clone())
                         } else {

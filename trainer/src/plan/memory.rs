@@ -1,7 +1,7 @@
 //! What a run needs of a process's memory, and which settings need less.
 
 use mmface_engine::model::dit::DitConfig;
-use serde::Serialize;
+use mmface_run_protocol::plan::MemoryEstimate;
 
 use crate::config::{Checkpointing, Config, Moments};
 use crate::optim::adamw8bit::{BLOCK, SMALLEST};
@@ -16,44 +16,6 @@ const VALUES_PER_CHANNEL: f64 = 11.0;
 const VALUES_PER_CHANNEL_APART: f64 = 22.0;
 /// Memory of a process before it does anything.
 const PROCESS: u64 = 32 << 20;
-
-/// Memory of one process, item by item, in bytes. Estimates err on the large side.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct MemoryEstimate {
-    /// Weights being trained, f32.
-    pub weights: u64,
-    /// Their moving average, f32.
-    pub average: u64,
-    /// AdamW's two moments.
-    pub optimizer: u64,
-    /// Gradients, f32.
-    pub gradients: u64,
-    /// Copies of weights that a step makes: q, k and v joined, where branches are not fused.
-    pub copies: u64,
-    /// What the forward pass keeps for the backward pass, as configured.
-    pub activations: u64,
-    /// The same without checkpointing.
-    pub activations_plain: u64,
-    /// The same with every second block checkpointed.
-    pub activations_selective: u64,
-    /// The same with every block checkpointed.
-    pub activations_checkpointed: u64,
-    /// The program itself, batches made ahead, and buffers.
-    pub rest: u64,
-}
-
-impl MemoryEstimate {
-    /// All items as configured.
-    pub fn total(&self) -> u64 {
-        self.weights
-            + self.average
-            + self.optimizer
-            + self.gradients
-            + self.copies
-            + self.activations
-            + self.rest
-    }
-}
 
 /// Estimates the memory of one of `ranks` processes; captions have `tokens` tokens. `fused` says
 /// whether a block's branches are one operation each (on the CPU).

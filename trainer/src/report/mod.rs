@@ -1,6 +1,6 @@
 //! What a run tells: one stream of events, and its views.
 //!
-//! The events themselves are [`mmface_engine::train_event`], so that the studio can read them.
+//! The events themselves are [`mmface_run_protocol`]'s, so that the studio can read them.
 
 pub mod jsonl;
 pub mod plain;
@@ -8,7 +8,7 @@ pub mod progress;
 pub mod screen;
 pub mod tensorboard;
 
-pub use mmface_engine::train_event::{
+pub use mmface_run_protocol::{
     DataTable, HeldOutReport, Preparing, Started, Step, TrainCommand, TrainEvent, Weights,
 };
 

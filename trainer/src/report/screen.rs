@@ -301,7 +301,7 @@ fn command(key: KeyCode, control: bool, paused: bool) -> Option<TrainCommand> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
-    use mmface_engine::train_event::HeldOutReport;
+    use mmface_run_protocol::HeldOutReport;
     use ratatui::backend::TestBackend;
 
     use super::*;

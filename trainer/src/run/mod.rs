@@ -7,28 +7,28 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use candle_core::Device;
-use mmface_engine::model::dit::{Dit, Objective};
-use mmface_engine::train_event::RunInputs;
+use mmface_engine::model::dit::Dit;
 use mmface_engine::{Error, Result};
+use mmface_run_protocol::mailbox::Mailbox;
+use mmface_run_protocol::{RunInputs, checkpoint_layout, lock, run_folder};
 
 use crate::checkpoint::{self, State};
 use crate::config::Config;
-use crate::control::{Control, Mailbox};
+use crate::control::Control;
 use crate::data::batches::{Batches, HeldOut};
 use crate::data::loader::{Loader, Share};
 use crate::data::store::LatentStore;
 use crate::data::text::TextStore;
 use crate::optim::Gradients;
-use crate::optim::lr_schedule::cooldown_multiplier;
 use crate::ranks::Team;
 use crate::report::jsonl::JsonLines;
 use crate::report::progress::Progress;
 use crate::report::tensorboard::TensorBoard;
 use crate::report::{HeldOutReport, Sink, Started, TrainCommand, TrainEvent, Weights};
 pub use crate::start::{Changes, Start};
-use crate::start::{begin, check_data, lock};
+use crate::start::{begin, check_data};
 use crate::step::{Outcome, Training};
-use crate::{device, disk, heldout, inputs, memory};
+use crate::{device, disk, heldout, memory};
 
 /// Parts of the path in the held-out loss.
 const BUCKETS: usize = 5;
@@ -154,7 +154,7 @@ fn guarded(
     let out = place.out;
     let first = place.team.rank() == 0;
     std::fs::create_dir_all(out).map_err(Error::file("create the run folder", out))?;
-    let _lock = first.then(|| lock(out)).transpose()?;
+    let _lock = first.then(|| lock::acquire(out)).transpose()?;
     if first {
         checkpoint::recover(out)?;
     }
@@ -179,14 +179,14 @@ fn guarded(
         let bytes = checkpoint::expected_bytes(&config);
         disk::check_run(out, bytes, (place.free)(out))?;
         if let Some(inputs) = &place.inputs {
-            inputs::note(out, inputs)?;
+            inputs.write(out)?;
         }
         files.push(Box::new(JsonLines::open(
-            &out.join("metrics.jsonl"),
+            &run_folder::metrics(out),
             state.step,
         )?));
         files.push(Box::new(TensorBoard::open(
-            &out.join("tensorboard"),
+            &run_folder::tensorboard(out),
             state.step,
         )?));
     }
@@ -238,10 +238,7 @@ impl Run<'_, '_> {
             name: config.name.clone(),
             step: self.state.step,
             steps: config.steps,
-            objective: match dit.objective {
-                Objective::Flow => "flow".into(),
-                Objective::Diffusion => "diffusion".into(),
-            },
+            objective: dit.objective.name().into(),
             resolution: config.resolution as u64,
             batch: config.batch as u64,
             accumulation: config.accumulation as u64,
@@ -321,7 +318,7 @@ impl Run<'_, '_> {
         let mut progress = Progress::new(self.place.data.train.len() as u64);
         let mut failures = 0;
         while self.state.step < config.steps {
-            let rate = rate(config, self.state.step);
+            let rate = config.rate.at(self.state.step, config.steps);
             let outcome = self.update(config, &mut loader, rate)?;
             if outcome.applied {
                 failures = 0;
@@ -397,7 +394,7 @@ impl Run<'_, '_> {
     fn newest(&self) -> PathBuf {
         match &self.last_saved {
             Some((_, folder)) => folder.clone(),
-            None => checkpoint::folder(self.place.out, self.state.step),
+            None => checkpoint_layout::folder(self.place.out, self.state.step),
         }
     }
 
@@ -511,13 +508,4 @@ impl Run<'_, '_> {
         }
         Ok(())
     }
-}
-
-/// Learning rate of an update, counted from 0.
-pub fn rate(config: &Config, update: u64) -> f64 {
-    let rate = &config.rate;
-    let cooldown = rate.cooldown.map_or(1.0, |(start, updates)| {
-        cooldown_multiplier(update, start, updates)
-    });
-    rate.base * rate.schedule.multiplier(update, rate.warmup, config.steps) * cooldown
 }

@@ -1,11 +1,12 @@
 //! Whether the memory is enough for all processes of the run, asked before anything is allocated.
 
 use mmface_engine::{Error, Result};
+use mmface_run_protocol::plan::MemoryEstimate;
 
 use super::Place;
 use crate::config::{Config, Moments};
 use crate::memory;
-use crate::plan::{MemoryEstimate, memory_estimate};
+use crate::plan::memory_estimate;
 
 /// Refuses a run that some process has too little memory for; a shortage that is to be ignored
 /// comes back as a warning.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use mmface_engine::{Error, Result};
+use mmface_run_protocol::checkpoint_layout;
 
 use super::{PATIENCE, Run};
 use crate::config::Config;
@@ -80,7 +81,7 @@ impl Run<'_, '_> {
             step: self.state.step,
             path: folder.display().to_string(),
             heldout: self.state.heldout.as_ref().map(|report| report.loss),
-            bytes: checkpoint::size(folder),
+            bytes: checkpoint_layout::bytes(folder),
         })
     }
 

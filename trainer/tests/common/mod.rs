@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use candle_core::Tensor;
 use mmface_engine::kernels::Precision;
 use mmface_engine::model::dit::DitConfig;
-use mmface_trainer::checkpoint::{EMA_FILE, RAW_FILE};
+use mmface_run_protocol::checkpoint_layout::{EMA_FILE, OPTIMIZER_FILE, RAW_FILE};
 use mmface_trainer::config::{
     Config, Every, Model, Moments, OptimizerConfig, RateConfig, parse_ron,
 };
@@ -175,8 +175,7 @@ pub fn train(
 
 /// Weights, average and optimizer of a checkpoint.
 pub fn bytes(checkpoint: &Path) -> [Vec<u8>; 3] {
-    [RAW_FILE, EMA_FILE, "optimizer.safetensors"]
-        .map(|name| std::fs::read(checkpoint.join(name)).unwrap())
+    [RAW_FILE, EMA_FILE, OPTIMIZER_FILE].map(|name| std::fs::read(checkpoint.join(name)).unwrap())
 }
 
 /// The program, with one thread and quiet standard input.

@@ -5,7 +5,7 @@
 //! else. The answer holds for the session.
 
 use egui::{Id, Modal, Ui};
-use mmface_engine::train_event::TrainCommand;
+use mmface_run_protocol::TrainCommand;
 
 use super::runs::{self, Begin};
 use super::side::{self, Kind};

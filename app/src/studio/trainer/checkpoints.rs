@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use mmface_run_protocol::checkpoint_layout::{self, MARKER};
+
 /// A checkpoint on disk.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checkpoint {
@@ -22,19 +24,13 @@ pub fn on_disk(run: &Path) -> Vec<Checkpoint> {
     let entries = std::fs::read_dir(run).into_iter().flatten().flatten();
     let mut found: Vec<Checkpoint> = entries
         .filter_map(|entry| {
-            let name = entry.file_name();
-            let step = name.to_str()?.strip_prefix("checkpoint-")?.parse().ok()?;
+            let step = checkpoint_layout::step(&entry.file_name())?;
             let path = entry.path();
-            let mark = std::fs::metadata(path.join("complete")).ok()?;
-            let files = std::fs::read_dir(&path).ok()?.flatten();
-            let bytes = files
-                .filter_map(|file| file.metadata().ok())
-                .map(|meta| meta.len())
-                .sum();
+            let mark = std::fs::metadata(path.join(MARKER)).ok()?;
             Some(Checkpoint {
                 step,
+                bytes: checkpoint_layout::bytes(&path),
                 path,
-                bytes,
                 written: mark.modified().unwrap_or(SystemTime::UNIX_EPOCH),
             })
         })
@@ -111,7 +107,7 @@ mod tests {
             std::fs::create_dir(&folder).expect("a folder");
             std::fs::write(folder.join("model.safetensors"), [0; 100]).expect("a file");
             if whole {
-                std::fs::write(folder.join("complete"), "").expect("a file");
+                std::fs::write(folder.join(MARKER), "").expect("a file");
             }
         }
         let mut checkpoints = Checkpoints {

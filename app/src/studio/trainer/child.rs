@@ -12,10 +12,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use mmface_engine::train_event::{TrainCommand, TrainEvent};
+use mmface_run_protocol::arguments::PROGRAM;
+use mmface_run_protocol::{TrainCommand, TrainEvent};
 
-/// Name of the program, without the ending of the platform.
-pub const NAME: &str = "mmface-trainer";
 /// Longest line that is read; longer ones are cut.
 const LINE: u64 = 1 << 20;
 /// How often a child is asked whether it has ended.
@@ -31,7 +30,7 @@ pub fn find(chosen: &str) -> Option<PathBuf> {
     if !chosen.is_empty() {
         return Some(PathBuf::from(chosen)).filter(|path| path.is_file());
     }
-    let name = format!("{NAME}{}", std::env::consts::EXE_SUFFIX);
+    let name = format!("{PROGRAM}{}", std::env::consts::EXE_SUFFIX);
     let beside = std::env::current_exe().ok();
     let beside = beside.as_deref().and_then(Path::parent).map(Path::to_owned);
     let on_path = std::env::var_os("PATH").unwrap_or_default();

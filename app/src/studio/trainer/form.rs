@@ -3,23 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
+use mmface_run_protocol::arguments::{STDIN, flag, subcommand};
+use mmface_run_protocol::frozen_parts;
 use serde::{Deserialize, Serialize};
-
-/// A configuration that comes with the trainer, as `presets --json` names it.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(default)]
-pub struct Preset {
-    /// Its name.
-    pub name: String,
-    /// `flow` or `diffusion`.
-    pub objective: String,
-    /// Side of the pictures, pixels.
-    pub resolution: u64,
-    /// Samples in an update.
-    pub batch: u64,
-    /// Updates.
-    pub steps: u64,
-}
 
 /// The fields.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -151,7 +137,9 @@ impl Form {
         if let Some(path) = path(&self.weights) {
             if !path.is_dir() {
                 wrong(Field::Weights, "there is no such folder");
-            } else if !path.join("vae").is_dir() || !path.join("text").is_dir() {
+            } else if !frozen_parts::autoencoder(&path).is_dir()
+                || !frozen_parts::text(&path).is_dir()
+            {
                 wrong(Field::Weights, "vae/ and text/ are not both in this folder");
             }
         }
@@ -180,13 +168,13 @@ impl Form {
     fn configuration(&self) -> [String; 2] {
         let config = self.config.trim();
         if !self.from_file {
-            return ["--preset".into(), self.preset.trim().into()];
+            return [flag::PRESET.into(), self.preset.trim().into()];
         }
         let ending = Path::new(config).extension().unwrap_or_default();
         let option = if ending == "yaml" || ending == "yml" {
-            "--config_path"
+            flag::CONFIG_PATH
         } else {
-            "--config"
+            flag::CONFIG
         };
         [option.into(), config.into()]
     }
@@ -210,48 +198,48 @@ impl Form {
 
     /// Arguments that ask for the plan.
     pub fn plan(&self, prepared: bool, probe: bool) -> Vec<String> {
-        let mut arguments = vec!["plan".to_owned(), "--json".into()];
+        let mut arguments = vec![subcommand::PLAN.to_owned(), flag::JSON.into()];
         arguments.extend(self.configuration());
         if probe {
-            arguments.push("--probe".into());
+            arguments.push(flag::PROBE.into());
         }
         let work = if prepared { self.work.as_str() } else { "" };
         let threads = self.threads();
-        self.with(arguments, &[("--work", work), ("--threads", &threads)])
+        self.with(arguments, &[(flag::WORK, work), (flag::THREADS, &threads)])
     }
 
     /// Arguments that prepare the data.
     pub fn latents(&self) -> Vec<String> {
-        let mut arguments = vec!["latents".to_owned(), "--json".into()];
+        let mut arguments = vec![subcommand::LATENTS.to_owned(), flag::JSON.into()];
         arguments.extend(self.configuration());
         if self.allow_missing {
-            arguments.push("--allow-missing".into());
+            arguments.push(flag::ALLOW_MISSING.into());
         }
         let threads = self.threads();
         self.with(
             arguments,
             &[
-                ("--data", &self.data),
-                ("--weights", &self.weights),
-                ("--work", &self.work),
-                ("--threads", &threads),
+                (flag::DATA, &self.data),
+                (flag::WEIGHTS, &self.weights),
+                (flag::WORK, &self.work),
+                (flag::THREADS, &threads),
             ],
         )
     }
 
     /// Arguments that start the run.
     pub fn train(&self) -> Vec<String> {
-        let mut arguments = self.steered("train");
+        let mut arguments = self.steered(subcommand::TRAIN);
         arguments.extend(self.configuration());
         let threads = self.threads();
         self.with(
             arguments,
             &[
-                ("--weights", &self.weights),
-                ("--work", &self.work),
-                ("--out", &self.out),
-                ("--init-from", &self.init_from),
-                ("--threads", &threads),
+                (flag::WEIGHTS, &self.weights),
+                (flag::WORK, &self.work),
+                (flag::OUT, &self.out),
+                (flag::INIT_FROM, &self.init_from),
+                (flag::THREADS, &threads),
             ],
         )
     }
@@ -260,18 +248,18 @@ impl Form {
     pub fn resume(&self, out: &Path) -> Vec<String> {
         let threads = self.threads();
         self.with(
-            self.steered("resume"),
+            self.steered(subcommand::RESUME),
             &[
-                ("--weights", &self.weights),
-                ("--work", &self.work),
-                ("--out", &out.display().to_string()),
-                ("--threads", &threads),
+                (flag::WEIGHTS, &self.weights),
+                (flag::WORK, &self.work),
+                (flag::OUT, &out.display().to_string()),
+                (flag::THREADS, &threads),
             ],
         )
     }
 
     fn steered(&self, command: &str) -> Vec<String> {
-        [command, "--json", "--control", "stdin"]
+        [command, flag::JSON, flag::CONTROL, STDIN]
             .map(str::to_owned)
             .to_vec()
     }
@@ -289,6 +277,8 @@ pub fn has_checkpoints(folder: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use mmface_run_protocol::arguments;
+
     use super::*;
 
     fn form(folder: &Path) -> Form {
@@ -361,5 +351,41 @@ mod tests {
         form.config = "mine.ron".into();
         assert!(form.latents().contains(&"--config".to_owned()));
         assert_eq!(form.resume(Path::new("run"))[0], "resume");
+    }
+
+    #[test]
+    fn only_flags_that_the_trainer_knows_are_passed() {
+        let text = || "x".to_owned();
+        let mut form = Form {
+            preset: text(),
+            config: text(),
+            data: text(),
+            weights: text(),
+            work: text(),
+            out: text(),
+            init_from: text(),
+            allow_missing: true,
+            threads: 2,
+            ..Form::default()
+        };
+        for (from_file, config) in [(false, "x"), (true, "x.ron"), (true, "x.yaml")] {
+            (form.from_file, form.config) = (from_file, config.into());
+            let calls = [
+                form.plan(true, true),
+                form.latents(),
+                form.train(),
+                form.resume(Path::new("run")),
+            ];
+            for call in calls {
+                let (_, known) = arguments::USED
+                    .into_iter()
+                    .find(|(subcommand, _)| *subcommand == call[0])
+                    .expect("a subcommand of the trainer");
+                let flags = call.iter().filter(|word| word.starts_with("--"));
+                for flag in flags {
+                    assert!(known.contains(&flag.as_str()), "{flag} of {}", call[0]);
+                }
+            }
+        }
     }
 }

@@ -29,7 +29,7 @@ mod words;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use mmface_engine::train_event::TrainCommand;
+use mmface_run_protocol::{TrainCommand, plan::PresetSummary, run_folder};
 
 pub use form::{Field, Form};
 pub use runs::Begin;
@@ -49,7 +49,7 @@ pub struct State {
     /// The trainer; `None` while it was not found.
     pub program: Option<PathBuf>,
     /// Configurations that the trainer brings.
-    pub presets: Vec<form::Preset>,
+    pub presets: Vec<PresetSummary>,
     /// Short commands of the trainer that are under way.
     pub sides: Vec<side::Side>,
     /// The newest plan, and the form that it belongs to.
@@ -280,7 +280,7 @@ pub fn tick(studio: &mut Studio) {
         find_program(studio);
         // A run that was left running, or that ended meanwhile.
         let out = studio.settings.trainer.out();
-        if let Some(out) = out.filter(|out| view::metrics(out).is_file()) {
+        if let Some(out) = out.filter(|out| run_folder::metrics(out).is_file()) {
             runs::open(studio, out);
         }
     }

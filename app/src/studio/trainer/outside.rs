@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
-use mmface_engine::train_event::TrainCommand;
-use mmface_engine::train_post::{self, Posted};
+use mmface_run_protocol::mailbox::{self, Posted};
+use mmface_run_protocol::{Holder, TrainCommand, lock, run_folder};
 
-use super::view::{self, Holder, Phase};
+use super::view::{self, Phase};
 use super::{child, runs, same_place};
 use crate::studio::state::Studio;
 use crate::studio::toast::Toast;
@@ -68,7 +68,7 @@ fn ask(out: &Path, id: Option<u32>, command: TrainCommand) -> Result<(), String>
         process: id,
         command,
     };
-    let told = train_post::post(out, posted).map_err(|error| error.to_string());
+    let told = mailbox::post(out, posted).map_err(|error| error.to_string());
     match (told, id) {
         (Err(_), Some(id)) if command == TrainCommand::Stop && child::signal(id) => Ok(()),
         (told, _) => told,
@@ -94,9 +94,9 @@ pub(super) fn tick(studio: &mut Studio) {
     let (at, out) = (follow.at, studio.trainer.view.out.clone());
     studio.services.tasks.spawn("reading the run", move || {
         // The lock first: what is told after the look is read the next time.
-        let holder = view::holder(&out);
-        let listens = train_post::listens(&out);
-        let (events, at) = view::read_from(&view::metrics(&out), at);
+        let holder = lock::holder(&out);
+        let listens = mailbox::listens(&out);
+        let (events, at) = view::read_from(&run_folder::metrics(&out), at);
         move |studio: &mut Studio| {
             if !same_place(&studio.trainer.view.out, &out) {
                 return;

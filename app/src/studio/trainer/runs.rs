@@ -2,12 +2,11 @@
 
 use std::path::PathBuf;
 
-use mmface_engine::train_event::{RunInputs, TrainCommand, TrainEvent};
-use mmface_engine::train_post;
+use mmface_run_protocol::{Holder, RunInputs, TrainCommand, TrainEvent, lock, mailbox, run_folder};
 
 use super::child::{self, Child, Launch, Said};
 use super::outside::{self, Follow};
-use super::view::{self, Holder, Phase, View};
+use super::view::{self, Phase, View};
 use super::{Field, ask, program, same_place, wake};
 use crate::studio::state::{Studio, Workspace};
 use crate::studio::toast::Toast;
@@ -96,7 +95,7 @@ pub(super) fn launch(studio: &mut Studio, begin: Begin) {
     let launch = Launch {
         program,
         arguments,
-        log: out.join("trainer.log"),
+        log: run_folder::log(&out),
     };
     match Child::start(&launch, wake(studio)) {
         Ok(child) => {
@@ -156,9 +155,9 @@ pub(super) fn open(studio: &mut Studio, out: PathBuf) {
     }
     studio.services.tasks.spawn("reading the run", move || {
         let (view, at) = View::read(&out);
-        let holder = view::holder(&out);
+        let holder = lock::holder(&out);
         let inputs = view::inputs(&out);
-        let listens = train_post::listens(&out);
+        let listens = mailbox::listens(&out);
         move |studio: &mut Studio| {
             let follow = match holder {
                 Holder::Process(id) => Some(Follow::new(id, listens, at, studio.now)),

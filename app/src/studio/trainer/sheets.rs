@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use egui::{Image, RichText, Slider, TextureHandle, Ui, vec2};
 use mmface_engine::picture::read;
-use mmface_engine::train_event::Weights;
+use mmface_run_protocol::Weights;
 
 use super::view::Sheet;
 use super::words;

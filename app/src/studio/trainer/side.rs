@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use mmface_engine::train_event::{Preparing, TrainEvent};
-use serde::Deserialize;
+use mmface_run_protocol::arguments::{flag, subcommand};
+use mmface_run_protocol::plan::{Plan, PresetSummary};
+use mmface_run_protocol::{Preparing, TrainEvent};
 
 use super::child::{Child, End, Launch, Said};
-use super::form::{Form, Preset};
+use super::form::Form;
 use super::{Field, ask, checkpoints, is_usable, later, program, wake};
 use crate::studio::generate::flow;
 use crate::studio::models::{self, ModelsCommand};
@@ -15,46 +16,6 @@ use crate::studio::toast::Toast;
 
 /// Lines of a command that are kept; each prints one, or a few.
 const LINES: usize = 100;
-
-/// What `plan --json` says, as far as it is shown.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(default)]
-pub struct Plan {
-    /// Name of the configuration.
-    pub name: String,
-    /// `flow` or `diffusion`.
-    pub objective: String,
-    /// Trained parameters.
-    pub parameters: u64,
-    /// Side of the pictures, pixels.
-    pub resolution: u64,
-    /// Training samples.
-    pub samples: u64,
-    /// Samples in an update.
-    pub batch: u64,
-    /// Parts that an update is computed in.
-    pub accumulation: u64,
-    /// Updates in an epoch.
-    pub steps_per_epoch: u64,
-    /// Updates in all.
-    pub steps: u64,
-    /// Passes over the training set.
-    pub epochs: f64,
-    /// Updates and rates along the run.
-    pub rates: Vec<(u64, f64)>,
-    /// Memory, bytes.
-    pub memory_total: u64,
-    /// Bytes of a checkpoint.
-    pub checkpoint_bytes: u64,
-    /// Bytes of the checkpoints at their most.
-    pub disk_checkpoints: u64,
-    /// Bytes of the prepared data.
-    pub disk_latents: u64,
-    /// Seconds of an update, if they were measured.
-    pub seconds_per_update: Option<f64>,
-    /// Seconds of the run, if an update was measured.
-    pub seconds: Option<f64>,
-}
 
 /// A plan and what it was made from.
 #[derive(Clone, Debug, PartialEq)]
@@ -156,7 +117,7 @@ pub(super) fn presets(studio: &mut Studio) {
     start(
         studio,
         Kind::Presets,
-        vec!["presets".into(), "--json".into()],
+        vec![subcommand::PRESETS.into(), flag::JSON.into()],
     );
 }
 
@@ -259,12 +220,12 @@ pub(super) fn export(studio: &mut Studio, step: u64) {
         Err(error) => return studio.tell(Toast::Error(error.to_string())),
     };
     let arguments = [
-        "export",
-        "--checkpoint",
+        subcommand::EXPORT,
+        flag::CHECKPOINT,
         &checkpoint,
-        "--weights",
+        flag::WEIGHTS,
         &weights,
-        "--out",
+        flag::OUT,
     ];
     let mut arguments: Vec<String> = arguments.map(str::to_owned).to_vec();
     arguments.push(target.display().to_string());
@@ -323,7 +284,7 @@ fn ended(studio: &mut Studio, side: Side, end: &End) {
         .find(|line| line.starts_with('{') || line.starts_with('['));
     match &side.kind {
         Kind::Presets => {
-            let read = json.and_then(|line| serde_json::from_str::<Vec<Preset>>(line).ok());
+            let read = json.and_then(|line| serde_json::from_str::<Vec<PresetSummary>>(line).ok());
             studio.trainer.presets = read.unwrap_or_default();
             let form = &mut studio.settings.trainer;
             let first = studio.trainer.presets.first().map(|preset| &preset.name);

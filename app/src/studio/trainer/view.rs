@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use mmface_engine::train_event::{
-    DataTable, HeldOutReport, INPUTS_FILE, Preparing, RunInputs, Started, Step, TrainEvent, Weights,
+use mmface_run_protocol::{
+    DataTable, HeldOutReport, Preparing, RunInputs, Started, Step, TrainEvent, Weights, run_folder,
 };
 
 use super::checkpoints::{Checkpoints, on_disk};
@@ -121,7 +121,7 @@ impl View {
     /// read up to is returned as well.
     pub fn read(out: &Path) -> (Self, u64) {
         let mut view = Self::new(out);
-        let (events, to) = read_from(&metrics(out), 0);
+        let (events, to) = read_from(&run_folder::metrics(out), 0);
         for event in events {
             view.hear(event);
         }
@@ -209,7 +209,7 @@ impl View {
         let sheet = Sheet {
             step,
             weights,
-            path: self.out.join("samples").join(name),
+            path: run_folder::samples(&self.out).join(name),
         };
         self.sheets
             .retain(|known| (known.step, known.weights) != (step, weights));
@@ -233,11 +233,6 @@ impl View {
         self.last = self.last.take().filter(|last| last.step <= step);
         self.heldout = self.heldout.take().filter(|report| report.step <= step);
     }
-}
-
-/// Where a run keeps its events.
-pub fn metrics(out: &Path) -> PathBuf {
-    out.join("metrics.jsonl")
 }
 
 /// The events after a place in a file, and the place after the last whole line. Lines that are no
@@ -268,38 +263,10 @@ pub fn read_from(path: &Path, from: u64) -> (Vec<TrainEvent>, u64) {
     }
 }
 
-/// Who trains in a folder.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Holder {
-    /// Nobody.
-    #[default]
-    Nobody,
-    /// A process; its id, if it says so.
-    Process(Option<u32>),
-}
-
 /// What the run read besides its checkpoints, where it is noted and still there.
 pub fn inputs(out: &Path) -> Option<RunInputs> {
-    let text = std::fs::read(out.join(INPUTS_FILE)).ok()?;
-    let inputs: RunInputs = serde_json::from_slice(&text).ok()?;
+    let inputs = RunInputs::read(out).ok()?;
     inputs.work.is_dir().then_some(inputs)
-}
-
-/// Looks at the run's lock, which its process holds as long as it lives.
-pub fn holder(out: &Path) -> Holder {
-    let path = out.join("run.lock");
-    let Ok(file) = std::fs::File::open(&path) else {
-        return Holder::Nobody;
-    };
-    match file.try_lock_shared() {
-        Ok(()) => Holder::Nobody,
-        Err(std::fs::TryLockError::WouldBlock) => {
-            let id = std::fs::read_to_string(&path).ok();
-            Holder::Process(id.and_then(|text| text.trim().parse().ok()))
-        }
-        // A system that cannot lock cannot tell.
-        Err(std::fs::TryLockError::Error(_)) => Holder::Nobody,
-    }
 }
 
 #[cfg(test)]
@@ -346,7 +313,7 @@ mod tests {
     #[test]
     fn rubbish_and_half_lines_in_a_file_are_passed_over() {
         let folder = tempfile::tempdir().expect("a folder");
-        let path = metrics(folder.path());
+        let path = run_folder::metrics(folder.path());
         let line = |event: &TrainEvent| event.to_line().expect("plain data");
         let text = format!("{}\nrubbish\n\u{0}\n{{\"event\":\"st", line(&step(5)));
         std::fs::write(&path, &text).expect("a file");
@@ -361,22 +328,5 @@ mod tests {
         .expect("a file");
         let (events, _) = read_from(&path, at);
         assert_eq!(events, [step(6)]);
-    }
-
-    #[test]
-    fn a_lock_tells_who_trains() {
-        let folder = tempfile::tempdir().expect("a folder");
-        assert_eq!(holder(folder.path()), Holder::Nobody);
-        let path = folder.path().join("run.lock");
-        std::fs::write(&path, "123\n").expect("a file");
-        assert_eq!(holder(folder.path()), Holder::Nobody);
-        let file = std::fs::File::options()
-            .write(true)
-            .open(&path)
-            .expect("the lock");
-        file.lock().expect("free");
-        if cfg!(unix) {
-            assert_eq!(holder(folder.path()), Holder::Process(Some(123)));
-        }
     }
 }

@@ -1,6 +1,6 @@
 //! Numbers as people read them, in widths that do not change while they count.
 
-use mmface_engine::train_event::Preparing;
+use mmface_run_protocol::Preparing;
 
 /// A whole number with thin groups: `60 000`.
 pub fn grouped(value: u64) -> String {

@@ -14,6 +14,16 @@ pub enum Objective {
     Diffusion,
 }
 
+impl Objective {
+    /// Its name in files and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Flow => "flow",
+            Self::Diffusion => "diffusion",
+        }
+    }
+}
+
 /// Width of the sinusoidal time features.
 pub const TIME_FEATURES: usize = 256;
 

@@ -1,32 +1,14 @@
-//! The contract between a training run and whoever watches it.
+//! What a run tells: one [`TrainEvent`] a line.
 //!
-//! `mmface-trainer train|resume --json` prints one [`TrainEvent`] a line on standard output, and
-//! keeps the same lines in `RUN/metrics.jsonl`. With `--control stdin` it reads one
-//! [`TrainCommand`] a line from standard input. Both are plain data: the studio reads them without
-//! linking the trainer.
+//! `mmface-trainer train|resume --json` prints the lines on standard output, and keeps the same in
+//! [`run_folder::metrics`](crate::run_folder::metrics).
 //!
 //! Readers must pass over what they do not know: a newer trainer may add events (read here as
 //! [`TrainEvent::Unknown`]) and fields. Fields are never renamed without an alias, and a new field
 //! has a default, so that lines of older runs stay readable. A number that is not finite is
 //! written as `null` and read as NaN.
 
-use std::path::PathBuf;
-
 use serde::{Deserialize, Deserializer, Serialize};
-
-/// Where in a run's folder [`RunInputs`] lie, as JSON.
-pub const INPUTS_FILE: &str = "inputs.json";
-
-/// What a run reads besides its checkpoints, as of its last start: whoever goes on with it need not
-/// remember. The paths are absolute.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct RunInputs {
-    /// Folder of the prepared data.
-    pub work: PathBuf,
-    /// Folder of the frozen autoencoder and text tower, if it was named.
-    pub weights: Option<PathBuf>,
-}
 
 /// Something that happened in a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -127,7 +109,7 @@ pub enum TrainEvent {
 /// How far the preparation of the data is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Preparing {
-    /// What is being made, for people.
+    /// What is being made, in words for a person.
     pub what: String,
     /// Items done.
     pub done: u64,
@@ -256,24 +238,6 @@ pub enum Weights {
     Averaged,
 }
 
-/// Something a person asks of a run, one JSON object a line: `{"command":"pause"}`.
-///
-/// Each is obeyed between two updates.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "command", rename_all = "snake_case")]
-pub enum TrainCommand {
-    /// Write a checkpoint and wait.
-    Pause,
-    /// Go on after a pause.
-    Resume,
-    /// Write a checkpoint and leave.
-    Stop,
-    /// Write a checkpoint and go on.
-    Checkpoint,
-    /// Draw the sample sheets and go on.
-    Sample,
-}
-
 impl TrainEvent {
     /// The update that the event belongs to; `None` before the first and for unknown events.
     pub fn step(&self) -> Option<u64> {
@@ -314,24 +278,6 @@ impl TrainEvent {
     ///
     /// # Errors
     /// When it is no JSON object with a known form.
-    pub fn from_line(line: &str) -> serde_json::Result<Self> {
-        serde_json::from_str(line)
-    }
-}
-
-impl TrainCommand {
-    /// The command as one line of JSON, without a line break.
-    ///
-    /// # Errors
-    /// Never for values of this type; the signature is serde's.
-    pub fn to_line(self) -> serde_json::Result<String> {
-        serde_json::to_string(&self)
-    }
-
-    /// Reads one line.
-    ///
-    /// # Errors
-    /// When it is no known command.
     pub fn from_line(line: &str) -> serde_json::Result<Self> {
         serde_json::from_str(line)
     }
@@ -479,13 +425,5 @@ mod tests {
             panic!("another event")
         };
         assert!(step.loss.is_nan() && step.rate == 0.0);
-    }
-
-    #[test]
-    fn commands_read_as_documented() {
-        let line = r#"{"command":"pause"}"#;
-        assert_eq!(TrainCommand::from_line(line).unwrap(), TrainCommand::Pause);
-        assert_eq!(TrainCommand::Pause.to_line().unwrap(), line);
-        assert!(TrainCommand::from_line(r#"{"command":"dance"}"#).is_err());
     }
 }

@@ -1,0 +1,124 @@
+//! The lock of a run's folder: one process trains there, and others see which.
+
+use std::fs::{File, TryLockError};
+use std::io::Write;
+use std::path::Path;
+use std::time::Duration;
+
+use mmface_engine::{Error, Result};
+
+use crate::run_folder;
+
+/// Attempts to take a lock that is held: whoever looks at it with [`holder`] holds it for a moment.
+const ATTEMPTS: u32 = 10;
+/// Time between two attempts.
+const BETWEEN: Duration = Duration::from_millis(20);
+
+/// Takes the lock for this process. It is free again when the file is closed, or when the process
+/// ends, however it ends.
+///
+/// # Errors
+/// When another process trains in the folder, or the file cannot be written or locked.
+pub fn acquire(out: &Path) -> Result<File> {
+    let mut attempts = 1;
+    acquire_patiently(out, &mut || {
+        attempts += 1;
+        std::thread::sleep(BETWEEN);
+        attempts <= ATTEMPTS
+    })
+}
+
+/// Asks `again` whether to try once more each time that the lock is held.
+fn acquire_patiently(out: &Path, again: &mut dyn FnMut() -> bool) -> Result<File> {
+    let path = run_folder::lock(out);
+    // Not emptied on opening: it may hold the id of the process that has the lock.
+    let mut file = File::options()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(Error::file("create the lock", &path))?;
+    loop {
+        match file.try_lock() {
+            Ok(()) => break,
+            Err(TryLockError::WouldBlock) if again() => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(Error::Argument(format!(
+                    "another process trains in {}; stop it or name another --out",
+                    out.display()
+                )));
+            }
+            Err(TryLockError::Error(error)) => {
+                return Err(Error::file("lock", &path)(error));
+            }
+        }
+    }
+    // The id lets a person, or the studio, send the run a signal.
+    let note = file
+        .set_len(0)
+        .and_then(|()| writeln!(file, "{}", std::process::id()));
+    note.map_err(Error::file("write the lock", &path))?;
+    Ok(file)
+}
+
+/// Who trains in a folder.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Holder {
+    /// Nobody.
+    #[default]
+    Nobody,
+    /// A process; its id, if it says so.
+    Process(Option<u32>),
+}
+
+/// Looks at the run's lock, which its process holds as long as it lives.
+pub fn holder(out: &Path) -> Holder {
+    let path = run_folder::lock(out);
+    let Ok(file) = File::open(&path) else {
+        return Holder::Nobody;
+    };
+    match file.try_lock_shared() {
+        Ok(()) => Holder::Nobody,
+        Err(TryLockError::WouldBlock) => {
+            let id = std::fs::read_to_string(&path).ok();
+            Holder::Process(id.and_then(|text| text.trim().parse().ok()))
+        }
+        // A system that cannot lock cannot tell.
+        Err(TryLockError::Error(_)) => Holder::Nobody,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn a_lock_says_who_trains() {
+        let out = tempfile::tempdir().unwrap();
+        assert_eq!(holder(out.path()), Holder::Nobody);
+        // What a process that was killed left behind.
+        std::fs::write(run_folder::lock(out.path()), "123\n").unwrap();
+        assert_eq!(holder(out.path()), Holder::Nobody);
+        let lock = acquire(out.path()).unwrap();
+        if cfg!(unix) {
+            let me = Holder::Process(Some(std::process::id()));
+            assert_eq!(holder(out.path()), me);
+        }
+        let refused = acquire(out.path()).unwrap_err().to_string();
+        assert!(refused.contains("another process trains"), "{refused}");
+        drop(lock);
+        assert_eq!(holder(out.path()), Holder::Nobody);
+        acquire(out.path()).unwrap();
+    }
+
+    #[test]
+    fn somebody_who_only_looks_does_not_keep_a_run_from_starting() {
+        let out = tempfile::tempdir().unwrap();
+        drop(acquire(out.path()).unwrap());
+        let look = File::open(run_folder::lock(out.path())).unwrap();
+        look.try_lock_shared().unwrap();
+        let mut look = Some(look);
+        acquire_patiently(out.path(), &mut || look.take().is_some()).unwrap();
+    }
+}
