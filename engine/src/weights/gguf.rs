@@ -431,7 +431,7 @@ pub(super) mod tests {
 
     /// The tensor library has a reader of its own: both must see the same file.
     #[test]
-    fn the_tensor_librarys_reader_agrees() {
+    fn the_reader_of_the_tensor_library_agrees() {
         let bytes = healthy();
         let content =
             candle_core::quantized::gguf_file::Content::read(&mut std::io::Cursor::new(&bytes))
