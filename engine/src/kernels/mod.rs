@@ -6,7 +6,7 @@
 //! Results do not depend on the number of threads or on the batch.
 
 pub mod conv;
-pub mod cpu;
+mod cpu;
 pub mod group_norm;
 pub mod pixel_attention;
 pub mod plain;
@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 use candle_core::{DType, Device, Result, Tensor};
 use cpu::inference::{self, Branch};
+use cpu::operands::with_floats;
 use cpu::train;
 use cpu::weight::PackedWeight;
 use serde::{Deserialize, Serialize};
@@ -120,7 +121,7 @@ impl Weight {
             return Ok(Self::dense(weight, precision));
         }
         let weight = weight.detach().to_dtype(DType::F32)?;
-        let packed = train::with_floats(&weight, |values| {
+        let packed = with_floats(&weight, |values| {
             Ok(PackedWeight::new(
                 values, outputs, inputs, storage, precision,
             ))

@@ -17,14 +17,6 @@ use super::tile::{Multiplier, Operands, Sums};
 use super::weight::PackedWeight;
 use crate::kernels::Precision;
 
-/// What the products of a precision work on, on this processor.
-pub fn kind(precision: Precision) -> Kind {
-    match precision {
-        Precision::Fast if isa() >= Isa::Avx512Bf16 => Kind::Bf16,
-        _ => Kind::F32,
-    }
-}
-
 /// Rows, columns and the summed dimension of a product.
 pub type Shape = (usize, usize, usize);
 
@@ -55,7 +47,7 @@ pub fn product(
             gemm::Parallelism::Rayon(0),
         );
     }
-    let kind = kind(precision);
+    let kind = Kind::of(precision);
     let target = Target::F32(Shared::new(out.as_mut_ptr().cast()));
     let end = Finish {
         n,
@@ -98,7 +90,7 @@ pub fn serial_product(
         let out = unsafe { &mut *(std::ptr::from_mut(out) as *mut [MaybeUninit<f32>]) };
         return portable_product((m, n, k), left, right, None, out, gemm::Parallelism::None);
     }
-    let kind = kind(precision);
+    let kind = Kind::of(precision);
     let layout = pack::left(kind, &Left::Matrix(left), m, k, &mut scratch.left);
     pack::right(kind, &right, k, n, &mut scratch.right);
     let target = Target::F32(Shared::new(out.as_mut_ptr()));

@@ -7,16 +7,18 @@ use candle_core::{CpuStorage, DType, Device, Result, Storage, Tensor, bail};
 use half::bf16;
 use rayon::prelude::*;
 
+use super::attention::attention;
 use super::buffer::{Shared, written};
-use super::features::{Isa, isa, multiversion};
+use super::features::multiversion;
 use super::finish::{Activation, Finish, Gated, Target};
-use super::gemm::{self, weight_product};
+use super::gemm::weight_product;
+use super::layer_norm;
+use super::operands::{chunk_range, with_floats};
 use super::pack::{Elements, Kind, Left};
 use super::simd::bf16_bits;
 use super::tokens::Tokens;
-use super::train::{chunk_range, lane_sum, layer_norm, with_floats};
 use super::weight::PackedWeight;
-use crate::kernels::{Precision, RopeTable};
+use crate::kernels::{LAYER_NORM_EPS, Precision, RopeTable};
 
 /// Gate and residual that end a branch.
 pub struct Branch<'a> {
@@ -180,7 +182,7 @@ pub fn layer_norm_modulate(
                 let m = &m[row / tokens * size..][..size];
                 (&m[shift.clone()], &m[scale.clone()])
             };
-            if gemm::kind(precision) == Kind::F32 {
+            if Kind::of(precision) == Kind::F32 {
                 let mut y = vec![0f32; x.len()];
                 y.par_chunks_mut(width)
                     .zip(x.par_chunks(width))
@@ -188,7 +190,7 @@ pub fn layer_norm_modulate(
                     .with_min_len(32)
                     .for_each(|(row, (y, x))| {
                         let (shift, scale) = parts(row);
-                        layer_norm::forward(x, shift, scale, y);
+                        layer_norm::modulated(x, shift, scale, LAYER_NORM_EPS as f32, y);
                     });
                 return Tensor::from_vec(y, dims, &Device::Cpu);
             }
@@ -201,7 +203,7 @@ pub fn layer_norm_modulate(
                     || vec![0f32; width],
                     |line, (row, (y, x))| {
                         let (shift, scale) = parts(row);
-                        layer_norm::forward(x, shift, scale, line);
+                        layer_norm::modulated(x, shift, scale, LAYER_NORM_EPS as f32, line);
                         round(line, bytemuck::cast_slice_mut(y));
                     },
                 );
@@ -240,33 +242,11 @@ pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, epsilon: f64) -> R
                     .par_chunks_mut(width)
                     .zip(x.par_chunks(width))
                     .with_min_len(32);
-                rows.for_each(|(y, x)| affine(x, weight, bias, epsilon as f32, y));
+                rows.for_each(|(y, x)| layer_norm::affine(x, weight, bias, epsilon as f32, y));
                 Tensor::from_vec(y, dims, &Device::Cpu)
             })
         })
     })
-}
-
-multiversion! {
-    fn affine(x: &[f32], weight: &[f32], bias: &[f32], epsilon: f32, y: &mut [f32]) {
-        let mean = lane_sum(x.len(), |i| x[i]) / x.len() as f32;
-        let variance = lane_sum(x.len(), |i| (x[i] - mean) * (x[i] - mean)) / x.len() as f32;
-        let inverse = 1.0 / (variance + epsilon).sqrt();
-        for (((y, x), weight), bias) in y.iter_mut().zip(x).zip(weight).zip(bias) {
-            *y = (x - mean) * inverse * weight + bias;
-        }
-    }
-}
-
-/// Attention into `out` by the blocked kernel; false where it has none for this head or processor.
-pub fn attention(tokens: &Tokens, precision: Precision, out: Target) -> bool {
-    #[cfg(target_arch = "x86_64")]
-    if isa() >= Isa::Avx512 && tokens.head_dim <= super::attention::LARGEST_HEAD {
-        super::attention::attention(tokens, gemm::kind(precision), out);
-        return true;
-    }
-    let _ = (tokens, precision, out, Isa::Portable, isa());
-    false
 }
 
 /// Joint attention; `None` where the blocked kernel does not apply. A bf16 result in the fast mode.
@@ -293,26 +273,19 @@ pub fn joint_attention(
             let tokens = Tokens::new((image, image_qkv.shape()), text, heads, angles)?;
             let dims = (tokens.batch, tokens.count(), tokens.width());
             let len = dims.0 * dims.1 * dims.2;
-            if gemm::kind(precision) == Kind::Bf16 {
+            let kind = Kind::of(precision);
+            if kind == Kind::Bf16 {
                 let mut y = vec![bf16::ZERO; len];
-                let done = attention(
-                    &tokens,
-                    precision,
-                    Target::Bf16(Shared::new(y.as_mut_ptr())),
-                );
-                return Ok(if done {
-                    Some(Tensor::from_vec(y, dims, &Device::Cpu)?)
-                } else {
-                    None
-                });
+                let target = Target::Bf16(Shared::new(y.as_mut_ptr()));
+                return attention(&tokens, kind, target)
+                    .then(|| Tensor::from_vec(y, dims, &Device::Cpu))
+                    .transpose();
             }
             let mut y = vec![0f32; len];
-            let done = attention(&tokens, precision, Target::F32(Shared::new(y.as_mut_ptr())));
-            Ok(if done {
-                Some(Tensor::from_vec(y, dims, &Device::Cpu)?)
-            } else {
-                None
-            })
+            let target = Target::F32(Shared::new(y.as_mut_ptr()));
+            attention(&tokens, kind, target)
+                .then(|| Tensor::from_vec(y, dims, &Device::Cpu))
+                .transpose()
         };
         match text_qkv {
             Some(text) => with_floats(text, |rows| run(Some((rows, text.shape())))),

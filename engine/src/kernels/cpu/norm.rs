@@ -5,10 +5,8 @@ use candle_core::{Result, Tensor};
 use rayon::prelude::*;
 
 use super::buffer::{Shared, written};
-use super::conv::picture::{
-    Affine, Size, affine, affine_silu, from_channels_last, with_channels_last,
-};
 use super::features::multiversion;
+use super::picture::{Affine, Size, affine, affine_silu, from_channels_last, with_channels_last};
 use crate::kernels::group_norm::GroupNorm;
 
 /// Pixels whose sums are taken in f32; blocks are added in f64, always in the same order.

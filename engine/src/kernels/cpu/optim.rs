@@ -6,7 +6,7 @@ use candle_core::{CpuStorage, InplaceOp2, Layout, Result, Tensor, bail};
 use rayon::prelude::*;
 
 use super::features::multiversion;
-use super::train::{floats, with_floats};
+use super::operands::{floats, with_floats};
 
 /// Elements that one job handles; fixed, so that sums do not depend on the number of threads.
 const CHUNK: usize = 16 * 1024;

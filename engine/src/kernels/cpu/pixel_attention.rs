@@ -5,9 +5,9 @@ use candle_core::{Result, Tensor};
 use rayon::prelude::*;
 
 use super::buffer::{Shared, written};
-use super::conv::picture::{Size, from_channels_last, with_channels_last};
 use super::conv::{PANEL, Rows, multiply};
 use super::features::{isa, multiversion};
+use super::picture::{Size, from_channels_last, with_channels_last};
 use super::simd::exp;
 
 /// Queries of one task.

@@ -45,6 +45,22 @@ pub fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + exp(-x))
 }
 
+/// Sum over `0..len` of `value(i)` in sixteen lanes, which is one vector register.
+#[inline(always)]
+pub fn lane_sum(len: usize, value: impl Fn(usize) -> f32) -> f32 {
+    let mut lanes = [0f32; 16];
+    let whole = len / 16 * 16;
+    for i in (0..whole).step_by(16) {
+        for (lane, sum) in lanes.iter_mut().enumerate() {
+            *sum += value(i + lane);
+        }
+    }
+    for i in whole..len {
+        lanes[i - whole] += value(i);
+    }
+    lanes.iter().sum()
+}
+
 /// bf16 nearest to `x`, ties to even, in the low half of a word.
 #[inline(always)]
 pub fn bf16_bits(x: f32) -> u32 {

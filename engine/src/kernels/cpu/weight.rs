@@ -8,7 +8,6 @@ use rayon::prelude::*;
 
 use super::buffer::Buffer;
 use super::features::multiversion;
-use super::gemm;
 use super::pack::{self, Kind, PANEL, View};
 use super::simd::bf16_pair;
 use crate::kernels::{Precision, Storage};
@@ -42,7 +41,7 @@ impl PackedWeight {
     /// storage of a matrix that is multiplied in bf16 keeps bf16 as well.
     pub fn new(values: &[f32], n: usize, k: usize, storage: Storage, precision: Precision) -> Self {
         assert_eq!(values.len(), n * k);
-        let kind = gemm::kind(precision);
+        let kind = Kind::of(precision);
         let view = View::rows(values, k).transposed();
         let data = match storage {
             Storage::Q8_0 if k.is_multiple_of(BLOCK) => quantise(&view, n, k),

@@ -4,7 +4,7 @@
 use rayon::prelude::*;
 
 use super::super::features::Isa;
-use super::picture::{Window, finish};
+use super::super::picture::{Window, finish};
 use super::{Job, PANEL, PackedConv, Rows, SCRATCH, Scratch, at_least, multiply};
 
 /// Rows of the result in one task.

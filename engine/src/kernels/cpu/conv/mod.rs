@@ -3,7 +3,6 @@
 
 mod direct;
 mod micro;
-pub mod picture;
 mod winograd;
 
 use std::cell::RefCell;
@@ -14,9 +13,9 @@ use candle_core::{Result, Tensor};
 use super::buffer::{Shared, written};
 use super::features::isa;
 use super::norm;
+use super::picture::{Size, Source, from_channels_last, with_channels_last};
 use crate::kernels::conv::{ConvShape, Fused, Padding};
 pub use micro::{PANEL, Rows, multiply};
-use picture::{Size, Source, from_channels_last, with_channels_last};
 
 /// Weights of one convolution, packed once.
 pub struct PackedConv {

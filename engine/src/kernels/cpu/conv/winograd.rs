@@ -4,7 +4,7 @@
 use rayon::prelude::*;
 
 use super::super::features::{Isa, multiversion};
-use super::picture::Window;
+use super::super::picture::Window;
 use super::{Job, PANEL, PackedConv, Rows, SCRATCH, Scratch, at_least, multiply};
 
 /// Tiles of 4×4 pixels along a side of one task.

@@ -13,6 +13,7 @@ mod avx512;
 use super::buffer::Buffer;
 use super::features::{Isa, isa, multiversion};
 use super::simd::{bf16_bits, bf16_pair};
+use crate::kernels::Precision;
 
 /// Columns of one panel of the right operand: two 512-bit vectors.
 pub const PANEL: usize = 32;
@@ -31,6 +32,14 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// What the products of a precision work on, on this processor.
+    pub fn of(precision: Precision) -> Self {
+        match precision {
+            Precision::Fast if isa() >= Isa::Avx512Bf16 => Self::Bf16,
+            _ => Self::F32,
+        }
+    }
+
     /// Groups along a summed dimension of `k`.
     pub fn groups(self, k: usize) -> usize {
         match self {

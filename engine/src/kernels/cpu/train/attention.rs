@@ -4,15 +4,16 @@
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
+use super::super::attention;
 use super::super::buffer::{Shared, written};
 use super::super::features::multiversion;
 use super::super::finish::Target;
 use super::super::gemm::{Scratch, serial_product};
-use super::super::inference;
-use super::super::pack::View;
-use super::super::simd::exp;
+use super::super::operands::{floats, with_floats};
+use super::super::pack::{Kind, View};
+use super::super::simd::{exp, lane_sum};
 use super::super::tokens::Tokens;
-use super::{floats, gradient, lane_sum, output, with_floats};
+use super::{gradient, output};
 use crate::kernels::{Precision, RopeTable};
 
 /// Attention over image and text tokens with gradients; see [`crate::kernels::joint_attention`].
@@ -90,7 +91,7 @@ impl Attention {
         let out = unsafe {
             written::<f32>(tokens.batch * count * width, |out| {
                 let out = Shared::new(out.as_mut_ptr().cast::<f32>());
-                if inference::attention(tokens, self.precision, Target::F32(out)) {
+                if attention::attention(tokens, Kind::of(self.precision), Target::F32(out)) {
                     return;
                 }
                 (0..tokens.batch * tokens.heads)

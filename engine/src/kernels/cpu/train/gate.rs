@@ -5,7 +5,8 @@ use rayon::prelude::*;
 
 use super::super::buffer::written;
 use super::super::features::multiversion;
-use super::{chunk_range, floats, gradient, output, with_floats};
+use super::super::operands::{chunk_range, floats, with_floats};
+use super::{gradient, output};
 use std::mem::MaybeUninit;
 use std::ops::Range;
 

@@ -6,8 +6,9 @@ use rayon::prelude::*;
 use super::super::buffer::written;
 use super::super::features::multiversion;
 use super::super::finish::gelu_tanh;
+use super::super::operands::{floats, with_floats};
 use super::super::simd::{GELU_CUBIC, GELU_SLOPE, exp};
-use super::{CHUNK, floats, gradient, output, with_floats};
+use super::{CHUNK, gradient, output};
 use std::mem::MaybeUninit;
 
 /// `x · ½(1 + tanh(√(2/π)(x + 0.044715x³)))`, elementwise.

@@ -5,8 +5,14 @@ use rayon::prelude::*;
 use std::ops::Range;
 
 use super::super::features::multiversion;
-use super::{chunk_range, floats, gradient, lane_sum, output, with_floats};
+use super::super::layer_norm::{modulated, statistics};
+use super::super::operands::{chunk_range, floats, with_floats};
+use super::super::simd::lane_sum;
+use super::{gradient, output};
 use crate::kernels::LAYER_NORM_EPS;
+
+/// The same in the arithmetic of rows.
+const EPSILON: f32 = LAYER_NORM_EPS as f32;
 
 /// `LN(x) · (1 + scale) + shift` with gradients; see [`crate::kernels::layer_norm_modulate`].
 ///
@@ -120,7 +126,8 @@ impl<'a> Rows<'a> {
             .with_min_len(32)
             .for_each(|(row, (y, x))| {
                 let m = &self.modulation[row / self.tokens * self.size..][..self.size];
-                forward(x, &m[self.shift.clone()], &m[self.scale.clone()], y);
+                let (shift, scale) = (&m[self.shift.clone()], &m[self.scale.clone()]);
+                modulated(x, shift, scale, EPSILON, y);
             });
     }
 
@@ -163,24 +170,6 @@ multiversion! {
     }
 }
 
-/// Mean and reciprocal standard deviation.
-#[inline(always)]
-fn statistics(x: &[f32]) -> (f32, f32) {
-    let mean = lane_sum(x.len(), |i| x[i]) / x.len() as f32;
-    let variance = lane_sum(x.len(), |i| (x[i] - mean) * (x[i] - mean)) / x.len() as f32;
-    (mean, 1.0 / (variance + LAYER_NORM_EPS as f32).sqrt())
-}
-
-multiversion! {
-    /// One row.
-    pub(in super::super) fn forward(x: &[f32], shift: &[f32], scale: &[f32], y: &mut [f32]) {
-        let (mean, inverse) = statistics(x);
-        for (((y, x), shift), scale) in y.iter_mut().zip(x).zip(shift).zip(scale) {
-            *y = (x - mean) * inverse * (1.0 + scale) + shift;
-        }
-    }
-}
-
 multiversion! {
     /// All rows of one batch element. With `n` the normalised row and `h = g · (1 + scale)`:
     /// `dx = (h − mean(h) − n · mean(h · n)) / σ`, `dshift = Σ g`, `dscale = Σ g · n`.
@@ -188,7 +177,7 @@ multiversion! {
         let width = scale.len();
         let (dshift, dscale) = (&mut dshift[..width], &mut dscale[..width]);
         for ((x, grad), dx) in x.chunks_exact(width).zip(grad.chunks_exact(width)).zip(dx.chunks_exact_mut(width)) {
-            let (mean, inverse) = statistics(x);
+            let (mean, inverse) = statistics(x, EPSILON);
             let h_mean = lane_sum(width, |i| grad[i] * (1.0 + scale[i])) / width as f32;
             let hn_mean = lane_sum(width, |i| grad[i] * (1.0 + scale[i]) * (x[i] - mean) * inverse) / width as f32;
             for i in 0..width {

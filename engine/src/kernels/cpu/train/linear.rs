@@ -9,8 +9,9 @@ use rayon::prelude::*;
 use super::super::buffer::written;
 use super::super::features::multiversion;
 use super::super::gemm::product;
+use super::super::operands::{floats, with_floats};
 use super::super::pack::View;
-use super::{floats, gradient, output, with_floats};
+use super::{gradient, output};
 use crate::kernels::Precision;
 
 /// `x · weightᵀ + bias` with gradients.

@@ -5,8 +5,9 @@ use std::ops::Range;
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
+use super::super::super::operands::{chunk_range, floats, with_floats};
 use super::super::linear::Products;
-use super::super::{chunk_range, floats, gate, gradient, output, with_floats};
+use super::super::{gate, gradient, output};
 use super::spare::Spare;
 use super::{Kept, LeafGradients, as_target};
 use crate::kernels::Precision;

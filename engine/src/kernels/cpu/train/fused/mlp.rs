@@ -2,9 +2,10 @@
 
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
 
+use super::super::super::operands::{chunk_range, floats, with_floats};
 use super::super::layer_norm::Rows;
 use super::super::linear::{Products, column_sums};
-use super::super::{chunk_range, floats, gate, gelu, gradient, output, with_floats};
+use super::super::{gate, gelu, gradient, output};
 use super::spare::Spare;
 use super::{Kept, LeafGradients, as_target};
 use crate::kernels::Precision;

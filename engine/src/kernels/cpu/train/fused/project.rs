@@ -2,9 +2,10 @@
 
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
 
+use super::super::super::operands::{floats, with_floats};
 use super::super::layer_norm::Rows;
 use super::super::linear::Products;
-use super::super::{floats, gradient, output, with_floats};
+use super::super::{gradient, output};
 use super::spare::Spare;
 use super::{LeafGradients, as_target};
 use crate::kernels::Precision;

@@ -1,9 +1,10 @@
 //! Pictures in memory: channels last inside the kernels, whatever order the tensor has.
 
-use candle_core::{CpuStorage, Result, Storage, Tensor};
+use candle_core::{Result, Tensor};
 
-use super::super::features::multiversion;
-use super::super::simd::sigmoid;
+use super::features::multiversion;
+use super::operands::with_floats;
+use super::simd::sigmoid;
 
 /// Sizes of a batch of pictures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,23 +40,7 @@ impl Size {
 /// Calls `read` with the values of a CPU f32 tensor, channels last; copies only when they lie
 /// otherwise.
 pub fn with_channels_last<R>(x: &Tensor, read: impl FnOnce(&[f32]) -> R) -> Result<R> {
-    let mut x = x.permute((0, 2, 3, 1))?;
-    if !x.is_contiguous() {
-        x = x.contiguous()?;
-    }
-    with_values(&x, read)
-}
-
-/// Calls `read` with the values of a contiguous CPU f32 tensor.
-pub fn with_values<R>(x: &Tensor, read: impl FnOnce(&[f32]) -> R) -> Result<R> {
-    let (storage, layout) = x.storage_and_layout();
-    match (&*storage, layout.contiguous_offsets()) {
-        (Storage::Cpu(CpuStorage::F32(values)), Some((from, to))) => Ok(read(&values[from..to])),
-        _ => candle_core::bail!(
-            "expected contiguous f32 values on the CPU, got {:?} {layout:?}",
-            x.dtype()
-        ),
-    }
+    with_floats(&x.permute((0, 2, 3, 1))?, |values| Ok(read(values)))
 }
 
 /// A tensor `[batch, channels, height, width]` over values that lie channels last.

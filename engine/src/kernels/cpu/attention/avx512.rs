@@ -8,20 +8,18 @@ use std::arch::x86_64::*;
 use half::bf16;
 use rayon::prelude::*;
 
-use super::amx;
-use super::buffer::{Buffer, Shared};
-use super::finish::Target;
-use super::pack::{self, Kind, Left, LeftLayout, PANEL, View};
-use super::simd::{avx512, bf16_bits, bf16_pair};
-use super::tokens::Tokens;
+use super::super::amx;
+use super::super::buffer::{Buffer, Shared};
+use super::super::finish::Target;
+use super::super::pack::{self, Kind, Left, LeftLayout, PANEL, View};
+use super::super::simd::{avx512, bf16_bits, bf16_pair};
+use super::super::tokens::Tokens;
+use super::LARGEST_HEAD;
 
 /// Query rows of one block; with two vectors of scores each, 24 of 32 registers are sums.
 const QUERIES: usize = 12;
 /// Rows of probabilities multiplied with the values at a time.
 const ROWS: usize = 4;
-/// Largest head width that the register block of values takes.
-pub const LARGEST_HEAD: usize = 128;
-
 /// Softmax attention into rows of `[batch, tokens, width]`.
 pub fn attention(tokens: &Tokens, kind: Kind, out: Target) {
     // Two halves of the queries for each head: enough jobs without packing the keys too often.
