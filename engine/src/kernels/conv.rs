@@ -154,7 +154,7 @@ impl Conv {
         }
         let values = |t: &Tensor| t.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>();
         let bias = bias.as_ref().map(values).transpose()?;
-        let packed = PackedConv::new(&values(weight)?, bias.as_deref(), shape);
+        let packed = PackedConv::new(&values(weight)?, bias.as_deref(), shape)?;
         Ok(Self {
             shape,
             form: Form::Packed(Arc::new(packed)),

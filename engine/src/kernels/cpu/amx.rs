@@ -8,7 +8,11 @@
 
 use std::arch::asm;
 use std::arch::x86_64::{__cpuid, __cpuid_count, _xgetbv};
+use std::cell::Cell;
 use std::marker::PhantomData;
+
+use super::buffer::extent;
+use super::features::{Isa, isa};
 
 /// Groups (words of two bf16) of the summed dimension that one instruction takes.
 const STEP: usize = 16;
@@ -70,8 +74,13 @@ const RIGHT: u8 = 5;
 const LEFT_REST: u8 = 6;
 const RIGHT_REST: u8 = 7;
 
-/// The tile unit of this thread, set up for tiles of so many rows. While it lives, the thread must
-/// not make another one.
+thread_local! {
+    /// Whether this thread's tiles have their shapes from a [`Unit`] that still lives.
+    static IN_USE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The tile unit of this thread, set up for tiles of so many rows. A thread has one at a time: a
+/// second one would give the first one's tiles other shapes.
 pub struct Unit {
     rows: usize,
     groups: usize,
@@ -81,13 +90,13 @@ pub struct Unit {
 
 /// The operands of one product, in words.
 #[derive(Clone, Copy)]
-pub struct Operands {
+pub struct Operands<'a> {
     /// Rows of groups.
-    pub left: *const u32,
+    pub left: &'a [u32],
     /// Words between two rows.
     pub left_row: usize,
     /// Lines of columns, one a group.
-    pub right: *const u32,
+    pub right: &'a [u32],
     /// Words between two lines.
     pub right_step: usize,
 }
@@ -96,10 +105,12 @@ impl Unit {
     /// Sets the unit up for tiles of `rows` rows (1 to 16), and for sums over `groups` groups and
     /// over multiples of 16.
     ///
-    /// # Safety
-    /// [`available`] has said yes.
-    pub unsafe fn new(rows: usize, groups: usize) -> Self {
+    /// # Panics
+    /// When the processor has no such unit, or this thread has set it up already.
+    pub fn new(rows: usize, groups: usize) -> Self {
+        assert!(isa() >= Isa::Amx, "this processor has no tile unit");
         assert!((1..=LARGEST_ROWS).contains(&rows));
+        assert!(!IN_USE.replace(true), "this thread's tile unit is in use");
         let mut shapes = Shapes {
             palette: 1,
             start_row: 0,
@@ -121,7 +132,8 @@ impl Unit {
             shape(LEFT_REST, rows, rest);
             shape(RIGHT_REST, rest, WIDTH);
         }
-        // SAFETY: the shapes are legal, and the unit exists.
+        // SAFETY: the shapes are legal, the unit exists, and no other `Unit` of this thread relies on
+        // the shapes that the tiles had.
         unsafe {
             asm!("ldtilecfg [{}]", in(reg) &raw const shapes, options(nostack, preserves_flags, readonly));
         }
@@ -136,26 +148,34 @@ impl Unit {
     /// after the other, and `16 · VECTORS` (1 or 2) columns, over `groups` groups. A sum's bytes
     /// depend on its own row and column only.
     ///
-    /// # Safety
-    /// The pointers cover the operands, and `groups` is what the unit was set up for or a multiple
-    /// of 16.
+    /// # Panics
+    /// When an operand or the output is too short, or `groups` is neither what the unit was set up
+    /// for nor a multiple of 16.
     #[inline(always)]
-    pub unsafe fn product<const TILES: usize, const VECTORS: usize>(
+    pub fn product<const TILES: usize, const VECTORS: usize>(
         &self,
         groups: usize,
         operands: Operands,
-        out: *mut f32,
+        out: &mut [f32],
         out_row: usize,
     ) {
-        debug_assert!(groups == self.groups || groups.is_multiple_of(STEP));
+        const { assert!(TILES == 1 || TILES == 2) };
+        const { assert!(VECTORS == 1 || VECTORS == 2) };
         let Operands {
             left,
             left_row,
             right,
             right_step,
         } = operands;
+        let rows = TILES * self.rows;
+        assert!(groups == self.groups || groups.is_multiple_of(STEP));
+        assert!(extent((rows, left_row), (groups, 1), 1) <= left.len());
+        assert!(extent((1, 0), (groups, right_step), VECTORS * WIDTH) <= right.len());
+        assert!(extent((rows, out_row), (1, 0), VECTORS * WIDTH) <= out.len());
+        let (left, right, out) = (left.as_ptr(), right.as_ptr(), out.as_mut_ptr());
         let second = self.rows * left_row;
-        // SAFETY: the caller's promise; tiles have the shapes that `new` gave them.
+        // SAFETY: operands and output are as long as was checked above. Tiles have the shapes that
+        // `new` gave them: as long as this unit lives, the thread makes no other.
         unsafe {
             zero::<0>();
             zero::<1>();
@@ -218,22 +238,29 @@ impl Drop for Unit {
         // SAFETY: a unit exists only where the processor has one. Without this the system would
         // save and restore the tiles at each change of threads.
         unsafe { asm!("tilerelease", options(nostack, preserves_flags, nomem)) };
+        IN_USE.set(false);
     }
 }
 
 /// Zeroes a tile.
+///
+/// # Safety
+/// This thread has a [`Unit`].
 #[inline(always)]
 unsafe fn zero<const TILE: u8>() {
-    // SAFETY: the unit is set up.
+    // SAFETY: the caller's promise.
     unsafe {
         asm!("tilezero tmm{tile}", tile = const TILE, options(nostack, preserves_flags, nomem))
     }
 }
 
 /// Reads a tile whose rows are `row` words apart.
+///
+/// # Safety
+/// This thread has a [`Unit`], and its shape of the tile lies inside of the memory at `from`.
 #[inline(always)]
 unsafe fn load<const TILE: u8>(from: *const u32, row: usize) {
-    // SAFETY: the caller's pointer covers the tile.
+    // SAFETY: the caller's promise.
     unsafe {
         asm!("tileloadd tmm{tile}, [{from} + {row}*4]", tile = const TILE, from = in(reg) from, row = in(reg) row,
             options(nostack, preserves_flags, readonly));
@@ -241,9 +268,12 @@ unsafe fn load<const TILE: u8>(from: *const u32, row: usize) {
 }
 
 /// Writes a tile to rows that are `row` words apart.
+///
+/// # Safety
+/// This thread has a [`Unit`], and its shape of the tile lies inside of the memory at `to`.
 #[inline(always)]
 unsafe fn store<const TILE: u8>(to: *mut f32, row: usize) {
-    // SAFETY: the caller's pointer covers the tile.
+    // SAFETY: the caller's promise.
     unsafe {
         asm!("tilestored [{to} + {row}*4], tmm{tile}", tile = const TILE, to = in(reg) to, row = in(reg) row,
             options(nostack, preserves_flags));
@@ -251,9 +281,12 @@ unsafe fn store<const TILE: u8>(to: *mut f32, row: usize) {
 }
 
 /// Adds the product of two tiles to a third.
+///
+/// # Safety
+/// This thread has a [`Unit`] that gave the three tiles shapes that fit each other.
 #[inline(always)]
 unsafe fn multiply<const SUM: u8, const LEFT: u8, const RIGHT: u8>() {
-    // SAFETY: the unit is set up.
+    // SAFETY: the caller's promise.
     unsafe {
         asm!("tdpbf16ps tmm{sum}, tmm{left}, tmm{right}", sum = const SUM, left = const LEFT, right = const RIGHT,
             options(nostack, preserves_flags, nomem));
@@ -292,26 +325,21 @@ mod tests {
                 *word = bf16_pair(b(2 * q, c), b(2 * q + 1, c));
             }
             let operands = Operands {
-                left: left.as_ptr(),
+                left: &left,
                 left_row,
-                right: right.as_ptr(),
+                right: &right,
                 right_step,
             };
-            // SAFETY: the processor has the unit, and the operands cover two tiles.
-            let unit = unsafe { Unit::new(rows, groups) };
+            let unit = Unit::new(rows, groups);
             let mut first: Option<Vec<f32>> = None;
             for tiles in [1, 2] {
                 for vectors in [1, 2] {
                     let mut sums = vec![f32::NAN; 2 * rows * 32];
-                    let out = sums.as_mut_ptr();
-                    // SAFETY: as above, and the sums have room.
-                    unsafe {
-                        match (tiles, vectors) {
-                            (1, 1) => unit.product::<1, 1>(groups, operands, out, 32),
-                            (1, 2) => unit.product::<1, 2>(groups, operands, out, 32),
-                            (2, 1) => unit.product::<2, 1>(groups, operands, out, 32),
-                            _ => unit.product::<2, 2>(groups, operands, out, 32),
-                        }
+                    match (tiles, vectors) {
+                        (1, 1) => unit.product::<1, 1>(groups, operands, &mut sums, 32),
+                        (1, 2) => unit.product::<1, 2>(groups, operands, &mut sums, 32),
+                        (2, 1) => unit.product::<2, 1>(groups, operands, &mut sums, 32),
+                        _ => unit.product::<2, 2>(groups, operands, &mut sums, 32),
                     }
                     let whole = first.get_or_insert_with(|| vec![0.0; 2 * rows * 32]);
                     for r in 0..tiles * rows {

@@ -55,46 +55,47 @@ fn detect() -> Isa {
     Isa::Portable
 }
 
-/// Bytes of a core's second cache; half a megabyte where the processor does not tell.
-pub fn second_cache() -> usize {
+/// Bytes of a core's second-level cache; half a megabyte where the processor does not tell.
+pub fn l2_cache_bytes() -> usize {
     static BYTES: OnceLock<usize> = OnceLock::new();
-    *BYTES.get_or_init(|| match told_second_cache() {
+    *BYTES.get_or_init(|| match reported_l2_cache_bytes() {
         0 => 512 << 10,
-        told => told.clamp(256 << 10, 4 << 20),
+        reported => reported.clamp(256 << 10, 4 << 20),
     })
 }
 
 #[cfg(target_arch = "x86_64")]
-fn told_second_cache() -> usize {
+fn reported_l2_cache_bytes() -> usize {
     use std::arch::x86_64::__cpuid;
     const LEAF: u32 = 0x8000_0006;
-    if __cpuid(0x8000_0000).eax < LEAF {
+    // Miri does not know the instruction.
+    if cfg!(miri) || __cpuid(0x8000_0000).eax < LEAF {
         return 0;
     }
     (__cpuid(LEAF).ecx >> 16) as usize * 1024
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-fn told_second_cache() -> usize {
+fn reported_l2_cache_bytes() -> usize {
     0
 }
 
 /// Compiles one plain function three times, for AVX-512, AVX2 and the base target, and calls the
 /// best copy: the auto-vectoriser does the rest, no intrinsics needed.
 macro_rules! multiversion {
-    ($(#[$doc:meta])* $vis:vis fn $name:ident($($argument:ident: $kind:ty),* $(,)?) $body:block) => {
+    ($(#[$doc:meta])* $vis:vis fn $name:ident $(<$type:ident: $bound:path>)? ($($argument:ident: $kind:ty),* $(,)?) $body:block) => {
         $(#[$doc])*
-        $vis fn $name($($argument: $kind),*) {
+        $vis fn $name $(<$type: $bound>)? ($($argument: $kind),*) {
             #[inline(always)]
-            fn body($($argument: $kind),*) $body
+            fn body $(<$type: $bound>)? ($($argument: $kind),*) $body
             #[cfg(target_arch = "x86_64")]
             {
                 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
-                fn avx512($($argument: $kind),*) {
+                fn avx512 $(<$type: $bound>)? ($($argument: $kind),*) {
                     body($($argument),*)
                 }
                 #[target_feature(enable = "avx2,fma")]
-                fn avx2($($argument: $kind),*) {
+                fn avx2 $(<$type: $bound>)? ($($argument: $kind),*) {
                     body($($argument),*)
                 }
                 let isa = $crate::kernels::cpu::features::isa();

@@ -1,11 +1,9 @@
 //! What happens to a product's sums before they are stored: bias, activation, gate and residual.
 
-use half::bf16;
-
-use super::buffer::Shared;
 use super::features::multiversion;
+use super::output::Slot;
 use super::pack::PANEL;
-use super::simd::{GELU_CUBIC, GELU_SLOPE, bf16_bits, exp, sigmoid};
+use super::simd::{GELU_CUBIC, GELU_SLOPE, exp, sigmoid};
 use serde::{Deserialize, Serialize};
 
 /// A function applied to every value of a layer's output.
@@ -20,15 +18,6 @@ pub enum Activation {
     GeluErf,
     /// `x · sigmoid(1.702 x)`.
     QuickGelu,
-}
-
-/// Where the values go.
-#[derive(Clone, Copy)]
-pub enum Target {
-    /// Rows of f32.
-    F32(Shared<f32>),
-    /// Rows of bf16, which the next product would round to anyway.
-    Bf16(Shared<bf16>),
 }
 
 /// `residual + gate · value`, the gate chosen by batch element.
@@ -55,8 +44,6 @@ pub struct Finish<'a> {
     pub activation: Activation,
     /// Applied last.
     pub gated: Option<Gated<'a>>,
-    /// Where the result goes.
-    pub target: Target,
 }
 
 impl Finish<'_> {
@@ -71,12 +58,12 @@ impl Finish<'_> {
 }
 
 multiversion! {
-    /// Finishes the sums of rows `row..` and columns `column..` and stores them.
-    ///
-    /// The target must have room for the rows, and no other thread may write these.
-    pub fn finish(sums: &mut [[f32; PANEL]], row: usize, column: usize, end: &Finish) {
+    /// Finishes the sums of rows `row..` and columns `column..` and stores them in `rows`, pieces of
+    /// these rows, from `first` on.
+    pub fn finish<S: Slot>(sums: &mut [[f32; PANEL]], row: usize, column: usize, end: &Finish, rows: &mut [&mut [S]], first: usize) {
+        assert_eq!(rows.len(), sums.len());
         let width = PANEL.min(end.n - column);
-        for (r, sums) in sums.iter_mut().enumerate() {
+        for (r, (sums, target)) in sums.iter_mut().zip(rows).enumerate() {
             let row = row + r;
             if let Some(bias) = end.bias {
                 for (sum, bias) in sums.iter_mut().zip(&bias[column..][..width]) {
@@ -97,17 +84,17 @@ multiversion! {
                     *sum = residual + gate * *sum;
                 }
             }
-            // SAFETY: the target has these rows and this call alone writes their columns.
-            unsafe {
-                match end.target {
-                    // A whole panel's copy has a constant length: two vectors instead of a call.
-                    Target::F32(out) if width == PANEL => out.at(at).cast::<[f32; PANEL]>().write_unaligned(*sums),
-                    Target::F32(out) => std::ptr::copy_nonoverlapping(sums.as_ptr(), out.at(at), width),
-                    Target::Bf16(out) => {
-                        let out = std::slice::from_raw_parts_mut(out.at(at).cast::<u16>(), width);
-                        for (out, sum) in out.iter_mut().zip(&*sums) {
-                            *out = bf16_bits(*sum) as u16;
-                        }
+            let target = &mut target[first..][..width];
+            match target.first_chunk_mut::<PANEL>() {
+                // A whole panel's copy has a constant length: two vectors instead of a call.
+                Some(whole) => {
+                    for (slot, sum) in whole.iter_mut().zip(sums) {
+                        slot.put(*sum);
+                    }
+                }
+                None => {
+                    for (slot, sum) in target.iter_mut().zip(sums) {
+                        slot.put(*sum);
                     }
                 }
             }

@@ -4,14 +4,14 @@
 //! on the number of threads nor on how many rows are multiplied together.
 
 use std::cell::Cell;
-use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::buffer::{Buffer, Shared};
-use super::features::{Isa, isa, second_cache};
-use super::finish::{Activation, Finish, Target, finish};
+use super::buffer::{Buffer, extent};
+use super::features::{Isa, isa, l2_cache_bytes};
+use super::finish::{Activation, Finish, finish};
+use super::output::{FloatSlot, Slot, blocks};
 use super::pack::{self, Kind, Left, LeftLayout, PANEL, TILE, View};
 use super::tile::{Multiplier, Operands, Sums};
 use super::weight::PackedWeight;
@@ -20,23 +20,33 @@ use crate::kernels::Precision;
 /// Rows, columns and the summed dimension of a product.
 pub type Shape = (usize, usize, usize);
 
-/// `left[m, k] · weightᵀ` in parallel, ended as `end` says.
-pub fn weight_product(m: usize, left: Left, weight: &PackedWeight, end: &Finish) {
-    let shape = (m, weight.outputs(), weight.inputs());
-    assert_eq!(end.n, weight.outputs());
-    packed_product(weight.kind(), shape, left, Right::Weight(weight), end);
+/// Elements of a matrix.
+fn area(rows: usize, columns: usize) -> usize {
+    rows.saturating_mul(columns)
 }
 
-/// `out[m, n] = left[m, k] · right[k, n] (+ bias)` in parallel; `out` has rows of `n`.
-pub fn product(
+/// `left[m, k] · weightᵀ` in parallel, ended as `end` says; writes every element of `out`, whose
+/// rows are as long as the weight has outputs.
+pub fn weight_product<S: Slot>(
+    m: usize,
+    left: Left,
+    weight: &PackedWeight,
+    end: &Finish,
+    out: &mut [S],
+) {
+    let shape = (m, weight.outputs(), weight.inputs());
+    packed_product(weight.kind(), shape, left, Right::Weight(weight), end, out);
+}
+
+/// `out[m, n] = left[m, k] · right[k, n] (+ bias)` in parallel; writes every element of `out`.
+pub fn product<S: FloatSlot>(
     precision: Precision,
     (m, n, k): Shape,
     left: View,
     right: View,
     bias: Option<&[f32]>,
-    out: &mut [MaybeUninit<f32>],
+    out: &mut [S],
 ) {
-    assert!(out.len() >= m * n && bias.is_none_or(|bias| bias.len() == n));
     if isa() < Isa::Avx512 {
         return portable_product(
             (m, n, k),
@@ -48,13 +58,11 @@ pub fn product(
         );
     }
     let kind = Kind::of(precision);
-    let target = Target::F32(Shared::new(out.as_mut_ptr().cast()));
     let end = Finish {
         n,
         bias,
         activation: Activation::None,
         gated: None,
-        target,
     };
     with_scratch(&RIGHT, |buffer| {
         let size = (kind.groups(k) * PANEL).max(1);
@@ -71,6 +79,7 @@ pub fn product(
             Left::Matrix(left),
             Right::Panels(buffer.words()),
             &end,
+            out,
         );
     });
 }
@@ -84,16 +93,16 @@ pub fn serial_product(
     scratch: &mut Scratch,
     out: &mut [f32],
 ) {
-    assert!(out.len() >= m * n);
+    assert_eq!(out.len(), area(m, n));
+    if m == 0 || n == 0 {
+        return;
+    }
     if isa() < Isa::Avx512 {
-        // SAFETY: f32 and MaybeUninit<f32> have one layout, and the product writes only values.
-        let out = unsafe { &mut *(std::ptr::from_mut(out) as *mut [MaybeUninit<f32>]) };
         return portable_product((m, n, k), left, right, None, out, gemm::Parallelism::None);
     }
     let kind = Kind::of(precision);
     let layout = pack::left(kind, &Left::Matrix(left), m, k, &mut scratch.left);
     pack::right(kind, &right, k, n, &mut scratch.right);
-    let target = Target::F32(Shared::new(out.as_mut_ptr()));
     let tiles = Tiles {
         kind,
         m,
@@ -106,10 +115,10 @@ pub fn serial_product(
             bias: None,
             activation: Activation::None,
             gated: None,
-            target,
         },
     };
-    tiles.run(0..m.div_ceil(TILE), 0..n.div_ceil(PANEL));
+    let mut rows: Vec<&mut [f32]> = out.chunks_exact_mut(n).collect();
+    tiles.run(0..m.div_ceil(TILE), 0..n.div_ceil(PANEL), &mut rows);
 }
 
 /// Packed operands of serial products, kept between calls.
@@ -145,7 +154,15 @@ enum Right<'a> {
     Weight(&'a PackedWeight),
 }
 
-fn packed_product(kind: Kind, (m, n, k): Shape, left: Left, right: Right, end: &Finish) {
+fn packed_product<S: Slot>(
+    kind: Kind,
+    (m, n, k): Shape,
+    left: Left,
+    right: Right,
+    end: &Finish,
+    out: &mut [S],
+) {
+    assert_eq!((end.n, out.len()), (n, area(m, n)));
     if m == 0 || n == 0 {
         return;
     }
@@ -171,13 +188,14 @@ fn packed_product(kind: Kind, (m, n, k): Shape, left: Left, right: Right, end: &
             right,
             end,
         };
-        // Half of the second cache for a block of the left operand; eight panels a job.
-        let tile_block = (second_cache() / 2 / 4 / size).clamp(1, tile_count);
+        // Half of the second-level cache for a block of the left operand; eight panels a job.
+        let tile_block = (l2_cache_bytes() / 2 / 4 / size).clamp(1, tile_count);
         let panel_block = 8.min(panel_count);
         let panel_blocks = panel_count.div_ceil(panel_block);
-        (0..tile_count.div_ceil(tile_block) * panel_blocks)
-            .into_par_iter()
-            .for_each(|job| {
+        let jobs: Vec<_> = blocks(out, n, tile_block * TILE, panel_block * PANEL).collect();
+        jobs.into_par_iter()
+            .enumerate()
+            .for_each(|(job, mut rows)| {
                 let (t, p) = (
                     job / panel_blocks * tile_block,
                     job % panel_blocks * panel_block,
@@ -185,12 +203,13 @@ fn packed_product(kind: Kind, (m, n, k): Shape, left: Left, right: Right, end: &
                 tiles.run(
                     t..tile_count.min(t + tile_block),
                     p..panel_count.min(p + panel_block),
+                    &mut rows,
                 );
             });
     });
 }
 
-/// Packed operands and the output of one product.
+/// Packed operands of one product, and how it ends.
 struct Tiles<'a> {
     kind: Kind,
     m: usize,
@@ -202,12 +221,13 @@ struct Tiles<'a> {
 }
 
 impl Tiles<'_> {
-    /// Computes the given tiles of rows for the given panels of columns.
-    fn run(&self, tiles: Range<usize>, panels: Range<usize>) {
+    /// Computes the given tiles of rows for the given panels of columns into `block`, which is that
+    /// part of the output.
+    fn run<S: Slot>(&self, tiles: Range<usize>, panels: Range<usize>, block: &mut [&mut [S]]) {
         let multiplier = Multiplier::new(self.kind, self.groups);
         with_scratch(&PANELS, |scratch| {
             let mut sums: Sums = [[0.0; PANEL]; 2 * TILE];
-            for panel in panels {
+            for panel in panels.clone() {
                 let right = match self.right {
                     Right::Panels(words) => {
                         &words[panel * self.groups * PANEL..][..self.groups * PANEL]
@@ -226,7 +246,14 @@ impl Tiles<'_> {
                         right,
                     };
                     multiplier.multiply(&operands, rows, self.end.n - panel * PANEL, &mut sums);
-                    finish(&mut sums[..rows], first, panel * PANEL, self.end);
+                    finish(
+                        &mut sums[..rows],
+                        first,
+                        panel * PANEL,
+                        self.end,
+                        &mut block[first - tiles.start * TILE..][..rows],
+                        (panel - panels.start) * PANEL,
+                    );
                 }
             }
         });
@@ -234,32 +261,35 @@ impl Tiles<'_> {
 }
 
 /// The product by the `gemm` crate, which has kernels for every processor.
-fn portable_product(
+fn portable_product<S: FloatSlot>(
     (m, n, k): Shape,
     left: View,
     right: View,
     bias: Option<&[f32]>,
-    out: &mut [MaybeUninit<f32>],
+    out: &mut [S],
     parallelism: gemm::Parallelism,
 ) {
+    assert_eq!(out.len(), area(m, n));
     if m == 0 || n == 0 {
         return;
     }
     let covers = |view: &View, rows: usize, columns: usize| {
-        rows == 0
-            || columns == 0
-            || (rows - 1) * view.row + (columns - 1) * view.column < view.data.len()
+        extent((rows, view.row), (columns, view.column), 1) <= view.data.len()
     };
     assert!(
         covers(&left, m, k) && covers(&right, k, n),
         "operands cover their shapes"
     );
     if let Some(bias) = bias {
-        for row in out.chunks_exact_mut(n).take(m) {
-            row.copy_from_slice(as_written(bias));
+        assert_eq!(bias.len(), n);
+        for row in out.chunks_exact_mut(n) {
+            for (slot, bias) in row.iter_mut().zip(bias) {
+                slot.put(*bias);
+            }
         }
     }
-    // SAFETY: operands and output cover their shapes (checked above and by the callers).
+    // SAFETY: the operands cover their shapes and the output has m rows of n (both checked above);
+    // its elements may be written as f32, and they are read only after the bias was put there.
     unsafe {
         gemm::gemm(
             m,
@@ -283,9 +313,4 @@ fn portable_product(
             parallelism,
         );
     }
-}
-
-fn as_written(values: &[f32]) -> &[MaybeUninit<f32>] {
-    // SAFETY: f32 and MaybeUninit<f32> have one layout.
-    unsafe { &*(std::ptr::from_ref(values) as *const [MaybeUninit<f32>]) }
 }

@@ -8,12 +8,12 @@ use half::bf16;
 use rayon::prelude::*;
 
 use super::attention::attention;
-use super::buffer::{Shared, written};
 use super::features::multiversion;
-use super::finish::{Activation, Finish, Gated, Target};
+use super::finish::{Activation, Finish, Gated};
 use super::gemm::weight_product;
 use super::layer_norm;
 use super::operands::{chunk_range, with_floats};
+use super::output::written;
 use super::pack::{Elements, Kind, Left};
 use super::simd::bf16_bits;
 use super::tokens::Tokens;
@@ -74,37 +74,20 @@ pub fn linear(
         tokens,
         item,
     };
-    let bias = bias.as_deref();
-    let run = |gated: Option<Gated>, target: Target| {
-        weight_product(
-            m,
-            left,
-            weight,
-            &Finish {
-                n,
-                bias,
-                activation,
-                gated,
-                target,
-            },
-        );
+    let end = Finish {
+        n,
+        bias: bias.as_deref(),
+        activation,
+        gated: None,
     };
     let Some(branch) = branch else {
         if narrow && weight.kind() == Kind::Bf16 {
-            // SAFETY: the product writes all of its output.
-            let y = unsafe {
-                written::<bf16>(m * n, |y| {
-                    run(None, Target::Bf16(Shared::new(y.as_mut_ptr().cast())))
-                })
-            };
+            // SAFETY: the product writes every element.
+            let y = unsafe { written::<bf16>(m * n, |y| weight_product(m, left, weight, &end, y)) };
             return Tensor::from_vec(y, dims, &Device::Cpu);
         }
-        // SAFETY: the product writes all of its output.
-        let y = unsafe {
-            written::<f32>(m * n, |y| {
-                run(None, Target::F32(Shared::new(y.as_mut_ptr().cast())))
-            })
-        };
+        // SAFETY: the product writes every element.
+        let y = unsafe { written::<f32>(m * n, |y| weight_product(m, left, weight, &end, y)) };
         return Tensor::from_vec(y, dims, &Device::Cpu);
     };
     let (batch, size) = branch.modulation.dims2()?;
@@ -127,12 +110,12 @@ pub fn linear(
                 stride: size,
                 tokens: (m / batch).max(1),
             };
-            // SAFETY: the product writes all of its output.
-            let y = unsafe {
-                written::<f32>(m * n, |y| {
-                    run(Some(gated), Target::F32(Shared::new(y.as_mut_ptr().cast())))
-                })
+            let end = Finish {
+                gated: Some(gated),
+                ..end
             };
+            // SAFETY: the product writes every element.
+            let y = unsafe { written::<f32>(m * n, |y| weight_product(m, left, weight, &end, y)) };
             Tensor::from_vec(y, dims, &Device::Cpu)
         })
     })
@@ -272,18 +255,15 @@ pub fn joint_attention(
         let run = |text: Option<(&[f32], &candle_core::Shape)>| {
             let tokens = Tokens::new((image, image_qkv.shape()), text, heads, angles)?;
             let dims = (tokens.batch, tokens.count(), tokens.width());
-            let len = dims.0 * dims.1 * dims.2;
-            let kind = Kind::of(precision);
+            let (len, kind) = (dims.0 * dims.1 * dims.2, Kind::of(precision));
             if kind == Kind::Bf16 {
                 let mut y = vec![bf16::ZERO; len];
-                let target = Target::Bf16(Shared::new(y.as_mut_ptr()));
-                return attention(&tokens, kind, target)
+                return attention(&tokens, kind, &mut y)
                     .then(|| Tensor::from_vec(y, dims, &Device::Cpu))
                     .transpose();
             }
             let mut y = vec![0f32; len];
-            let target = Target::F32(Shared::new(y.as_mut_ptr()));
-            attention(&tokens, kind, target)
+            attention(&tokens, kind, &mut y)
                 .then(|| Tensor::from_vec(y, dims, &Device::Cpu))
                 .transpose()
         };

@@ -17,6 +17,7 @@ pub mod layer_norm;
 pub mod norm;
 pub mod operands;
 pub mod optim;
+pub mod output;
 pub mod pack;
 pub mod picture;
 pub mod pixel_attention;

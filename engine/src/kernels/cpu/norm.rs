@@ -4,8 +4,8 @@
 use candle_core::{Result, Tensor};
 use rayon::prelude::*;
 
-use super::buffer::{Shared, written};
 use super::features::multiversion;
+use super::output::written;
 use super::picture::{Affine, Size, affine, affine_silu, from_channels_last, with_channels_last};
 use crate::kernels::group_norm::GroupNorm;
 
@@ -45,6 +45,16 @@ impl Parameters {
             candle_core::bail!(
                 "GroupNorm of {} channels on a picture of {channels}",
                 norm.channels()
+            );
+        }
+        if norm.bias.elem_count() != channels
+            || norm.groups == 0
+            || !channels.is_multiple_of(norm.groups)
+        {
+            candle_core::bail!(
+                "GroupNorm of {channels} channels in {} groups with {} shifts",
+                norm.groups,
+                norm.bias.elem_count()
             );
         }
         Ok(Self {
@@ -153,17 +163,15 @@ pub fn group_norm(x: &Tensor, norm: &GroupNorm, silu: bool) -> Result<Tensor> {
     let parameters = Parameters::read(norm, size.channels)?;
     let values = with_channels_last(x, |values| {
         let affines = parameters.affine(values, size);
-        let line = size.channels * size.width;
-        // SAFETY: every line of every picture is written.
+        let line = (size.channels * size.width).max(1);
+        // SAFETY: every line of every picture is written: it is a whole number of pixels.
         unsafe {
-            written(values.len(), |out| {
-                let out = Shared::new(out.as_mut_ptr().cast::<f32>());
-                values
-                    .par_chunks(line.max(1))
+            written::<f32>(values.len(), |out| {
+                out.par_chunks_mut(line)
+                    .zip(values.par_chunks(line))
                     .enumerate()
-                    .for_each(|(i, source)| {
+                    .for_each(|(i, (target, source))| {
                         let Affine { scale, shift } = affines.of(i / size.height);
-                        let target = std::slice::from_raw_parts_mut(out.at(i * line), line);
                         if silu {
                             affine_silu(source, scale, shift, target)
                         } else {

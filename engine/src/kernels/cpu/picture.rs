@@ -4,6 +4,7 @@ use candle_core::{Result, Tensor};
 
 use super::features::multiversion;
 use super::operands::with_floats;
+use super::output::Slot;
 use super::simd::sigmoid;
 
 /// Sizes of a batch of pictures.
@@ -151,12 +152,12 @@ impl Source<'_> {
 
 multiversion! {
     /// `silu(x · scale + shift)`, whole pixels at a time.
-    pub fn affine_silu(source: &[f32], scale: &[f32], shift: &[f32], target: &mut [f32]) {
+    pub fn affine_silu<S: Slot>(source: &[f32], scale: &[f32], shift: &[f32], target: &mut [S]) {
         let channels = scale.len();
         for (source, target) in source.chunks_exact(channels).zip(target.chunks_exact_mut(channels)) {
             for (((t, s), scale), shift) in target.iter_mut().zip(source).zip(scale).zip(shift) {
                 let v = s * scale + shift;
-                *t = v * sigmoid(v);
+                t.put(v * sigmoid(v));
             }
         }
     }
@@ -164,11 +165,11 @@ multiversion! {
 
 multiversion! {
     /// `x · scale + shift`, whole pixels at a time.
-    pub fn affine(source: &[f32], scale: &[f32], shift: &[f32], target: &mut [f32]) {
+    pub fn affine<S: Slot>(source: &[f32], scale: &[f32], shift: &[f32], target: &mut [S]) {
         let channels = scale.len();
         for (source, target) in source.chunks_exact(channels).zip(target.chunks_exact_mut(channels)) {
             for (((t, s), scale), shift) in target.iter_mut().zip(source).zip(scale).zip(shift) {
-                *t = s * scale + shift;
+                t.put(s * scale + shift);
             }
         }
     }
@@ -177,17 +178,17 @@ multiversion! {
 multiversion! {
     /// Writes finished pixels: sums with `stride` values a pixel, plus bias, plus residual (empty
     /// for none), at least `floor`.
-    pub fn finish(sums: &[f32], stride: usize, bias: &[f32], residual: &[f32], floor: f32, target: &mut [f32]) {
+    pub fn finish<S: Slot>(sums: &[f32], stride: usize, bias: &[f32], residual: &[f32], floor: f32, target: &mut [S]) {
         let channels = bias.len();
         for (i, (target, sums)) in target.chunks_exact_mut(channels).zip(sums.chunks_exact(stride)).enumerate() {
             if residual.is_empty() {
                 for ((t, s), b) in target.iter_mut().zip(sums).zip(bias) {
-                    *t = (s + b).max(floor);
+                    t.put((s + b).max(floor));
                 }
             } else {
                 let residual = &residual[i * channels..][..channels];
                 for (((t, s), b), r) in target.iter_mut().zip(sums).zip(bias).zip(residual) {
-                    *t = (s + b + r).max(floor);
+                    t.put((s + b + r).max(floor));
                 }
             }
         }

@@ -4,9 +4,9 @@
 use candle_core::{Result, Tensor};
 use rayon::prelude::*;
 
-use super::buffer::{Shared, written};
 use super::conv::{PANEL, Rows, multiply};
-use super::features::{isa, multiversion};
+use super::features::multiversion;
+use super::output::{Slot, written};
 use super::picture::{Size, from_channels_last, with_channels_last};
 use super::simd::exp;
 
@@ -33,97 +33,85 @@ pub fn pixel_attention(query: &Tensor, key: &Tensor, value: &Tensor) -> Result<T
 }
 
 fn attend(query: &[f32], key: &[f32], value: &[f32], size: Size) -> Vec<f32> {
+    // SAFETY: every channel of every pixel is written.
+    unsafe {
+        written::<f32>(size.batch * size.picture(), |out| {
+            attend_into(query, key, value, size, out);
+        })
+    }
+}
+
+/// Writes every element of `out`.
+fn attend_into<S: Slot>(query: &[f32], key: &[f32], value: &[f32], size: Size, out: &mut [S]) {
     let (channels, pixels) = (size.channels, size.height * size.width);
+    assert!([query.len(), key.len(), value.len()] == [out.len(); 3]);
+    assert_eq!(out.len(), size.batch * size.picture());
+    if out.is_empty() {
+        return;
+    }
     let (wide, long) = (
         channels.next_multiple_of(PANEL),
         pixels.next_multiple_of(PANEL),
     );
     let scale = 1.0 / (channels as f32).sqrt();
-    let isa = isa();
-    let write = |out: &mut [std::mem::MaybeUninit<f32>]| {
-        let out = Shared::new(out.as_mut_ptr().cast::<f32>());
-        let (mut keys, mut values) = (vec![0f32; long * channels], vec![0f32; wide * pixels]);
-        for b in 0..size.batch {
-            let part = b * size.picture()..(b + 1) * size.picture();
-            let (query, key, value) = (&query[part.clone()], &key[part.clone()], &value[part]);
-            // Keys become panels of 16 pixels, values panels of 16 channels.
-            keys.par_chunks_mut(channels * PANEL)
-                .zip(key.par_chunks(channels * PANEL))
-                .for_each(|(panel, key)| {
-                    for (lane, key) in key.chunks_exact(channels).enumerate() {
-                        for (line, value) in panel.chunks_exact_mut(PANEL).zip(key) {
-                            line[lane] = *value;
+    let (mut keys, mut values) = (vec![0f32; long * channels], vec![0f32; wide * pixels]);
+    for (b, out) in out.chunks_mut(size.picture()).enumerate() {
+        let part = b * size.picture()..(b + 1) * size.picture();
+        let (query, key, value) = (&query[part.clone()], &key[part.clone()], &value[part]);
+        // Keys become panels of 16 pixels, values panels of 16 channels.
+        keys.par_chunks_mut(channels * PANEL)
+            .zip(key.par_chunks(channels * PANEL))
+            .for_each(|(panel, key)| {
+                for (lane, key) in key.chunks_exact(channels).enumerate() {
+                    for (line, value) in panel.chunks_exact_mut(PANEL).zip(key) {
+                        line[lane] = *value;
+                    }
+                }
+            });
+        values
+            .par_chunks_mut(pixels * PANEL)
+            .enumerate()
+            .for_each(|(p, panel)| {
+                let count = PANEL.min(channels - p * PANEL);
+                for (line, value) in panel
+                    .chunks_exact_mut(PANEL)
+                    .zip(value.chunks_exact(channels))
+                {
+                    line[..count].copy_from_slice(&value[p * PANEL..][..count]);
+                }
+            });
+        out.par_chunks_mut(QUERIES * channels)
+            .zip(query.par_chunks(QUERIES * channels))
+            .for_each_init(
+                || (vec![0f32; QUERIES * long], vec![0f32; QUERIES * wide]),
+                |(scores, sums), (out, query)| {
+                    let rows = query.len() / channels;
+                    let queries = one_run(query, channels, channels);
+                    multiply(rows, long / PANEL, &queries, &keys, scores, long);
+                    for scores in scores.chunks_exact_mut(long).take(rows) {
+                        softmax(&mut scores[..pixels], scale);
+                    }
+                    let weights = one_run(scores, long, pixels);
+                    multiply(rows, wide / PANEL, &weights, &values, sums, wide);
+                    for (out, sums) in out.chunks_exact_mut(channels).zip(sums.chunks_exact(wide)) {
+                        for (slot, sum) in out.iter_mut().zip(sums) {
+                            slot.put(*sum);
                         }
                     }
-                });
-            values
-                .par_chunks_mut(pixels * PANEL)
-                .enumerate()
-                .for_each(|(p, panel)| {
-                    let count = PANEL.min(channels - p * PANEL);
-                    for (line, value) in panel
-                        .chunks_exact_mut(PANEL)
-                        .zip(value.chunks_exact(channels))
-                    {
-                        line[..count].copy_from_slice(&value[p * PANEL..][..count]);
-                    }
-                });
-            query
-                .par_chunks(QUERIES * channels)
-                .enumerate()
-                .for_each_init(
-                    || (vec![0f32; QUERIES * long], vec![0f32; QUERIES * wide]),
-                    |(scores, sums), (block, query)| {
-                        let rows = query.len() / channels;
-                        let left = |start: &[f32], step, run| Rows {
-                            start: start.as_ptr(),
-                            step,
-                            segments: 1,
-                            segment_step: 0,
-                            run,
-                        };
-                        // SAFETY: operands have the padded sizes that the panels imply.
-                        unsafe {
-                            let queries = left(query, channels, channels);
-                            multiply(
-                                isa,
-                                rows,
-                                long / PANEL,
-                                &queries,
-                                keys.as_ptr(),
-                                scores.as_mut_ptr(),
-                                long,
-                            );
-                        }
-                        for scores in scores.chunks_exact_mut(long).take(rows) {
-                            softmax(&mut scores[..pixels], scale);
-                        }
-                        // SAFETY: as above.
-                        unsafe {
-                            let weights = left(scores, long, pixels);
-                            multiply(
-                                isa,
-                                rows,
-                                wide / PANEL,
-                                &weights,
-                                values.as_ptr(),
-                                sums.as_mut_ptr(),
-                                wide,
-                            );
-                        }
-                        for (r, sums) in sums.chunks_exact(wide).take(rows).enumerate() {
-                            let at = b * size.picture() + (block * QUERIES + r) * channels;
-                            // SAFETY: this task alone writes this pixel.
-                            let target =
-                                unsafe { std::slice::from_raw_parts_mut(out.at(at), channels) };
-                            target.copy_from_slice(&sums[..channels]);
-                        }
-                    },
-                );
-        }
-    };
-    // SAFETY: every pixel of every picture is written.
-    unsafe { written(size.batch * size.picture(), write) }
+                },
+            );
+    }
+}
+
+/// Rows of `run` values each, `step` values apart.
+fn one_run(values: &[f32], step: usize, run: usize) -> Rows<'_> {
+    Rows {
+        values,
+        step,
+        segments: 1,
+        segment_step: 0,
+        run,
+    }
 }
 
 multiversion! {

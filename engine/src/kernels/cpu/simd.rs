@@ -79,11 +79,13 @@ pub mod avx512 {
     //! The AVX-512 side. Every function needs the features in its attribute; `features::isa`
     //! guards the entry points.
 
-    use super::{EXP, LN2_HIGH, LN2_LOW};
     use std::arch::x86_64::*;
 
+    use super::super::buffer::extent;
+    use super::{EXP, LN2_HIGH, LN2_LOW};
+
     /// Groups between the one that is multiplied and the one that is fetched: a panel that has left
-    /// the second cache is some hundred cycles away, and a group takes fourteen.
+    /// the second-level cache is some hundred cycles away, and a group takes fourteen.
     const AHEAD: usize = 24;
 
     macro_rules! tile {
@@ -94,19 +96,22 @@ pub mod avx512 {
             /// over `groups` words. All loops that touch the sums have constant bounds, else the
             /// compiler keeps them in memory and every product is followed by a store.
             ///
-            /// # Safety
-            /// The processor has the features, and the pointers cover the operands.
+            /// # Panics
+            /// When an operand or the output is too short.
             #[target_feature(enable = $features)]
-            pub unsafe fn $name<const ROWS: usize, const VECTORS: usize>(
+            pub fn $name<const ROWS: usize, const VECTORS: usize>(
                 groups: usize,
-                left: *const u32,
-                left_step: usize,
-                left_row: usize,
-                right: *const u32,
+                left: &[u32],
+                (left_step, left_row): (usize, usize),
+                right: &[u32],
                 right_step: usize,
-                out: *mut f32,
+                out: &mut [f32],
                 out_row: usize,
             ) {
+                assert!(extent((ROWS, left_row), (groups, left_step), 1) <= left.len());
+                assert!(extent((1, 0), (groups, right_step), VECTORS * 16) <= right.len());
+                assert!(extent((ROWS, out_row), (1, 0), VECTORS * 16) <= out.len());
+                let (left, right, out) = (left.as_ptr(), right.as_ptr(), out.as_mut_ptr());
                 let mut s = [[_mm512_setzero_ps(); VECTORS]; ROWS];
                 for q in 0..groups {
                     let mut b = [_mm512_setzero_si512(); VECTORS];
@@ -114,11 +119,11 @@ pub mod avx512 {
                         // A hint, so it may point beyond the operand.
                         let ahead = right.wrapping_add((q + AHEAD) * right_step + v * 16);
                         _mm_prefetch::<_MM_HINT_T0>(ahead.cast());
-                        // SAFETY: the caller's promise.
+                        // SAFETY: inside the right operand, whose extent was checked above.
                         b[v] = unsafe { _mm512_loadu_si512(right.add(q * right_step + v * 16).cast()) };
                     }
                     for r in 0..ROWS {
-                        // SAFETY: the caller's promise.
+                        // SAFETY: inside the left operand, whose extent was checked above.
                         let $left = unsafe { _mm512_set1_epi32(*left.add(q * left_step + r * left_row).cast()) };
                         for v in 0..VECTORS {
                             let $sum = s[r][v];
@@ -129,7 +134,7 @@ pub mod avx512 {
                 }
                 for r in 0..ROWS {
                     for v in 0..VECTORS {
-                        // SAFETY: the caller's promise.
+                        // SAFETY: inside the output, whose extent was checked above.
                         unsafe { _mm512_storeu_ps(out.add(r * out_row + v * 16), s[r][v]) };
                     }
                 }
@@ -155,9 +160,6 @@ pub mod avx512 {
     }
 
     /// `eˣ`; see [`super::exp`].
-    ///
-    /// # Safety
-    /// The processor has AVX-512.
     #[target_feature(enable = "avx512f")]
     #[inline]
     pub fn exp(x: __m512) -> __m512 {

@@ -16,13 +16,15 @@ pub struct Multiplier {
 }
 
 impl Multiplier {
-    /// Gets ready for products over `groups` groups. A thread has one of these at a time.
+    /// Gets ready for products over `groups` groups.
+    ///
+    /// # Panics
+    /// When this thread's tile unit is in use already.
     pub fn new(kind: Kind, groups: usize) -> Self {
         let _ = (kind, groups);
         Self {
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: the processor has the unit.
-            unit: kind.on_tiles().then(|| unsafe { amx::Unit::new(TILE, groups) }),
+            unit: kind.on_tiles().then(|| amx::Unit::new(TILE, groups)),
         }
     }
 
@@ -40,7 +42,6 @@ impl Multiplier {
     /// depend on its own row and column only.
     pub fn multiply(&self, operands: &Operands, rows: usize, columns: usize, sums: &mut Sums) {
         assert!(rows >= 1 && rows <= self.tiles() * TILE);
-        assert!(operands.right.len() >= operands.groups * PANEL);
         #[cfg(target_arch = "x86_64")]
         if let Some(unit) = &self.unit {
             return operands.tiles(unit, rows, columns, sums);
@@ -66,33 +67,26 @@ pub struct Operands<'a> {
 impl Operands<'_> {
     #[cfg(target_arch = "x86_64")]
     fn tiles(&self, unit: &amx::Unit, rows: usize, columns: usize, sums: &mut Sums) {
-        // Whole tiles are read, and all of their rows written: operands and sums have room.
+        // Whole tiles are read, and all of their rows written.
         let tiles = rows.div_ceil(TILE);
         let LeftLayout { step, row, tile } = self.layout;
         assert!(step == 1 && tile == TILE * row && self.groups <= row);
-        assert!(self.left.len() >= tiles * tile);
         let operands = amx::Operands {
-            left: self.left.as_ptr(),
+            left: self.left,
             left_row: row,
-            right: self.right.as_ptr(),
+            right: self.right,
             right_step: PANEL,
         };
-        let out = sums.as_mut_ptr().cast::<f32>();
-        // SAFETY: the operands' extent was checked here and by the caller, the groups are those of
-        // the unit.
-        unsafe {
-            match (tiles, columns > PANEL / 2) {
-                (1, false) => unit.product::<1, 1>(self.groups, operands, out, PANEL),
-                (1, true) => unit.product::<1, 2>(self.groups, operands, out, PANEL),
-                (_, false) => unit.product::<2, 1>(self.groups, operands, out, PANEL),
-                (_, true) => unit.product::<2, 2>(self.groups, operands, out, PANEL),
-            }
+        let out = sums.as_flattened_mut();
+        match (tiles, columns > PANEL / 2) {
+            (1, false) => unit.product::<1, 1>(self.groups, operands, out, PANEL),
+            (1, true) => unit.product::<1, 2>(self.groups, operands, out, PANEL),
+            (_, false) => unit.product::<2, 1>(self.groups, operands, out, PANEL),
+            (_, true) => unit.product::<2, 2>(self.groups, operands, out, PANEL),
         }
     }
 
     fn multiply(&self, rows: usize, columns: usize, sums: &mut Sums) {
-        let last = (rows - 1) * self.layout.row + self.groups.saturating_sub(1) * self.layout.step;
-        assert!(self.groups == 0 || last < self.left.len());
         assert!((1..=TILE).contains(&rows));
         #[cfg(target_arch = "x86_64")]
         if isa() >= Isa::Avx512 {
@@ -124,34 +118,24 @@ impl Operands<'_> {
 
     #[cfg(target_arch = "x86_64")]
     fn vectors<const ROWS: usize, const VECTORS: usize>(&self, sums: &mut Sums) {
-        use super::simd::avx512;
-        let (left, right, LeftLayout { step, row, .. }) =
-            (self.left.as_ptr(), self.right.as_ptr(), self.layout);
-        let out = sums.as_mut_ptr().cast::<f32>();
-        // SAFETY: `multiply` has checked both operands' extent; kinds are only chosen where the
-        // processor has the features.
-        unsafe {
-            match self.kind {
-                Kind::F32 => avx512::tile_f32::<ROWS, VECTORS>(
-                    self.groups,
-                    left,
-                    step,
-                    row,
-                    right,
-                    PANEL,
-                    out,
-                    PANEL,
-                ),
-                Kind::Bf16 => avx512::tile_bf16::<ROWS, VECTORS>(
-                    self.groups,
-                    left,
-                    step,
-                    row,
-                    right,
-                    PANEL,
-                    out,
-                    PANEL,
-                ),
+        use super::simd::avx512::{tile_bf16, tile_f32};
+        let (groups, left, right) = (self.groups, self.left, self.right);
+        let LeftLayout { step, row, .. } = self.layout;
+        let out = sums.as_flattened_mut();
+        match self.kind {
+            Kind::F32 => {
+                assert!(isa() >= Isa::Avx512);
+                // SAFETY: the processor has the features.
+                unsafe {
+                    tile_f32::<ROWS, VECTORS>(groups, left, (step, row), right, PANEL, out, PANEL);
+                }
+            }
+            Kind::Bf16 => {
+                assert!(isa() >= Isa::Avx512Bf16);
+                // SAFETY: the processor has the features.
+                unsafe {
+                    tile_bf16::<ROWS, VECTORS>(groups, left, (step, row), right, PANEL, out, PANEL);
+                }
             }
         }
     }

@@ -5,14 +5,15 @@
 
 use std::arch::x86_64::*;
 
-use half::bf16;
 use rayon::prelude::*;
 
 use super::super::amx;
-use super::super::buffer::{Buffer, Shared};
-use super::super::finish::Target;
+use super::super::buffer::Buffer;
+use super::super::features::{Isa, isa};
+use super::super::output::{Slot, blocks};
 use super::super::pack::{self, Kind, Left, LeftLayout, PANEL, View};
-use super::super::simd::{avx512, bf16_bits, bf16_pair};
+use super::super::simd::avx512::{self, tile_bf16, tile_f32};
+use super::super::simd::bf16_pair;
 use super::super::tokens::Tokens;
 use super::LARGEST_HEAD;
 
@@ -21,31 +22,36 @@ const QUERIES: usize = 12;
 /// Rows of probabilities multiplied with the values at a time.
 const ROWS: usize = 4;
 /// Softmax attention into rows of `[batch, tokens, width]`.
-pub fn attention(tokens: &Tokens, kind: Kind, out: Target) {
+pub fn attention<S: Slot>(tokens: &Tokens, kind: Kind, out: &mut [S]) {
+    let (count, width) = (tokens.count(), tokens.width());
+    assert_eq!(out.len(), tokens.batch * count * width);
+    if out.is_empty() {
+        return;
+    }
     // Two halves of the queries for each head: enough jobs without packing the keys too often.
-    let blocks = tokens.count().div_ceil(QUERIES);
     let parts = if tokens.batch * tokens.heads >= 16 {
         1
     } else {
         2
     };
-    let part_blocks = blocks.div_ceil(parts);
-    (0..tokens.batch * tokens.heads * parts)
-        .into_par_iter()
+    let part = count.div_ceil(QUERIES).div_ceil(parts) * QUERIES;
+    let parts = count.div_ceil(part);
+    let jobs: Vec<_> = out
+        .chunks_exact_mut(count * width)
+        .flat_map(|item| blocks(item, width, part, tokens.head_dim))
+        .collect();
+    jobs.into_par_iter()
+        .enumerate()
         .with_max_len(1)
-        .for_each_init(Work::default, |work, job| {
-            let (index, part) = (job / parts, job % parts);
+        .for_each_init(Work::default, |work, (job, mut rows)| {
+            let (item, job) = (job / (parts * tokens.heads), job % (parts * tokens.heads));
             let head = Head {
                 tokens,
                 kind,
-                item: index / tokens.heads,
-                head: index % tokens.heads,
-                out,
+                item,
+                head: job % tokens.heads,
             };
-            head.run(
-                part * part_blocks..blocks.min((part + 1) * part_blocks),
-                work,
-            );
+            head.run(job / tokens.heads * part, &mut rows, work);
         });
 }
 
@@ -74,11 +80,11 @@ struct Head<'a> {
     kind: Kind,
     item: usize,
     head: usize,
-    out: Target,
 }
 
 impl Head<'_> {
-    fn run(&self, blocks: std::ops::Range<usize>, work: &mut Work) {
+    /// Attends from the tokens from `first` on, of which `out` is the rows.
+    fn run<S: Slot>(&self, first: usize, out: &mut [&mut [S]], work: &mut Work) {
         let (count, head_dim) = (self.tokens.count(), self.tokens.head_dim);
         let vectors = head_dim.div_ceil(16);
         let rows = &mut work.rows;
@@ -105,14 +111,10 @@ impl Head<'_> {
         work.scores.reserve(QUERIES * count.next_multiple_of(PANEL));
         let scale = 1.0 / (head_dim as f32).sqrt();
         let groups = self.kind.groups(head_dim);
-        // SAFETY: the processor has the unit.
-        let unit = self
-            .kind
-            .on_tiles()
-            .then(|| unsafe { amx::Unit::new(QUERIES, groups) });
-        for block in blocks {
-            let queries = block * QUERIES..count.min((block + 1) * QUERIES);
-            let (len, first) = (queries.len(), queries.start);
+        let unit = (self.kind.on_tiles()).then(|| amx::Unit::new(QUERIES, groups));
+        for (block, out) in out.chunks_mut(QUERIES).enumerate() {
+            let (len, first) = (out.len(), first + block * QUERIES);
+            let queries = first..first + len;
             let rows = &mut work.rows[..len * head_dim];
             self.tokens
                 .read(0, self.item, self.head, queries, scale, rows);
@@ -128,43 +130,28 @@ impl Head<'_> {
                 keys: work.keys.words(),
                 values: work.values.words(),
             };
-            // SAFETY: this module runs where AVX-512 is, and bf16 products where they are.
+            let (scores, result) = (&mut work.scores, &mut work.result);
+            assert!(isa() >= Isa::Avx512);
+            // SAFETY: the processor has AVX-512.
             unsafe {
                 match vectors {
-                    1 => args.run::<1>(&mut work.scores, &mut work.result),
-                    2 => args.run::<2>(&mut work.scores, &mut work.result),
-                    3 => args.run::<3>(&mut work.scores, &mut work.result),
-                    4 => args.run::<4>(&mut work.scores, &mut work.result),
-                    5 => args.run::<5>(&mut work.scores, &mut work.result),
-                    6 => args.run::<6>(&mut work.scores, &mut work.result),
-                    7 => args.run::<7>(&mut work.scores, &mut work.result),
-                    8 => args.run::<8>(&mut work.scores, &mut work.result),
+                    1 => args.run::<1>(scores, result),
+                    2 => args.run::<2>(scores, result),
+                    3 => args.run::<3>(scores, result),
+                    4 => args.run::<4>(scores, result),
+                    5 => args.run::<5>(scores, result),
+                    6 => args.run::<6>(scores, result),
+                    7 => args.run::<7>(scores, result),
+                    8 => args.run::<8>(scores, result),
                     _ => unreachable!("heads are at most 128 wide"),
                 }
             }
-            for (row, values) in work.result.0.iter().take(len).enumerate() {
-                let at =
-                    (self.item * count + first + row) * self.tokens.width() + self.head * head_dim;
-                // SAFETY: this job alone writes this head's columns of these rows.
-                unsafe {
-                    match self.out {
-                        Target::F32(out) => {
-                            std::ptr::copy_nonoverlapping(values.as_ptr(), out.at(at), head_dim)
-                        }
-                        Target::Bf16(out) => store_bf16(&values[..head_dim], out, at),
-                    }
+            for (row, values) in out.iter_mut().zip(&result.0) {
+                for (slot, value) in row.iter_mut().zip(values) {
+                    slot.put(*value);
                 }
             }
         }
-    }
-}
-
-/// # Safety
-/// `out` has room at `at`, and no other thread writes there.
-unsafe fn store_bf16(values: &[f32], out: Shared<bf16>, at: usize) {
-    for (i, value) in values.iter().enumerate() {
-        // SAFETY: the caller's promise.
-        unsafe { *out.at(at + i) = bf16::from_bits(bf16_bits(*value) as u16) };
     }
 }
 
@@ -219,152 +206,118 @@ struct Block<'a> {
 
 impl Block<'_> {
     /// Scores, softmax, and the mean of the values, `16 · VECTORS` channels of them.
-    ///
-    /// # Safety
-    /// The processor has AVX-512, and bf16 products if `kind` says so. `scores` has room for
-    /// [`QUERIES`] rows of the padded number of keys.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
-    unsafe fn run<const VECTORS: usize>(&self, scores: &mut Buffer, results: &mut Results) {
+    fn run<const VECTORS: usize>(&self, scores: &mut Buffer, results: &mut Results) {
+        assert!(self.kind == Kind::F32 || isa() >= Isa::Avx512Bf16);
         let padded = self.count.next_multiple_of(PANEL);
         // Buffers only grow: they may be longer than this head needs.
         let scores = &mut scores.floats_mut()[..QUERIES * padded];
-        let pointer = scores.as_mut_ptr();
-        let (queries, LeftLayout { step, row, .. }) = (self.queries.as_ptr(), self.layout);
+        let (groups, queries) = (self.groups, self.queries);
+        let LeftLayout { step, row, .. } = self.layout;
         for panel in 0..padded / PANEL {
-            let keys = self.keys[panel * PANEL * self.groups..][..PANEL * self.groups].as_ptr();
-            // SAFETY: `pack::left` made whole tiles of 14 rows, so 12 rows can be read.
-            unsafe {
-                let out = pointer.add(panel * PANEL);
-                match (self.unit, self.kind) {
-                    (Some(unit), _) => {
-                        let operands = amx::Operands {
-                            left: queries,
-                            left_row: row,
-                            right: keys,
-                            right_step: PANEL,
-                        };
-                        unit.product::<1, 2>(self.groups, operands, out, padded);
-                    }
-                    (None, Kind::F32) => avx512::tile_f32::<QUERIES, 2>(
-                        self.groups,
-                        queries,
-                        step,
-                        row,
-                        keys,
-                        PANEL,
-                        out,
-                        padded,
-                    ),
-                    (None, Kind::Bf16) => avx512::tile_bf16::<QUERIES, 2>(
-                        self.groups,
-                        queries,
-                        step,
-                        row,
-                        keys,
-                        PANEL,
-                        out,
-                        padded,
-                    ),
+            let keys = &self.keys[panel * PANEL * groups..][..PANEL * groups];
+            let out = &mut scores[panel * PANEL..];
+            match (self.unit, self.kind) {
+                (Some(unit), _) => {
+                    let operands = amx::Operands {
+                        left: queries,
+                        left_row: row,
+                        right: keys,
+                        right_step: PANEL,
+                    };
+                    unit.product::<1, 2>(groups, operands, out, padded);
                 }
+                (None, Kind::F32) => {
+                    tile_f32::<QUERIES, 2>(groups, queries, (step, row), keys, PANEL, out, padded)
+                }
+                // SAFETY: the processor has the products of bf16, as was checked above.
+                (None, Kind::Bf16) => unsafe {
+                    tile_bf16::<QUERIES, 2>(groups, queries, (step, row), keys, PANEL, out, padded);
+                },
             }
         }
         let mut inverse = [0f32; QUERIES];
         for (scores, inverse) in scores.chunks_exact_mut(padded).zip(&mut inverse) {
-            // SAFETY: the features are those of this function.
-            unsafe {
-                *inverse = exponentials(scores, self.count);
-                if self.kind == Kind::Bf16 {
-                    narrow(scores);
-                }
+            *inverse = exponentials(scores, self.count);
+            if self.kind == Kind::Bf16 {
+                // SAFETY: the processor has the instructions of bf16, as was checked above.
+                unsafe { narrow(scores) };
             }
         }
-        if let Some(unit) = self.unit {
-            let stride = VECTORS * 16;
-            for first in (0..stride).step_by(32) {
-                // SAFETY: probabilities and values cover the padded keys, in whole steps of the
-                // unit, and the results have room for the largest head.
-                unsafe {
-                    let operands = amx::Operands {
-                        left: pointer.cast(),
-                        left_row: padded,
-                        right: self.values.as_ptr().add(first),
-                        right_step: stride,
-                    };
-                    let out = results.0[0].as_mut_ptr().add(first);
-                    if first + 16 < stride {
-                        unit.product::<1, 2>(padded / 2, operands, out, LARGEST_HEAD);
-                    } else {
-                        unit.product::<1, 1>(padded / 2, operands, out, LARGEST_HEAD);
-                    }
-                }
-            }
-        } else {
-            // SAFETY: the caller's promise.
-            unsafe { self.values_by_vectors::<VECTORS>(pointer, padded, results) };
-        }
+        self.mean_of_values::<VECTORS>(bytemuck::cast_slice(scores), padded, results);
         for (result, inverse) in results.0.iter_mut().zip(inverse) {
             result.iter_mut().for_each(|x| *x *= inverse);
         }
     }
 
-    /// Products of probabilities and values with vectors.
-    ///
-    /// # Safety
-    /// As [`Block::run`]; `pointer` is that of the probabilities, in rows of `padded` words.
+    /// Products of probabilities, in rows of `padded` words, and values.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
-    unsafe fn values_by_vectors<const VECTORS: usize>(
+    fn mean_of_values<const VECTORS: usize>(
         &self,
-        pointer: *mut f32,
+        probabilities: &[u32],
         padded: usize,
         results: &mut Results,
     ) {
+        let (values, stride) = (self.values, VECTORS * 16);
+        let results = results.0.as_flattened_mut();
+        if let Some(unit) = self.unit {
+            for first in (0..stride).step_by(32) {
+                let operands = amx::Operands {
+                    left: probabilities,
+                    left_row: padded,
+                    right: &values[first..],
+                    right_step: stride,
+                };
+                let out = &mut results[first..];
+                if first + 16 < stride {
+                    unit.product::<1, 2>(padded / 2, operands, out, LARGEST_HEAD);
+                } else {
+                    unit.product::<1, 1>(padded / 2, operands, out, LARGEST_HEAD);
+                }
+            }
+            return;
+        }
         for r in (0..QUERIES).step_by(ROWS) {
-            // SAFETY: probabilities and values cover the padded keys.
-            unsafe {
-                let (left, out) = (
-                    pointer.add(r * padded).cast::<u32>(),
-                    results.0[r].as_mut_ptr(),
-                );
-                let (values, stride) = (self.values.as_ptr(), VECTORS * 16);
-                match self.kind {
-                    Kind::F32 => avx512::tile_f32::<ROWS, VECTORS>(
-                        padded,
-                        left,
-                        1,
-                        padded,
-                        values,
-                        stride,
-                        out,
-                        LARGEST_HEAD,
-                    ),
-                    Kind::Bf16 => avx512::tile_bf16::<ROWS, VECTORS>(
+            let (left, steps) = (&probabilities[r * padded..], (1, padded));
+            let out = &mut results[r * LARGEST_HEAD..];
+            match self.kind {
+                Kind::F32 => tile_f32::<ROWS, VECTORS>(
+                    padded,
+                    left,
+                    steps,
+                    values,
+                    stride,
+                    out,
+                    LARGEST_HEAD,
+                ),
+                // SAFETY: `run` has checked that the processor has the products of bf16.
+                Kind::Bf16 => unsafe {
+                    tile_bf16::<ROWS, VECTORS>(
                         padded / 2,
                         left,
-                        1,
-                        padded,
+                        steps,
                         values,
                         stride,
                         out,
                         LARGEST_HEAD,
-                    ),
-                }
+                    );
+                },
             }
         }
     }
 }
 
 /// Replaces scores by `e^(score − largest)`, beyond `count` by zero. Returns one over their sum.
-///
-/// # Safety
-/// The processor has AVX-512.
+/// Rows are whole vectors long.
 #[target_feature(enable = "avx512f")]
-unsafe fn exponentials(scores: &mut [f32], count: usize) -> f32 {
-    let pointer = scores.as_mut_ptr();
+fn exponentials(scores: &mut [f32], count: usize) -> f32 {
+    let (vectors, rest) = scores.as_chunks_mut::<16>();
+    assert!(rest.is_empty());
     let minimum = _mm512_set1_ps(f32::MIN);
     let mut top = minimum;
-    for at in (0..count).step_by(16) {
-        // SAFETY: rows are whole vectors long.
-        let x = unsafe { _mm512_loadu_ps(pointer.add(at)) };
+    for (vector, at) in vectors.iter().zip((0..count).step_by(16)) {
+        // SAFETY: a vector is sixteen numbers.
+        let x = unsafe { _mm512_loadu_ps(vector.as_ptr()) };
         top = _mm512_max_ps(
             top,
             _mm512_mask_blend_ps(avx512::lanes(count - at), minimum, x),
@@ -372,28 +325,25 @@ unsafe fn exponentials(scores: &mut [f32], count: usize) -> f32 {
     }
     let top = _mm512_set1_ps(_mm512_reduce_max_ps(top));
     let mut sum = _mm512_setzero_ps();
-    for at in (0..scores.len()).step_by(16) {
-        let mask = avx512::lanes(count.saturating_sub(at));
-        // SAFETY: rows are whole vectors long.
-        unsafe {
-            let e = avx512::exp(_mm512_sub_ps(_mm512_loadu_ps(pointer.add(at)), top));
-            let e = _mm512_maskz_mov_ps(mask, e);
-            sum = _mm512_add_ps(sum, e);
-            _mm512_storeu_ps(pointer.add(at), e);
-        }
+    for (index, vector) in vectors.iter_mut().enumerate() {
+        let mask = avx512::lanes(count.saturating_sub(index * 16));
+        // SAFETY: a vector is sixteen numbers.
+        let x = unsafe { _mm512_loadu_ps(vector.as_ptr()) };
+        let e = _mm512_maskz_mov_ps(mask, avx512::exp(_mm512_sub_ps(x, top)));
+        sum = _mm512_add_ps(sum, e);
+        // SAFETY: a vector is sixteen numbers.
+        unsafe { _mm512_storeu_ps(vector.as_mut_ptr(), e) };
     }
     1.0 / _mm512_reduce_add_ps(sum)
 }
 
-/// Rounds a row to bf16, packed into its first half.
-///
-/// # Safety
-/// The processor has AVX-512's bf16 instructions.
+/// Rounds a row to bf16, packed into its first half. Rows are whole vectors long.
 #[target_feature(enable = "avx512f,avx512bf16")]
-unsafe fn narrow(row: &mut [f32]) {
+fn narrow(row: &mut [f32]) {
+    assert!(row.len().is_multiple_of(16));
     let pointer = row.as_mut_ptr();
     for at in (0..row.len()).step_by(16) {
-        // SAFETY: rows are whole vectors long, and only what has been read is overwritten.
+        // SAFETY: both ends lie inside of the row, and only what has been read is overwritten.
         unsafe {
             let rounded = std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(
                 _mm512_loadu_ps(pointer.add(at)),

@@ -3,7 +3,7 @@
 
 use rayon::prelude::*;
 
-use super::super::features::Isa;
+use super::super::output::{Slot, blocks};
 use super::super::picture::{Window, finish};
 use super::{Job, PANEL, PackedConv, Rows, SCRATCH, Scratch, at_least, multiply};
 
@@ -12,39 +12,42 @@ const ROWS: usize = 8;
 /// Columns of the result in one task.
 const COLUMNS: usize = 64;
 
-/// Convolves every job's picture.
-pub(super) fn run(conv: &PackedConv, isa: Isa, jobs: &[Job]) {
+/// Convolves every job's picture; `out` has room for their results, one behind the other, and all of
+/// it is written.
+pub(super) fn run<S: Slot>(conv: &PackedConv, jobs: &[Job], out: &mut [S]) {
     let Some(Job { height, width, .. }) = jobs.first() else {
         return;
     };
-    let (down, across) = (height.div_ceil(ROWS), width.div_ceil(COLUMNS));
-    (0..jobs.len() * down * across)
-        .into_par_iter()
-        .for_each(|task| {
-            let (job, block) = (&jobs[task / (down * across)], task % (down * across));
-            SCRATCH.with_borrow_mut(|scratch| {
-                block_of(
-                    conv,
-                    isa,
-                    job,
-                    block / across * ROWS,
-                    block % across * COLUMNS,
-                    scratch,
-                );
-            });
+    let outputs = conv.shape.outputs;
+    let across = width.div_ceil(COLUMNS);
+    let tasks: Vec<_> = out
+        .chunks_mut(height * width * outputs)
+        .zip(jobs)
+        .flat_map(|(picture, job)| {
+            blocks(picture, width * outputs, ROWS, COLUMNS * outputs)
+                .enumerate()
+                .map(move |(block, rows)| (job, block, rows))
+        })
+        .collect();
+    tasks.into_par_iter().for_each(|(job, block, mut rows)| {
+        SCRATCH.with_borrow_mut(|scratch| {
+            let (top, left) = (block / across * ROWS, block % across * COLUMNS);
+            block_of(conv, job, top, left, &mut rows, scratch);
         });
+    });
 }
 
-fn block_of(
+/// One task: the rows and columns of the result from (`top`, `left`) on, as many as `out` has.
+fn block_of<S: Slot>(
     conv: &PackedConv,
-    isa: Isa,
     job: &Job,
     top: usize,
     left: usize,
+    out: &mut [&mut [S]],
     scratch: &mut Scratch,
 ) {
     let shape = conv.shape;
-    let (rows, columns) = (ROWS.min(job.height - top), COLUMNS.min(job.width - left));
+    let (rows, columns) = (out.len(), COLUMNS.min(job.width - left));
     let before = shape.padding.before as isize;
     let window = Window {
         top: (top * shape.stride) as isize - before,
@@ -59,36 +62,28 @@ fn block_of(
     job.source.load(window, shape.inputs, patch);
     let stride = conv.panel_count() * PANEL;
     let sums = at_least(&mut scratch.sums, columns * stride);
-    for y in 0..rows {
+    for (y, target) in out.iter_mut().enumerate() {
         let line = &patch[y * shape.stride * window.columns * shape.inputs..];
         let windows = Rows {
-            start: line.as_ptr(),
+            values: line,
             step: shape.stride * shape.inputs,
             segments: shape.kernel,
             segment_step: window.columns * shape.inputs,
             run: shape.kernel * shape.inputs,
         };
-        // SAFETY: the patch holds the windows of all columns, the panels all weights, the sums
-        // every column.
-        unsafe {
-            multiply(
-                isa,
-                columns,
-                conv.panel_count(),
-                &windows,
-                conv.panels.as_ptr(),
-                sums.as_mut_ptr(),
-                stride,
-            );
-        }
+        multiply(
+            columns,
+            conv.panel_count(),
+            &windows,
+            &conv.panels,
+            sums,
+            stride,
+        );
         let first = ((top + y) * job.width + left) * shape.outputs;
         let residual = job
             .residual
             .get(first..first + columns * shape.outputs)
             .unwrap_or(&[]);
-        // SAFETY: this task alone writes these pixels.
-        let target =
-            unsafe { std::slice::from_raw_parts_mut(job.out.at(first), columns * shape.outputs) };
         finish(sums, stride, &conv.bias, residual, job.floor, target);
     }
 }

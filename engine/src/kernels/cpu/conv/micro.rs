@@ -4,7 +4,8 @@
 //! Every sum runs over the whole window in one order, so its bytes depend neither on threads nor
 //! on how pixels are grouped.
 
-use super::super::features::Isa;
+use super::super::buffer::extent;
+use super::super::features::{Isa, isa};
 
 /// Outputs in one panel of packed weights: one 512-bit vector.
 pub const PANEL: usize = 16;
@@ -12,9 +13,9 @@ pub const PANEL: usize = 16;
 /// The left operand: rows in memory that may overlap, such as the windows of neighbouring pixels.
 /// A row is made of `segments` runs of `run` values.
 #[derive(Clone, Copy)]
-pub struct Rows {
-    /// First value of the first row.
-    pub start: *const f32,
+pub struct Rows<'a> {
+    /// The values, from the first of the first row on.
+    pub values: &'a [f32],
     /// Values between two rows.
     pub step: usize,
     /// Number of runs in a row.
@@ -25,13 +26,60 @@ pub struct Rows {
     pub run: usize,
 }
 
-/// `out[r·out_step + 16·p + l] = Σ_s Σ_q left[r, s, q] · right[p, s·run + q, l]`.
+/// `out[r·out_step + 16·p + l] = Σ_s Σ_q left[r, s, q] · right[p, s·run + q, l]` of `rows` rows and
+/// `panels` panels, which lie one behind the other in `right`.
 ///
+/// # Panics
+/// When an operand or the output is too short.
+pub fn multiply(
+    rows: usize,
+    panels: usize,
+    left: &Rows,
+    right: &[f32],
+    out: &mut [f32],
+    out_step: usize,
+) {
+    multiply_with(isa(), rows, panels, left, right, out, out_step);
+}
+
+fn multiply_with(
+    level: Isa,
+    rows: usize,
+    panels: usize,
+    left: &Rows,
+    right: &[f32],
+    out: &mut [f32],
+    out_step: usize,
+) {
+    if rows == 0 || panels == 0 {
+        return;
+    }
+    let lines = left.segments.saturating_mul(left.run);
+    assert!(level <= isa() && lines > 0);
+    let row = extent((left.segments, left.segment_step), (left.run, 1), 1);
+    assert!(extent((rows, left.step), (1, 0), row) <= left.values.len());
+    assert!(lines.saturating_mul(panels.saturating_mul(PANEL)) <= right.len());
+    assert!(extent((rows, out_step), (panels, PANEL), PANEL) <= out.len());
+    // SAFETY: the processor has the features, and the operands are long enough.
+    unsafe {
+        unchecked(
+            level,
+            rows,
+            panels,
+            left,
+            right.as_ptr(),
+            out.as_mut_ptr(),
+            out_step,
+        );
+    }
+}
+
 /// # Safety
-/// The processor has the features of `isa`; the left rows, `panels` panels of
-/// `segments · run · 16` values at `right`, and the output cover what is read and written.
-pub unsafe fn multiply(
-    isa: Isa,
+/// The processor has the features of `level`. The left rows hold what they say; `right` points to
+/// `panels` panels of `segments · run · 16` values, `out` to `rows` rows of `panels · 16` values,
+/// `out_step` values apart.
+unsafe fn unchecked(
+    level: Isa,
     rows: usize,
     panels: usize,
     left: &Rows,
@@ -42,7 +90,7 @@ pub unsafe fn multiply(
     let panel_words = left.segments * left.run * PANEL;
     let mut panel = 0;
     while panel < panels {
-        let vectors = if isa >= Isa::Avx512 && panel + 1 < panels {
+        let vectors = if level >= Isa::Avx512 && panel + 1 < panels {
             2
         } else {
             1
@@ -51,7 +99,7 @@ pub unsafe fn multiply(
         unsafe {
             let right = right.add(panel * panel_words);
             let out = out.add(panel * PANEL);
-            match (isa, vectors) {
+            match (level, vectors) {
                 #[cfg(target_arch = "x86_64")]
                 (level, 2) if level >= Isa::Avx512 => {
                     avx512::column::<2>(rows, left, right, panel_words, out, out_step)
@@ -70,7 +118,7 @@ pub unsafe fn multiply(
 }
 
 /// # Safety
-/// See [`multiply`].
+/// See [`unchecked`].
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
 unsafe fn avx2_column(rows: usize, left: &Rows, right: *const f32, out: *mut f32, out_step: usize) {
@@ -81,7 +129,7 @@ unsafe fn avx2_column(rows: usize, left: &Rows, right: *const f32, out: *mut f32
 /// One panel in plain Rust; `FUSED` where multiply-add is one instruction.
 ///
 /// # Safety
-/// See [`multiply`].
+/// See [`unchecked`].
 #[inline(always)]
 unsafe fn column<const FUSED: bool>(
     rows: usize,
@@ -94,7 +142,10 @@ unsafe fn column<const FUSED: bool>(
     // SAFETY: the caller's promise.
     unsafe {
         while row < rows {
-            let (start, out) = (left.start.add(row * left.step), out.add(row * out_step));
+            let (start, out) = (
+                left.values.as_ptr().add(row * left.step),
+                out.add(row * out_step),
+            );
             if rows - row >= 4 {
                 tile::<4, FUSED>(left, start, right, out, out_step);
                 row += 4;
@@ -107,7 +158,7 @@ unsafe fn column<const FUSED: bool>(
 }
 
 /// # Safety
-/// See [`multiply`].
+/// See [`unchecked`].
 #[inline(always)]
 unsafe fn tile<const ROWS: usize, const FUSED: bool>(
     left: &Rows,
@@ -155,7 +206,7 @@ mod avx512 {
     /// `VECTORS` panels for all rows.
     ///
     /// # Safety
-    /// See [`super::multiply`]; the processor has AVX-512.
+    /// See [`super::unchecked`]; the processor has AVX-512.
     #[target_feature(enable = "avx512f")]
     pub unsafe fn column<const VECTORS: usize>(
         rows: usize,
@@ -169,7 +220,10 @@ mod avx512 {
         // SAFETY: the caller's promise.
         unsafe {
             while row < rows {
-                let (start, out) = (left.start.add(row * left.step), out.add(row * out_step));
+                let (start, out) = (
+                    left.values.as_ptr().add(row * left.step),
+                    out.add(row * out_step),
+                );
                 macro_rules! rows {
                     ($rows:literal) => {{
                         tile::<$rows, VECTORS>(left, start, right, panel_words, out, out_step);
@@ -189,7 +243,7 @@ mod avx512 {
     }
 
     /// # Safety
-    /// See [`super::multiply`].
+    /// See [`super::unchecked`].
     #[target_feature(enable = "avx512f")]
     unsafe fn tile<const ROWS: usize, const VECTORS: usize>(
         left: &Rows,
@@ -233,7 +287,6 @@ mod avx512 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::features::isa;
     use super::*;
 
     #[test]
@@ -260,24 +313,13 @@ mod tests {
                 }
                 let mut out = vec![0f32; rows * out_step];
                 let window = Rows {
-                    start: left.as_ptr(),
+                    values: &left,
                     step,
                     segments,
                     segment_step,
                     run,
                 };
-                // SAFETY: the operands were made to fit.
-                unsafe {
-                    multiply(
-                        level,
-                        rows,
-                        panels,
-                        &window,
-                        right.as_ptr(),
-                        out.as_mut_ptr(),
-                        out_step,
-                    )
-                };
+                multiply_with(level, rows, panels, &window, &right, &mut out, out_step);
                 for r in 0..rows {
                     for column in 0..out_step {
                         let (panel, lane) = (column / PANEL, column % PANEL);
@@ -298,5 +340,24 @@ mod tests {
                 }
             }
         }
+    }
+    #[test]
+    #[should_panic(expected = "out.len()")]
+    fn an_output_without_room_is_refused() {
+        let left = Rows {
+            values: &[1.0; 8],
+            step: 4,
+            segments: 1,
+            segment_step: 0,
+            run: 4,
+        };
+        multiply(
+            2,
+            1,
+            &left,
+            &[0.0; 4 * PANEL],
+            &mut [0.0; 2 * PANEL - 1],
+            PANEL,
+        );
     }
 }

@@ -6,13 +6,13 @@ mod micro;
 mod winograd;
 
 use std::cell::RefCell;
+use std::mem::MaybeUninit;
 use std::sync::OnceLock;
 
 use candle_core::{Result, Tensor};
 
-use super::buffer::{Shared, written};
-use super::features::isa;
 use super::norm;
+use super::output::written;
 use super::picture::{Size, Source, from_channels_last, with_channels_last};
 use crate::kernels::conv::{ConvShape, Fused, Padding};
 pub use micro::{PANEL, Rows, multiply};
@@ -36,7 +36,7 @@ impl std::fmt::Debug for PackedConv {
     }
 }
 
-/// What one run of a convolution reads and writes; offsets of pictures are added by the caller.
+/// What one run of a convolution reads for one picture.
 struct Job<'a> {
     source: Source<'a>,
     /// Residual of this picture, or empty.
@@ -47,8 +47,6 @@ struct Job<'a> {
     height: usize,
     /// Columns of the result.
     width: usize,
-    /// This picture's part of the result.
-    out: Shared<f32>,
 }
 
 impl PackedConv {
@@ -56,7 +54,10 @@ impl PackedConv {
     ///
     /// # Shapes
     /// - weight: `[outputs, inputs, kernel, kernel]`, bias: `[outputs]`
-    pub fn new(weight: &[f32], bias: Option<&[f32]>, shape: ConvShape) -> Self {
+    ///
+    /// # Errors
+    /// When weight or bias are not of that size, or the shape has a zero.
+    pub fn new(weight: &[f32], bias: Option<&[f32]>, shape: ConvShape) -> Result<Self> {
         let ConvShape {
             inputs,
             outputs,
@@ -64,6 +65,13 @@ impl PackedConv {
             ..
         } = shape;
         let taps = kernel * kernel;
+        let biases = bias.map_or(outputs, <[f32]>::len);
+        if weight.len() != outputs * inputs * taps || weight.is_empty() || biases != outputs {
+            candle_core::bail!(
+                "{} weights and {biases} biases do not fit the convolution {shape:?}",
+                weight.len()
+            );
+        }
         let mut panels = vec![0f32; outputs.div_ceil(PANEL) * taps * inputs * PANEL];
         for (output, weight) in weight.chunks_exact(inputs * taps).enumerate() {
             for (input, weight) in weight.chunks_exact(taps).enumerate() {
@@ -74,12 +82,12 @@ impl PackedConv {
             }
         }
         let bias = bias.map_or_else(|| vec![0.0; outputs], <[f32]>::to_vec);
-        Self {
+        Ok(Self {
             shape,
             panels,
             bias,
             transformed: OnceLock::new(),
-        }
+        })
     }
 
     /// Number of 16-wide panels of outputs.
@@ -131,8 +139,7 @@ impl PackedConv {
         let values = with_channels_last(x, |values| {
             let affines = norm.map(|norm| norm.affine(values, size));
             let run = |residual: &[f32]| {
-                let write = |out: &mut [std::mem::MaybeUninit<f32>]| {
-                    let out = Shared::new(out.as_mut_ptr().cast::<f32>());
+                let write = |out: &mut [MaybeUninit<f32>]| {
                     let jobs: Vec<Job> = (0..size.batch)
                         .map(|b| Job {
                             source: Source {
@@ -149,17 +156,15 @@ impl PackedConv {
                             floor: if fused.relu { 0.0 } else { f32::NEG_INFINITY },
                             height,
                             width,
-                            // SAFETY: inside the output.
-                            out: unsafe { Shared::new(out.at(b * out_size.picture())) },
                         })
                         .collect();
                     if self.suits_winograd() {
-                        winograd::run(self, isa(), &jobs)
+                        winograd::run(self, &jobs, out)
                     } else {
-                        direct::run(self, isa(), &jobs)
+                        direct::run(self, &jobs, out)
                     }
                 };
-                // SAFETY: both methods write every pixel of the result.
+                // SAFETY: both methods write every channel of every pixel of the result.
                 unsafe { written(out_size.batch * out_size.picture(), write) }
             };
             match fused.residual {

@@ -3,7 +3,8 @@
 
 use rayon::prelude::*;
 
-use super::super::features::{Isa, multiversion};
+use super::super::features::multiversion;
+use super::super::output::{Slot, blocks};
 use super::super::picture::Window;
 use super::{Job, PANEL, PackedConv, Rows, SCRATCH, Scratch, at_least, multiply};
 
@@ -16,31 +17,31 @@ const KEPT: usize = 128 * 128;
 
 type Lanes = [f32; PANEL];
 
-/// Convolves every job's picture.
-pub(super) fn run(conv: &PackedConv, isa: Isa, jobs: &[Job]) {
+/// Convolves every job's picture; `out` has room for their results, one behind the other, and all of
+/// it is written.
+pub(super) fn run<S: Slot>(conv: &PackedConv, jobs: &[Job], out: &mut [S]) {
     let Some(Job { height, width, .. }) = jobs.first() else {
         return;
     };
+    let outputs = conv.shape.outputs;
     let pixel = conv.shape.inputs.next_multiple_of(PANEL);
-    let (down, across) = (height.div_ceil(4 * SIDE), width.div_ceil(4 * SIDE));
-    let whole = |weights: &[f32]| {
-        (0..jobs.len() * down * across)
-            .into_par_iter()
-            .for_each(|task| {
-                let (job, block) = (&jobs[task / (down * across)], task % (down * across));
-                SCRATCH.with_borrow_mut(|scratch| {
-                    block_of(
-                        conv,
-                        isa,
-                        weights,
-                        pixel,
-                        job,
-                        block / across * SIDE,
-                        block % across * SIDE,
-                        scratch,
-                    );
-                });
+    let across = width.div_ceil(4 * SIDE);
+    let mut whole = |weights: &[f32]| {
+        let tasks: Vec<_> = out
+            .chunks_mut(height * width * outputs)
+            .zip(jobs)
+            .flat_map(|(picture, job)| {
+                blocks(picture, width * outputs, 4 * SIDE, 4 * SIDE * outputs)
+                    .enumerate()
+                    .map(move |(block, rows)| (job, block, rows))
+            })
+            .collect();
+        tasks.into_par_iter().for_each(|(job, block, mut rows)| {
+            SCRATCH.with_borrow_mut(|scratch| {
+                let (top, left) = (block / across * SIDE, block % across * SIDE);
+                block_of(conv, weights, pixel, job, top, left, &mut rows, scratch);
             });
+        });
     };
     if conv.shape.inputs * conv.shape.outputs <= KEPT {
         whole(
@@ -52,31 +53,35 @@ pub(super) fn run(conv: &PackedConv, isa: Isa, jobs: &[Job]) {
     }
 }
 
+/// Lines of transformed weights (an input of a panel) that one task makes.
+const LINES: usize = 64;
+
 /// `G g Gᵀ` of every window, as `[point][panel][input][16 outputs]`.
 fn transform_weights(conv: &PackedConv, pixel: usize) -> Vec<f32> {
     let (inputs, panels) = (conv.shape.inputs, conv.panel_count());
-    let mut transformed = vec![0f32; POINTS * panels * pixel * PANEL];
-    let out = super::Shared::new(transformed.as_mut_ptr());
-    (0..panels * inputs)
+    let width = panels * pixel * PANEL;
+    let mut transformed = vec![0f32; POINTS * width];
+    let tasks: Vec<_> = blocks(&mut transformed, width, POINTS, LINES * PANEL).collect();
+    tasks
         .into_par_iter()
-        .with_min_len(64)
-        .for_each(|index| {
-            let (panel, input) = (index / inputs, index % inputs);
-            let mut window = [[0f32; PANEL]; 9];
-            for (tap, lanes) in window.iter_mut().enumerate() {
-                lanes.copy_from_slice(
-                    &conv.panels[((panel * 9 + tap) * inputs + input) * PANEL..][..PANEL],
-                );
-            }
-            let mut points = [[0f32; PANEL]; POINTS];
-            window_to_points(&window, &mut points);
-            for (point, lanes) in points.iter().enumerate() {
-                // SAFETY: inside `transformed`; each index writes its own lines.
-                unsafe {
-                    out.at(((point * panels + panel) * pixel + input) * PANEL)
-                        .cast::<Lanes>()
-                        .write(*lanes)
-                };
+        .enumerate()
+        .for_each(|(task, mut rows)| {
+            for line in 0..LINES {
+                let (panel, input) = ((task * LINES + line) / pixel, (task * LINES + line) % pixel);
+                if panel >= panels || input >= inputs {
+                    continue;
+                }
+                let mut window = [[0f32; PANEL]; 9];
+                for (tap, lanes) in window.iter_mut().enumerate() {
+                    lanes.copy_from_slice(
+                        &conv.panels[((panel * 9 + tap) * inputs + input) * PANEL..][..PANEL],
+                    );
+                }
+                let mut points = [[0f32; PANEL]; POINTS];
+                window_to_points(&window, &mut points);
+                for (row, lanes) in rows.iter_mut().zip(&points) {
+                    row[line * PANEL..][..PANEL].copy_from_slice(lanes);
+                }
             }
         });
     transformed
@@ -195,37 +200,37 @@ multiversion! {
 
 multiversion! {
     /// Adds bias and residual and writes the channels that exist of one pixel.
-    fn finish_pixel(sums: &Lanes, bias: &[f32], residual: &[f32], floor: f32, target: &mut [f32]) {
+    fn finish_pixel<S: Slot>(sums: &Lanes, bias: &[f32], residual: &[f32], floor: f32, target: &mut [S]) {
         if let (Some(bias), Some(target)) = (bias.first_chunk::<PANEL>(), target.first_chunk_mut::<PANEL>()) {
             match residual.first_chunk::<PANEL>() {
                 Some(residual) => {
                     for l in 0..PANEL {
-                        target[l] = (sums[l] + bias[l] + residual[l]).max(floor);
+                        target[l].put((sums[l] + bias[l] + residual[l]).max(floor));
                     }
                 }
                 None => {
                     for l in 0..PANEL {
-                        target[l] = (sums[l] + bias[l]).max(floor);
+                        target[l].put((sums[l] + bias[l]).max(floor));
                     }
                 }
             }
             return;
         }
         for (l, (target, bias)) in target.iter_mut().zip(bias).enumerate() {
-            *target = (sums[l] + bias + residual.get(l).copied().unwrap_or(0.0)).max(floor);
+            target.put((sums[l] + bias + residual.get(l).copied().unwrap_or(0.0)).max(floor));
         }
     }
 }
 
-/// One task: the tiles from (`top`, `left`), at most `SIDE` each way.
-fn block_of(
+/// One task: the tiles from (`top`, `left`), at most `SIDE` each way, into the rows of pixels `out`.
+fn block_of<S: Slot>(
     conv: &PackedConv,
-    isa: Isa,
     weights: &[f32],
     pixel: usize,
     job: &Job,
     top: usize,
     left: usize,
+    out: &mut [&mut [S]],
     scratch: &mut Scratch,
 ) {
     let down = SIDE.min(job.height.div_ceil(4) - top);
@@ -258,26 +263,20 @@ fn block_of(
     let sums = at_least(&mut scratch.sums, POINTS * tiles * width);
     for point in 0..POINTS {
         let rows = Rows {
-            start: points[point * tiles * pixel..].as_ptr(),
+            values: &points[point * tiles * pixel..],
             step: pixel,
             segments: 1,
             segment_step: 0,
             run: pixel,
         };
-        // SAFETY: one row of the points and one of the sums for each tile; the weights hold
-        // `panels` panels of `pixel` lines for each point.
-        unsafe {
-            let weights = weights[point * panels * pixel * PANEL..].as_ptr();
-            multiply(
-                isa,
-                tiles,
-                panels,
-                &rows,
-                weights,
-                sums[point * tiles * width..].as_mut_ptr(),
-                width,
-            );
-        }
+        multiply(
+            tiles,
+            panels,
+            &rows,
+            &weights[point * panels * pixel * PANEL..],
+            &mut sums[point * tiles * width..],
+            width,
+        );
     }
 
     let mut pixels = [[0f32; PANEL]; 16];
@@ -298,8 +297,8 @@ fn block_of(
                 }
                 let at = (y * job.width + x) * outputs + channel;
                 let residual = job.residual.get(at..at + count).unwrap_or(&[]);
-                // SAFETY: this task alone writes this pixel.
-                let target = unsafe { std::slice::from_raw_parts_mut(job.out.at(at), count) };
+                let row = &mut out[4 * (tile / across) + i / 4];
+                let target = &mut row[(4 * (tile % across) + i % 4) * outputs + channel..][..count];
                 finish_pixel(
                     sums,
                     &conv.bias[channel..channel + count],

@@ -5,11 +5,10 @@ use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tenso
 use rayon::prelude::*;
 
 use super::super::attention;
-use super::super::buffer::{Shared, written};
 use super::super::features::multiversion;
-use super::super::finish::Target;
 use super::super::gemm::{Scratch, serial_product};
 use super::super::operands::{floats, with_floats};
+use super::super::output::{Block, Slot, blocks, written};
 use super::super::pack::{Kind, View};
 use super::super::simd::{exp, lane_sum};
 use super::super::tokens::Tokens;
@@ -86,42 +85,50 @@ impl Attention {
     }
 
     fn forward(&self, tokens: &Tokens) -> Result<(CpuStorage, Shape)> {
-        let (count, head_dim, width) = (tokens.count(), tokens.head_dim, tokens.width());
-        // SAFETY: every head of every batch element writes its columns of all tokens.
+        let (count, width) = (tokens.count(), tokens.width());
+        // SAFETY: both ways write every element: the second one a head's columns of all tokens in
+        // each job.
         let out = unsafe {
             written::<f32>(tokens.batch * count * width, |out| {
-                let out = Shared::new(out.as_mut_ptr().cast::<f32>());
-                if attention::attention(tokens, Kind::of(self.precision), Target::F32(out)) {
-                    return;
+                if !attention::attention(tokens, Kind::of(self.precision), out) {
+                    self.head_by_head(tokens, out);
                 }
-                (0..tokens.batch * tokens.heads)
-                    .into_par_iter()
-                    .for_each_init(
-                        || Head::new(tokens, false),
-                        |work, index| {
-                            let (item, head) = (index / tokens.heads, index % tokens.heads);
-                            self.probabilities(tokens, item, head, work);
-                            let (p, v) =
-                                (View::rows(&work.p, count), View::rows(&work.v, head_dim));
-                            let shape = (count, head_dim, count);
-                            serial_product(
-                                self.precision,
-                                shape,
-                                p,
-                                v,
-                                &mut work.scratch,
-                                &mut work.product,
-                            );
-                            for (token, row) in work.product.chunks_exact(head_dim).enumerate() {
-                                let target =
-                                    out.at((item * count + token) * width + head * head_dim);
-                                std::ptr::copy_nonoverlapping(row.as_ptr(), target, head_dim);
-                            }
-                        },
-                    );
             })
         };
         output(out, (tokens.batch, count, width))
+    }
+
+    /// Attention by products of whole matrices, for processors without the blocked kernel.
+    fn head_by_head<S: Slot>(&self, tokens: &Tokens, out: &mut [S]) {
+        let (count, head_dim, width) = (tokens.count(), tokens.head_dim, tokens.width());
+        if out.is_empty() {
+            return;
+        }
+        let heads: Vec<Block<S>> = out
+            .chunks_mut(count * width)
+            .flat_map(|item| blocks(item, width, count, head_dim))
+            .collect();
+        heads.into_par_iter().enumerate().for_each_init(
+            || Head::new(tokens, false),
+            |work, (index, rows)| {
+                let (item, head) = (index / tokens.heads, index % tokens.heads);
+                self.probabilities(tokens, item, head, work);
+                let (p, v) = (View::rows(&work.p, count), View::rows(&work.v, head_dim));
+                serial_product(
+                    self.precision,
+                    (count, head_dim, count),
+                    p,
+                    v,
+                    &mut work.scratch,
+                    &mut work.product,
+                );
+                for (row, values) in rows.into_iter().zip(work.product.chunks_exact(head_dim)) {
+                    for (slot, value) in row.iter_mut().zip(values) {
+                        slot.put(*value);
+                    }
+                }
+            },
+        );
     }
 
     /// Reads one head's q (rotated and scaled), k (rotated) and v, and computes the probabilities.
@@ -146,96 +153,115 @@ impl Attention {
 
     /// Gradients of the image's and the text's projections.
     fn backward(&self, tokens: &Tokens, out: &[f32], grad: &[f32]) -> (Vec<f32>, Vec<f32>) {
-        let (count, head_dim, width) = (tokens.count(), tokens.head_dim, tokens.width());
-        let scale = 1.0 / (head_dim as f32).sqrt();
-        let mut d_image = Vec::<f32>::with_capacity(tokens.image_rows.len());
-        let mut d_text = Vec::<f32>::with_capacity(tokens.text_rows.len());
-        let targets = [
-            Shared::new(d_image.as_mut_ptr()),
-            Shared::new(d_text.as_mut_ptr()),
-        ];
-        (0..tokens.batch * tokens.heads)
-            .into_par_iter()
-            .for_each_init(
-                || Head::new(tokens, true),
-                |work, index| {
-                    let (item, head) = (index / tokens.heads, index % tokens.heads);
-                    self.probabilities(tokens, item, head, work);
-                    let first = item * count * width + head * head_dim;
-                    let (out, grad) = (&out[first..], View::rows(&grad[first..], width));
-                    let store = |part: usize, values: &mut [f32]| {
-                        for (token, values) in values.chunks_exact_mut(head_dim).enumerate() {
-                            tokens.end(
-                                part,
-                                token,
-                                if part == 0 { scale } else { 1.0 },
-                                -1.0,
-                                values,
-                            );
-                            let (is_text, at) = tokens.place(part, item, head, token);
-                            // SAFETY: this head's columns of part `part` are written by this job alone.
-                            unsafe {
-                                let target = targets[usize::from(is_text)].at(at);
-                                std::ptr::copy_nonoverlapping(values.as_ptr(), target, head_dim);
-                            }
-                        }
-                    };
-                    let Head {
-                        scratch,
-                        q,
-                        k,
-                        v,
-                        p,
-                        ds,
-                        product,
-                    } = work;
-                    let thin = (count, head_dim, count);
-                    serial_product(
-                        self.precision,
-                        thin,
-                        View::rows(p, count).transposed(),
-                        grad,
-                        scratch,
-                        product,
-                    );
-                    store(2, product);
-                    let values = View::rows(v, head_dim).transposed();
-                    serial_product(
-                        self.precision,
-                        (count, count, head_dim),
-                        grad,
-                        values,
-                        scratch,
-                        ds,
-                    );
-                    score_gradients(p, out, grad.data, head_dim, width, ds);
-                    let scores = View::rows(ds, count);
-                    serial_product(
-                        self.precision,
-                        thin,
-                        scores,
-                        View::rows(k, head_dim),
-                        scratch,
-                        product,
-                    );
-                    store(0, product);
-                    serial_product(
-                        self.precision,
-                        thin,
-                        scores.transposed(),
-                        View::rows(q, head_dim),
-                        scratch,
-                        product,
-                    );
-                    store(1, product);
-                },
-            );
-        // SAFETY: every head of every batch element has written its columns of all three parts.
-        unsafe {
-            d_image.set_len(tokens.image_rows.len());
-            d_text.set_len(tokens.text_rows.len());
-        }
+        let mut d_text = Vec::new();
+        // SAFETY: the jobs write each head's columns of q, k and v, of all tokens of both streams.
+        let d_image = unsafe {
+            written(tokens.image_rows.len(), |d_image| {
+                d_text = written(tokens.text_rows.len(), |d_text| {
+                    self.write_gradients(tokens, out, grad, d_image, d_text);
+                });
+            })
+        };
         (d_image, d_text)
+    }
+
+    /// Writes every element of both gradients.
+    fn write_gradients<S: Slot>(
+        &self,
+        tokens: &Tokens,
+        out: &[f32],
+        grad: &[f32],
+        d_image: &mut [S],
+        d_text: &mut [S],
+    ) {
+        let (count, head_dim, width) = (tokens.count(), tokens.head_dim, tokens.width());
+        assert_eq!(d_image.len(), tokens.batch * tokens.image * 3 * width);
+        assert_eq!(d_text.len(), tokens.batch * tokens.text * 3 * width);
+        if count * width == 0 {
+            return;
+        }
+        let scale = 1.0 / (head_dim as f32).sqrt();
+        // Of each head the columns of q, k and v: in the image's rows, then in the text's.
+        let mut heads: Vec<Vec<Block<S>>> = Vec::new();
+        heads.resize_with(tokens.batch * tokens.heads, Vec::new);
+        for (rows, stream) in [(tokens.image, d_image), (tokens.text, d_text)] {
+            if rows == 0 {
+                continue;
+            }
+            for (index, block) in blocks(stream, 3 * width, rows, head_dim).enumerate() {
+                let (item, column) = (index / (3 * tokens.heads), index % (3 * tokens.heads));
+                heads[item * tokens.heads + column % tokens.heads].push(block);
+            }
+        }
+        heads.into_par_iter().enumerate().for_each_init(
+            || Head::new(tokens, true),
+            |work, (index, mut targets)| {
+                let (item, head) = (index / tokens.heads, index % tokens.heads);
+                self.probabilities(tokens, item, head, work);
+                let first = item * count * width + head * head_dim;
+                let (out, grad) = (&out[first..], View::rows(&grad[first..], width));
+                let mut store = |part: usize, values: &mut [f32]| {
+                    let rows = targets.iter_mut().skip(part).step_by(3).flatten();
+                    for (token, (row, values)) in
+                        rows.zip(values.chunks_exact_mut(head_dim)).enumerate()
+                    {
+                        let scale = if part == 0 { scale } else { 1.0 };
+                        tokens.end(part, token, scale, -1.0, values);
+                        for (slot, value) in row.iter_mut().zip(values) {
+                            slot.put(*value);
+                        }
+                    }
+                };
+                let Head {
+                    scratch,
+                    q,
+                    k,
+                    v,
+                    p,
+                    ds,
+                    product,
+                } = work;
+                let thin = (count, head_dim, count);
+                serial_product(
+                    self.precision,
+                    thin,
+                    View::rows(p, count).transposed(),
+                    grad,
+                    scratch,
+                    product,
+                );
+                store(2, product);
+                let values = View::rows(v, head_dim).transposed();
+                serial_product(
+                    self.precision,
+                    (count, count, head_dim),
+                    grad,
+                    values,
+                    scratch,
+                    ds,
+                );
+                score_gradients(p, out, grad.data, head_dim, width, ds);
+                let scores = View::rows(ds, count);
+                serial_product(
+                    self.precision,
+                    thin,
+                    scores,
+                    View::rows(k, head_dim),
+                    scratch,
+                    product,
+                );
+                store(0, product);
+                serial_product(
+                    self.precision,
+                    thin,
+                    scores.transposed(),
+                    View::rows(q, head_dim),
+                    scratch,
+                    product,
+                );
+                store(1, product);
+            },
+        );
     }
 }
 

@@ -3,9 +3,9 @@
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
-use super::super::buffer::written;
 use super::super::features::multiversion;
 use super::super::operands::{chunk_range, floats, with_floats};
+use super::super::output::written;
 use super::{gradient, output};
 use std::mem::MaybeUninit;
 use std::ops::Range;
@@ -107,7 +107,8 @@ pub(super) fn forward_rows(
     gate: Range<usize>,
 ) -> Vec<f32> {
     let width = gate.len();
-    // SAFETY: every row is written.
+    assert_eq!(branch.len(), residual.len());
+    // SAFETY: every row is written, since both operands and the gate are as long as it.
     unsafe {
         written(residual.len(), |y| {
             y.par_chunks_mut(width)

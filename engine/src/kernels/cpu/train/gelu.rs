@@ -3,13 +3,12 @@
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
-use super::super::buffer::written;
 use super::super::features::multiversion;
 use super::super::finish::gelu_tanh;
 use super::super::operands::{floats, with_floats};
+use super::super::output::{Slot, written};
 use super::super::simd::{GELU_CUBIC, GELU_SLOPE, exp};
 use super::{CHUNK, gradient, output};
-use std::mem::MaybeUninit;
 
 /// `x · ½(1 + tanh(√(2/π)(x + 0.044715x³)))`, elementwise.
 pub fn gelu(x: &Tensor) -> Result<Tensor> {
@@ -25,30 +24,34 @@ impl CustomOp1 for Gelu {
 
     fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let x = floats(x, layout)?;
-        // SAFETY: the chunks cover the whole vector.
-        let y = unsafe { written(x.len(), |y| forward_all(x, y)) };
+        // SAFETY: every element is written.
+        let y = unsafe { written::<f32>(x.len(), |y| forward_all(x, y)) };
         output(y, layout.shape().clone())
     }
 
     fn bwd(&self, x: &Tensor, _y: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
         with_floats(x, |values| {
             with_floats(grad, |grad| {
-                // SAFETY: the chunks cover the whole vector.
-                let dx = unsafe {
-                    written(values.len(), |dx| {
-                        dx.par_chunks_mut(CHUNK)
-                            .zip(values.par_chunks(CHUNK).zip(grad.par_chunks(CHUNK)))
-                            .for_each(|(dx, (x, grad))| backward(x, grad, dx));
-                    })
-                };
+                // SAFETY: every element is written.
+                let dx =
+                    unsafe { written::<f32>(values.len(), |dx| backward_all(values, grad, dx)) };
                 gradient(dx, x)
             })
         })
     }
 }
 
+/// Gradients times GELU's slope, for every element of `dx`.
+fn backward_all<S: Slot>(x: &[f32], grad: &[f32], dx: &mut [S]) {
+    assert_eq!((x.len(), grad.len()), (dx.len(), dx.len()));
+    dx.par_chunks_mut(CHUNK)
+        .zip(x.par_chunks(CHUNK).zip(grad.par_chunks(CHUNK)))
+        .for_each(|(dx, (x, grad))| backward(x, grad, dx));
+}
+
 /// GELU of every element.
-pub(super) fn forward_all(x: &[f32], y: &mut [MaybeUninit<f32>]) {
+pub(super) fn forward_all<S: Slot>(x: &[f32], y: &mut [S]) {
+    assert_eq!(x.len(), y.len());
     y.par_chunks_mut(CHUNK)
         .zip(x.par_chunks(CHUNK))
         .for_each(|(y, x)| forward(x, y));
@@ -63,9 +66,9 @@ pub(super) fn backward_and_forward(x: &mut [f32], grad: &mut [f32]) {
 
 multiversion! {
     /// `½(1 + tanh u) = sigmoid(2u)`.
-    fn forward(x: &[f32], y: &mut [MaybeUninit<f32>]) {
+    fn forward<S: Slot>(x: &[f32], y: &mut [S]) {
         for (y, &x) in y.iter_mut().zip(x) {
-            y.write(gelu_tanh(x));
+            y.put(gelu_tanh(x));
         }
     }
 }
@@ -73,9 +76,9 @@ multiversion! {
 multiversion! {
     /// With `s = sigmoid(2u)`: `d/dx (x·s) = s + x·s·(1 − s)·2u'`. The complement is computed from
     /// the exponential itself: as a difference it would lose all digits where `s` is near 1.
-    fn backward(x: &[f32], grad: &[f32], dx: &mut [MaybeUninit<f32>]) {
+    fn backward<S: Slot>(x: &[f32], grad: &[f32], dx: &mut [S]) {
         for ((dx, &x), &grad) in dx.iter_mut().zip(x).zip(grad) {
-            dx.write(grad * value_and_slope(x).1);
+            dx.put(grad * value_and_slope(x).1);
         }
     }
 }

@@ -1,15 +1,13 @@
 //! `y = x · wᵀ + b` by three products: the result, the input's and the weight's gradient. No
 //! operand is transposed in memory; packing reads it along either stride.
 
-use std::mem::MaybeUninit;
-
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
-use super::super::buffer::written;
 use super::super::features::multiversion;
 use super::super::gemm::product;
 use super::super::operands::{floats, with_floats};
+use super::super::output::{FloatSlot, written};
 use super::super::pack::View;
 use super::{gradient, output};
 use crate::kernels::Precision;
@@ -51,16 +49,16 @@ impl Products {
             inputs: k,
         } = *self;
         let (left, right) = (View::rows(x, k), View::rows(weight, k).transposed());
-        // SAFETY: the product writes all of its output.
+        // SAFETY: the product writes every element.
         unsafe {
-            written(m * n, |y| {
+            written::<f32>(m * n, |y| {
                 product(precision, (m, n, k), left, right, bias, y)
             })
         }
     }
 
-    /// `grad · weight`, the gradient of the input.
-    pub(super) fn of_input(&self, grad: &[f32], weight: &[f32], dx: &mut [MaybeUninit<f32>]) {
+    /// `grad · weight`, the gradient of the input; writes every element of `dx`.
+    pub(super) fn of_input<S: FloatSlot>(&self, grad: &[f32], weight: &[f32], dx: &mut [S]) {
         let Self {
             precision,
             rows: m,
@@ -80,9 +78,9 @@ impl Products {
             inputs: k,
         } = *self;
         let (left, right) = (View::rows(grad, n).transposed(), View::rows(x, k));
-        // SAFETY: the product writes all of its output.
+        // SAFETY: the product writes every element.
         unsafe {
-            written(n * k, |dw| {
+            written::<f32>(n * k, |dw| {
                 product(precision, (n, k, m), left, right, None, dw)
             })
         }
@@ -137,8 +135,8 @@ impl Linear {
         with_floats(grad, |g| {
             let dx = if x.track_op() {
                 with_floats(weight, |w| {
-                    // SAFETY: the product writes all of its output.
-                    let dx = unsafe { written(m * k, |dx| products.of_input(g, w, dx)) };
+                    // SAFETY: the product writes every element.
+                    let dx = unsafe { written::<f32>(m * k, |dx| products.of_input(g, w, dx)) };
                     gradient(dx, x)
                 })?
             } else {

@@ -9,7 +9,7 @@ use super::super::super::operands::{chunk_range, floats, with_floats};
 use super::super::linear::Products;
 use super::super::{gate, gradient, output};
 use super::spare::Spare;
-use super::{Kept, LeafGradients, as_target};
+use super::{Kept, LeafGradients};
 use crate::kernels::Precision;
 
 /// `residual + gate · (x · weightᵀ)` with gradients, `x` the tokens of `mixed` from `first` on, as
@@ -141,7 +141,7 @@ impl CustomOp3 for Attended {
         let dx = if x.track_op() {
             let mut own = Spare::of(rows * width);
             with_floats(&self.weight, |weight| {
-                products.of_input(&db, weight, as_target(&mut own));
+                products.of_input(&db, weight, &mut own[..]);
                 Ok(())
             })?;
             let range = self.range(all, tokens, width)?;

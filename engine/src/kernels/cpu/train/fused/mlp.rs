@@ -7,7 +7,7 @@ use super::super::layer_norm::Rows;
 use super::super::linear::{Products, column_sums};
 use super::super::{gate, gelu, gradient, output};
 use super::spare::Spare;
-use super::{Kept, LeafGradients, as_target};
+use super::{Kept, LeafGradients};
 use crate::kernels::Precision;
 
 /// The two layers of an MLP: weight and bias of each.
@@ -94,7 +94,7 @@ impl Mlp {
     fn back(&self, weight: &Tensor, grad: &[f32], rows: usize, target: &mut [f32]) -> Result<()> {
         let products = self.products(rows, weight)?;
         with_floats(weight, |weight| {
-            products.of_input(grad, weight, as_target(target));
+            products.of_input(grad, weight, target);
             Ok(())
         })
     }
@@ -124,7 +124,7 @@ impl CustomOp2 for Mlp {
         };
         let branch = {
             let mut active = Spare::of(wide.len());
-            gelu::forward_all(&wide, as_target(&mut active));
+            gelu::forward_all(&wide, &mut active[..]);
             self.layer(&active, rows, &self.layers.fall)?
         };
         let y = gate::forward_rows(

@@ -18,7 +18,6 @@ pub use mlp::{Layers, mlp};
 pub use project::project;
 
 use std::collections::HashMap;
-use std::mem::MaybeUninit;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::{Result, Tensor, TensorId, bail};
@@ -64,10 +63,4 @@ impl Kept {
             _ => bail!("a fused branch has one backward pass for each forward pass"),
         }
     }
-}
-
-/// Numbers that a product may write to.
-fn as_target(values: &mut [f32]) -> &mut [MaybeUninit<f32>] {
-    // SAFETY: one layout, and products write nothing but values.
-    unsafe { &mut *(std::ptr::from_mut(values) as *mut [MaybeUninit<f32>]) }
 }

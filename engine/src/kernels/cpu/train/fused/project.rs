@@ -6,8 +6,8 @@ use super::super::super::operands::{floats, with_floats};
 use super::super::layer_norm::Rows;
 use super::super::linear::Products;
 use super::super::{gradient, output};
+use super::LeafGradients;
 use super::spare::Spare;
-use super::{LeafGradients, as_target};
 use crate::kernels::Precision;
 
 /// `(LN(x) · (1 + scale) + shift) · [q; k; v]ᵀ` with gradients, shift and scale the chunks of the
@@ -111,7 +111,7 @@ impl CustomOp2 for Project {
                     }
                     // The normalised rows have had their use: their gradient takes their place.
                     let mut dn = normalised;
-                    products.of_input(g, &self.joined(width)?, as_target(&mut dn));
+                    products.of_input(g, &self.joined(width)?, &mut dn[..]);
                     Ok(norm.backward(&dn, None, &mut dm))
                 })
             })
