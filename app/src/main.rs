@@ -37,7 +37,8 @@ enum Command {
 
 fn main() -> ExitCode {
     studio::start_trace::begin();
-    mmface_engine::kernels::setup();
+    // SAFETY: no other thread runs yet.
+    unsafe { mmface_engine::kernels::setup() };
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return cli::usage::report(&error),

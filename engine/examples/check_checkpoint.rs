@@ -19,7 +19,8 @@ use mmface_engine::weights::upstream::{self, Hints};
 use mmface_engine::weights::{Package, Part, TensorFile};
 
 fn main() -> Result<()> {
-    kernels::setup();
+    // SAFETY: no other thread runs yet.
+    unsafe { kernels::setup() };
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [model, io, words @ ..] = arguments.as_slice() else {
         anyhow::bail!("usage: check_checkpoint MODEL IO [f32|bf16|q8_0] [exact|fast]");

@@ -161,7 +161,8 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    mmface_engine::kernels::setup();
+    // SAFETY: no other thread runs yet.
+    unsafe { mmface_engine::kernels::setup() };
     let cli = Cli::parse();
     match execute(cli.command) {
         Ok(()) => ExitCode::SUCCESS,

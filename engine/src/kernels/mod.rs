@@ -27,21 +27,20 @@ use serde::{Deserialize, Serialize};
 /// Epsilon of the transformer's LayerNorm (reference.md section 1).
 pub const LAYER_NORM_EPS: f64 = 1e-6;
 
-/// Prepares the process for fast tensor work; the first line of every `main`, before any thread.
+/// Prepares the process for fast tensor work; the first line of every `main`.
 ///
 /// The tensor library allocates every result anew: without this, returning memory to the system
-/// and faulting it in again takes a quarter of the time. Its own thread pool spins, which is
-/// slower than one thread on a busy machine; our kernels use rayon instead.
-pub fn setup() {
+/// and faulting it in again takes a quarter of the time.
+///
+/// # Safety
+/// No other thread runs: the allocator may not be told while another thread allocates.
+pub unsafe fn setup() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    // SAFETY: both parameters exist in every glibc and take these values.
+    // SAFETY: both parameters exist in every glibc and take these values; the caller promises that
+    // no other thread allocates.
     unsafe {
         libc::mallopt(libc::M_MMAP_THRESHOLD, 1 << 30);
         libc::mallopt(libc::M_TRIM_THRESHOLD, i32::MAX);
-    }
-    if std::env::var_os("CANDLE_NUM_THREADS").is_none() {
-        // SAFETY: no other thread runs yet, which the caller promises by calling this first.
-        unsafe { std::env::set_var("CANDLE_NUM_THREADS", "1") };
     }
 }
 
