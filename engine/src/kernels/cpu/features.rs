@@ -17,19 +17,26 @@ pub enum Isa {
     Amx,
 }
 
+/// Every instruction set by its name in `MMFACE_ISA`, weakest first.
+const NAMES: [(&str, Isa); 5] = [
+    ("portable", Isa::Portable),
+    ("avx2", Isa::Avx2),
+    ("avx512", Isa::Avx512),
+    ("avx512bf16", Isa::Avx512Bf16),
+    ("amx", Isa::Amx),
+];
+
 /// The best instruction set of this processor. `MMFACE_ISA=portable|avx2|avx512|avx512bf16`
 /// lowers it, to compare kernels or to rule one out.
 pub fn isa() -> Isa {
     static ISA: OnceLock<Isa> = OnceLock::new();
     *ISA.get_or_init(|| {
         let found = detect();
-        let limit = match std::env::var("MMFACE_ISA").as_deref() {
-            Ok("portable") => Isa::Portable,
-            Ok("avx2") => Isa::Avx2,
-            Ok("avx512") => Isa::Avx512,
-            Ok("avx512bf16") => Isa::Avx512Bf16,
-            _ => Isa::Amx,
-        };
+        let wanted = std::env::var("MMFACE_ISA").ok();
+        let limit = NAMES
+            .iter()
+            .find(|(name, _)| wanted.as_deref() == Some(name))
+            .map_or(Isa::Amx, |(_, isa)| *isa);
         found.min(limit)
     })
 }
@@ -113,3 +120,43 @@ macro_rules! multiversion {
     };
 }
 pub(crate) use multiversion;
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn the_environment_only_lowers_the_instruction_set() {
+        assert!(NAMES.is_sorted_by_key(|(_, isa)| *isa));
+        assert!(isa() <= detect());
+    }
+
+    #[test]
+    #[ignore = "runs the other tests of the kernels once for each weaker instruction set; CI does"]
+    fn kernels_pass_their_tests_with_every_instruction_set() {
+        let best = detect();
+        for (name, isa) in NAMES {
+            if isa >= best {
+                let why = if isa == best {
+                    "the best one here, which the tests take by themselves"
+                } else {
+                    "this processor does not have it"
+                };
+                println!("{name}: skipped, {why}");
+                continue;
+            }
+            let program = std::env::current_exe().expect("a test knows its own program");
+            let output = Command::new(program)
+                .args(["kernels::", "--quiet"])
+                .env("MMFACE_ISA", name)
+                .output()
+                .expect("a test can start its own program");
+            let text = String::from_utf8_lossy(&output.stdout);
+            assert!(output.status.success(), "{name}: {text}");
+            let summary = text.lines().rfind(|line| line.starts_with("test result"));
+            println!("{name}: {}", summary.unwrap_or_default());
+        }
+    }
+}
