@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use display::{Display, Window, wait_for_file};
 use mmface::project::session::{self, Claim};
-use mmface_engine::condition::{LabelImage, class};
 use mmface_engine::job::Condition;
+use mmface_engine::labels::{LabelImage, class};
 use mmface_engine::provenance;
 
 /// Middle of the canvas in a window of 1280 × 800 with all panels shown.

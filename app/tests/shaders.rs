@@ -8,7 +8,7 @@ use mmface::studio::canvas::colours;
 use mmface::studio::canvas::gpu::{
     CanvasGpu, Cost, Frame, HATCH, NO_CLASS, SHADER, SMOOTH, Texels, View,
 };
-use mmface_engine::condition::class;
+use mmface_engine::labels::class;
 use mmface_engine::picture::RgbImage;
 use wgpu::naga::TypeInner;
 use wgpu::naga::front::wgsl::parse_str;

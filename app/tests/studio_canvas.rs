@@ -10,7 +10,7 @@ use common::{studio, wait_for};
 use egui::{Event, Key, Modifiers, PointerButton, Pos2, pos2, vec2};
 use egui_kittest::kittest::Queryable;
 use mmface::studio::canvas::Look;
-use mmface_engine::condition::class;
+use mmface_engine::labels::class;
 use mmface_engine::picture::RgbImage;
 
 #[test]
@@ -288,7 +288,7 @@ fn a_foreign_mask_is_looked_at_mended_and_taken() {
     harness.get_by_label("Mend all").click();
     harness.step();
     // The person's left eye is on the right-hand side of the picture.
-    let sides_are_right = |mask: &mmface_engine::condition::LabelImage| {
+    let sides_are_right = |mask: &mmface_engine::labels::LabelImage| {
         let middle = |class: u8| {
             let places = mask.labels.iter().enumerate();
             let columns: Vec<usize> = places

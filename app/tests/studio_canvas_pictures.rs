@@ -26,7 +26,7 @@ fn drawn(home: &std::path::Path, size: egui::Vec2) -> Studio {
     )
 }
 
-fn template(name: &str) -> mmface_engine::condition::LabelImage {
+fn template(name: &str) -> mmface_engine::labels::LabelImage {
     let templates = mmface::assets::Templates::load().expect("templates");
     let template = templates.find(Some(name)).expect("a template");
     mmface_engine::condition::read_mask(&templates.path(template))

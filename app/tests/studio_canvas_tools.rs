@@ -10,7 +10,7 @@ use common::studio;
 use egui::{Event, Key, Modifiers, PointerButton};
 use egui_kittest::kittest::Queryable;
 use mmface::paint::{Layer, Target, Tool};
-use mmface_engine::condition::class;
+use mmface_engine::labels::class;
 
 #[test]
 fn keys_choose_tools_classes_and_sizes_unless_a_person_types() {

@@ -13,8 +13,9 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use mmface::project::SweepNote;
 use mmface::studio::{StudioApp, Workspace};
-use mmface_engine::condition::{LabelImage, class, read_mask};
+use mmface_engine::condition::read_mask;
 use mmface_engine::job::{Condition, Job};
+use mmface_engine::labels::{LabelImage, class};
 use mmface_engine::picture::{RgbImage, write};
 use mmface_engine::provenance;
 
@@ -117,7 +118,7 @@ fn grey(mask: &LabelImage) -> Vec<u8> {
 
 fn coloured(mask: &LabelImage) -> Vec<u8> {
     let colours = mask.labels.iter();
-    let colours = colours.flat_map(|&class| mmface_engine::condition::palette().colour(class));
+    let colours = colours.flat_map(|&class| mmface_engine::labels::palette().colour(class));
     let picture = RgbImage {
         width: mask.width,
         height: mask.height,

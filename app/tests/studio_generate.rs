@@ -17,8 +17,8 @@ use mmface::studio::StudioApp;
 use mmface::studio::generate::{Follow, GenerateCommand as Do, WorkId};
 use mmface::studio::keeping::KeepingCommand;
 use mmface::studio::testing::{FakeBackend, options};
-use mmface_engine::condition::LabelImage;
 use mmface_engine::job::Condition;
+use mmface_engine::labels::LabelImage;
 use mmface_engine::provenance::{self, Recipe};
 use mmface_engine::weights::registry::Registry;
 

@@ -16,8 +16,9 @@ use egui_kittest::kittest::Queryable;
 use library::{current, emit, keep, library, ready, settle, told};
 use mmface::studio::generate::{Follow, GenerateCommand};
 use mmface::studio::results::ResultsCommand as Do;
-use mmface_engine::condition::{GrayImage, LabelImage};
 use mmface_engine::job::{Condition, Job, Sampler};
+use mmface_engine::labels::LabelImage;
+use mmface_engine::picture::GrayImage;
 use mmface_engine::provenance::{self, Level};
 use proptest::prelude::*;
 

@@ -12,6 +12,7 @@ pub mod device;
 pub mod error;
 pub mod job;
 pub mod kernels;
+pub mod labels;
 pub mod model;
 pub mod picture;
 pub mod pipeline;

@@ -6,7 +6,7 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
-use mmface_engine::condition::{class, palette};
+use mmface_engine::labels::{class, palette};
 use serde::Deserialize;
 
 const SIDE: u32 = 512;

@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
 use common::{config, program};
-use mmface_engine::condition::{GrayImage, LabelImage};
+use mmface_engine::labels::LabelImage;
 use mmface_engine::model::dit::DitConfig;
-use mmface_engine::picture::RgbImage;
 use mmface_engine::picture::write::encode_rgb;
+use mmface_engine::picture::{GrayImage, RgbImage};
 use mmface_run_protocol::{DataTable, TrainEvent};
 use mmface_trainer::checkpoint;
 use mmface_trainer::config::{Config, Model, Moments};

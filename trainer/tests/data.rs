@@ -5,9 +5,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use candle_core::Tensor;
-use mmface_engine::condition::{GrayImage, LabelImage};
-use mmface_engine::picture::RgbImage;
+use mmface_engine::labels::LabelImage;
 use mmface_engine::picture::write::encode_rgb;
+use mmface_engine::picture::{GrayImage, RgbImage};
 use mmface_run_protocol::TrainEvent;
 use mmface_trainer::config::{Config, parse_ron};
 use mmface_trainer::data::latents::{self, Encoder, Plan};

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use candle_core::Device;
 use clap::Args;
-use mmface_engine::condition::palette;
+use mmface_engine::labels::palette;
 use mmface_engine::picture::resize::lanczos_rgb;
 use mmface_engine::picture::write::write_atomic;
 use mmface_engine::picture::{convert, read, xdog};

@@ -1,6 +1,6 @@
 //! A set of face classes.
 
-use mmface_engine::condition::CLASS_COUNT;
+use mmface_engine::labels::CLASS_COUNT;
 use serde::{Deserialize, Serialize};
 
 /// Any of the nineteen classes. In files a list of numbers; unknown numbers are ignored.

@@ -1,6 +1,7 @@
 //! What the person draws: a class mask and a grey sketch of the same size.
 
-use mmface_engine::condition::{CLASS_COUNT, GrayImage, LabelImage, class};
+use mmface_engine::labels::{CLASS_COUNT, LabelImage, class};
+use mmface_engine::picture::GrayImage;
 
 use super::tiles::{TILE, Tiles};
 

@@ -1,6 +1,6 @@
 //! What happens between press and release, tool by tool.
 
-use mmface_engine::condition::{CLASS_COUNT, class};
+use mmface_engine::labels::{CLASS_COUNT, class};
 
 use super::brush::BrushStroke;
 use super::drawing::{Drawing, Layer, PAPER};

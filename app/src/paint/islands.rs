@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use mmface_engine::condition::{CLASS_COUNT, LabelImage, class};
+use mmface_engine::labels::{CLASS_COUNT, LabelImage, class};
 
 /// A piece this small, on a canvas of 512 by 512, is an accident of the hand or of a program.
 const SPECK_PIXELS: f64 = 12.0;

@@ -1,6 +1,6 @@
 //! The mirror: what the left hand draws, the right hand draws too, with left and right exchanged.
 
-use mmface_engine::condition::palette;
+use mmface_engine::labels::palette;
 use serde::{Deserialize, Serialize};
 
 /// Steepest tilt of the axis, in radians: beyond it left and right mean nothing.

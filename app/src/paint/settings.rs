@@ -224,7 +224,7 @@ impl Default for ToolSettings {
         Self {
             layer: Layer::Mask,
             tool: Tool::Brush,
-            class: mmface_engine::condition::class::SKIN,
+            class: mmface_engine::labels::class::SKIN,
             radii: Radii::default(),
             hardness: 0.6,
             opacity: 0.9,

@@ -168,7 +168,7 @@ fn subtract(a: &[Span], b: &[Span]) -> Vec<Span> {
 
 #[cfg(test)]
 mod tests {
-    use mmface_engine::condition::class;
+    use mmface_engine::labels::class;
     use proptest::prelude::*;
 
     use super::super::mirror::Mirror;

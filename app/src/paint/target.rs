@@ -1,6 +1,6 @@
 //! What may be painted over: the paint target and the locks, as one table.
 
-use mmface_engine::condition::{class, palette};
+use mmface_engine::labels::{class, palette};
 use serde::{Deserialize, Serialize};
 
 use super::classes::ClassSet;

@@ -4,7 +4,7 @@
 //! border touched. Each step of the gesture puts it down anew by nearest pixel, so that it keeps
 //! hard edges and nothing wears off by being turned twice.
 
-use mmface_engine::condition::{CLASS_COUNT, class};
+use mmface_engine::labels::{CLASS_COUNT, class};
 
 use super::drawing::Drawing;
 use super::fill::{Area, flood};

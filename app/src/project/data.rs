@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use mmface_engine::condition::CLASS_COUNT;
 use mmface_engine::job::{Guide, Job, Sampler};
+use mmface_engine::labels::CLASS_COUNT;
 use mmface_engine::{Error, Result};
 use serde::{Deserialize, Serialize};
 

@@ -8,8 +8,8 @@ use std::fs::File;
 use std::io::{BufReader, Cursor, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
-use mmface_engine::condition::{GrayImage, LabelImage};
-use mmface_engine::picture::{Pixels, RgbImage, read, write};
+use mmface_engine::labels::LabelImage;
+use mmface_engine::picture::{GrayImage, Pixels, RgbImage, read, write};
 use mmface_engine::{Error, Result};
 use zip::read::ZipFile;
 use zip::result::ZipError;

@@ -331,8 +331,8 @@ mod tests {
 
     use std::time::Duration;
 
-    use mmface_engine::condition::LabelImage;
     use mmface_engine::job::Condition;
+    use mmface_engine::labels::LabelImage;
 
     use super::*;
 

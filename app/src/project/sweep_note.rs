@@ -125,8 +125,8 @@ fn damaged(path: &Path) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use mmface_engine::condition::LabelImage;
     use mmface_engine::job::Condition;
+    use mmface_engine::labels::LabelImage;
 
     use super::*;
 

@@ -6,25 +6,9 @@
 
 use candle_core::{Device, Tensor};
 
-use super::{GrayImage, LabelImage, palette};
-use crate::picture::{RgbImage, convert, resize};
+use crate::labels::LabelImage;
+use crate::picture::{GrayImage, convert, resize};
 use crate::{Error, Result};
-
-impl LabelImage {
-    /// The mask in the model's colours.
-    pub fn to_rgb(&self) -> RgbImage {
-        let pixels = self
-            .labels
-            .iter()
-            .flat_map(|&class| palette().colour(class))
-            .collect();
-        RgbImage {
-            width: self.width,
-            height: self.height,
-            pixels,
-        }
-    }
-}
 
 /// A mask as the autoencoder takes it.
 ///
@@ -77,7 +61,7 @@ fn check_side(size: usize) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::condition::class;
+    use crate::labels::class;
 
     #[test]
     fn mask_of_the_right_size_is_not_resampled() {

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::GrayImage;
 use crate::Result;
+use crate::picture::GrayImage;
 use crate::picture::{Raster, read};
 
 /// What was found and changed while a sketch was read.

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 pub use fork::Fork;
 pub use sweep::{Cell, Sweep, has_groups};
 
+use crate::labels::LabelImage;
+use crate::picture::GrayImage;
 use crate::{Error, Result};
-
-pub use crate::condition::{GrayImage, LabelImage};
 
 /// What the face must follow.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -94,8 +94,8 @@ pub struct Job {
 pub const SIZES: std::ops::RangeInclusive<usize> = 64..=1024;
 /// Sides are multiples of this: eight pixels a latent, two latents a patch.
 pub const SIZE_STEP: usize = 16;
-/// Most sampling steps.
-pub const MAX_STEPS: usize = crate::sampling::MAX_STEPS;
+/// Most sampling steps: beyond it the diffusion samplers would visit a timestep twice.
+pub const MAX_STEPS: usize = 999;
 /// Most pictures of one job: beyond it a person has mistyped.
 pub const MAX_COUNT: usize = 1000;
 /// Largest guidance weight: far above it every picture is saturated.

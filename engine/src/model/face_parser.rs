@@ -6,9 +6,9 @@ use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
 
 use super::residual::{AttentionBlock, ResidualBlock};
-use crate::condition::LabelImage;
 use crate::kernels::conv::{Conv, ConvShape, Fused, Padding, conv2d, upsample_concat};
 use crate::kernels::group_norm::GroupNorm;
+use crate::labels::LabelImage;
 use crate::{Error, Result};
 
 /// Shape of a [`FaceParser`].

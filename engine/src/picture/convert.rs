@@ -2,8 +2,8 @@
 
 use candle_core::{DType, Device, Tensor};
 
+use super::GrayImage;
 use super::RgbImage;
-use crate::condition::GrayImage;
 use crate::{Error, Result};
 
 /// A byte in -1..=1: `(v / 255 − ½) · 2` in f32, as torchvision's normalisation has it.

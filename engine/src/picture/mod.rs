@@ -3,11 +3,13 @@
 pub mod convert;
 #[cfg(test)]
 mod fuzz;
+pub(crate) mod gray;
 pub mod read;
 pub mod resize;
 pub mod write;
 pub mod xdog;
 
+pub use gray::GrayImage;
 pub use read::{Pixels, Raster};
 
 /// An RGB picture, three bytes a pixel, row-major.

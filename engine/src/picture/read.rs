@@ -5,8 +5,8 @@ use std::path::Path;
 
 use image::ImageDecoder;
 
+use super::GrayImage;
 use super::{RgbImage, convert};
-use crate::condition::GrayImage;
 use crate::{Error, Result};
 
 /// Longest side that is read.

@@ -5,8 +5,8 @@
 
 use rayon::prelude::*;
 
+use super::GrayImage;
 use super::{RgbImage, convert};
-use crate::condition::GrayImage;
 
 /// A picture's side at which the widths below are in pixels.
 const REFERENCE_SIDE: f32 = 512.0;

@@ -8,8 +8,9 @@ use proptest::prelude::*;
 
 use super::chunks::{chunk, chunks, text_chunk};
 use super::*;
-use crate::condition::{GrayImage, LabelImage, class};
 use crate::job::{Condition, Fork, Job};
+use crate::labels::{LabelImage, class};
+use crate::picture::GrayImage;
 use crate::picture::{self, RgbImage};
 
 fn recipe(prompt: &str) -> Recipe {

@@ -34,7 +34,7 @@ use candle_core::Tensor;
 pub use noise::{TorchGenerator, torch_randn};
 pub use preview::LinearPreview;
 pub use schedule::NoiseSchedule;
-pub use walk::{Evaluation, MAX_STEPS, Walk};
+pub use walk::{Evaluation, Walk};
 
 use crate::Result;
 

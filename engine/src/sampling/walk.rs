@@ -7,11 +7,8 @@ use super::dpm_solver::DpmSolver;
 use super::flow::{Euler, Heun};
 use super::schedule::NoiseSchedule;
 use super::unipc::UniPc;
-use crate::job::Sampler;
+use crate::job::{MAX_STEPS, Sampler};
 use crate::{Error, Result};
-
-/// Most steps of a run: beyond it the diffusion samplers would visit a timestep twice.
-pub const MAX_STEPS: usize = 999;
 
 /// The model evaluation that a run waits for.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, bail, ensure};
 use candle_core::{DType, Device, Tensor};
-use mmface_engine::condition::{LabelImage, palette};
+use mmface_engine::labels::{LabelImage, palette};
 use mmface_engine::picture::{RgbImage, convert, resize};
 use mmface_tests::golden::{Fixture, Report};
 

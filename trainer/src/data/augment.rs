@@ -3,9 +3,9 @@
 //! A variant is a function of seed, key and index, so that preparation can stop and go on.
 //! Variant 0 is the picture itself; odd variants are mirrored.
 
-use mmface_engine::condition::{GrayImage, LabelImage};
-use mmface_engine::picture::RgbImage;
+use mmface_engine::labels::LabelImage;
 use mmface_engine::picture::resize::lanczos_rgb;
+use mmface_engine::picture::{GrayImage, RgbImage};
 use sha2::{Digest, Sha256};
 
 use super::webdataset::Pictures;

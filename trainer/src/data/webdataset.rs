@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use candle_core::{Device, Tensor};
 use mmface_engine::condition::import::mask_from;
 use mmface_engine::condition::sketch_from;
-use mmface_engine::condition::{GrayImage, LabelImage};
+use mmface_engine::labels::LabelImage;
 use mmface_engine::picture::resize::Fit;
-use mmface_engine::picture::{RgbImage, read};
+use mmface_engine::picture::{GrayImage, RgbImage, read};
 use mmface_engine::weights::pt;
 use mmface_engine::{Error, Result};
 

@@ -1,6 +1,6 @@
 //! How far two class maps agree, over many pictures together.
 
-use mmface_engine::condition::CLASS_COUNT;
+use mmface_engine::labels::CLASS_COUNT;
 use serde::{Deserialize, Serialize};
 
 /// Pixel accuracy and mean intersection over union.

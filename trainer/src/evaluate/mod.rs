@@ -9,12 +9,12 @@ mod sheet;
 use std::path::{Path, PathBuf};
 
 use candle_core::Device;
-use mmface_engine::condition::{GrayImage, LabelImage};
 use mmface_engine::job::Guide;
+use mmface_engine::labels::LabelImage;
 use mmface_engine::model::face_parser::FaceParser;
 use mmface_engine::picture::convert::{luma, to_tensor};
 use mmface_engine::picture::resize::lanczos_rgb;
-use mmface_engine::picture::{RgbImage, write};
+use mmface_engine::picture::{GrayImage, RgbImage, write};
 use mmface_engine::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -28,7 +28,7 @@ pub use sampler::{Request, Sampler};
 /// Prompts whose hair must come out in this order, brightest first.
 const HAIR: [&str; 3] = ["blonde", "brown", "black"];
 /// Class of the hair.
-const HAIR_CLASS: u8 = mmface_engine::condition::class::HAIR;
+const HAIR_CLASS: u8 = mmface_engine::labels::class::HAIR;
 /// Least share of hair in a mask for its brightness to mean anything.
 const LEAST_HAIR: f64 = 0.01;
 /// Side at which the parser was trained.

@@ -1,12 +1,13 @@
 //! Many samples at once: Euler steps of the flow, guided, a batch together.
 
 use candle_core::{DType, Device, Tensor};
-use mmface_engine::condition::{GrayImage, LabelImage, mask_tensor, sketch_tensor};
+use mmface_engine::condition::{mask_tensor, sketch_tensor};
 use mmface_engine::job::Guide;
+use mmface_engine::labels::LabelImage;
 use mmface_engine::model::autoencoder_kl::AutoencoderKl;
 use mmface_engine::model::dit::{Dit, DitInput, Objective};
-use mmface_engine::picture::RgbImage;
 use mmface_engine::picture::convert::from_tensor;
+use mmface_engine::picture::{GrayImage, RgbImage};
 use mmface_engine::sampling::{guidance, torch_randn};
 use mmface_engine::text::TextEncoder;
 use mmface_engine::{Error, Result};

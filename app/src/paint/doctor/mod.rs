@@ -9,7 +9,8 @@ mod sides;
 use std::path::Path;
 
 use mmface_engine::condition::import::mask_from;
-use mmface_engine::condition::{CLASS_COUNT, ImportReport, LabelImage, MaskScheme, class, palette};
+use mmface_engine::condition::{ImportReport, MaskScheme};
+use mmface_engine::labels::{CLASS_COUNT, LabelImage, class, palette};
 use mmface_engine::picture::{Pixels, Raster};
 
 use super::islands::{Islands, holes, specks};

@@ -1,6 +1,6 @@
 //! Left and right: the person's left parts belong on the right-hand side of the picture.
 
-use mmface_engine::condition::{LabelImage, class};
+use mmface_engine::labels::{LabelImage, class};
 
 use super::{Finding, Fix, What};
 

@@ -1,6 +1,6 @@
 //! Random gestures with every tool: whatever is drawn, undo, redo and abort are exact.
 
-use mmface_engine::condition::class;
+use mmface_engine::labels::class;
 use proptest::prelude::*;
 
 use super::super::*;

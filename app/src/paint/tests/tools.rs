@@ -1,6 +1,6 @@
 //! Tool by tool: what a person sees.
 
-use mmface_engine::condition::class;
+use mmface_engine::labels::class;
 
 use super::super::*;
 use super::{SIDE, at, count, drag, painter, stroke};

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use mmface_engine::condition::{GrayImage, LabelImage, palette};
-use mmface_engine::picture::{self, RgbImage};
+use mmface_engine::labels::{LabelImage, palette};
+use mmface_engine::picture::{self, GrayImage, RgbImage};
 use mmface_engine::{Error, Result};
 
 use super::record::{MAGIC, Record, decode_tile};

@@ -1,7 +1,7 @@
 //! What is known of each picture of the library, and finding some of them.
 
-use mmface_engine::condition::{CLASS_COUNT, palette};
 use mmface_engine::job::{Condition, Sampler};
+use mmface_engine::labels::{CLASS_COUNT, palette};
 use mmface_engine::provenance::{Recipe, sampler_name};
 use serde::{Deserialize, Serialize};
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use mmface_engine::condition::{LabelImage, class};
 use mmface_engine::job::{Condition, Job};
+use mmface_engine::labels::{LabelImage, class};
 use mmface_engine::pipeline::ModelSummary;
 
 use super::*;

@@ -3,7 +3,7 @@
 //! Only for the screen. The mask keeps class numbers and the engine its own palette.
 
 use egui::Color32;
-use mmface_engine::condition::{CLASS_COUNT, palette};
+use mmface_engine::labels::{CLASS_COUNT, palette};
 
 /// Found by annealing: any two classes keep a distance of 14 in CIELAB for usual eyes and for eyes
 /// without red, green or blue cones (the test below measures it). Skin and hair are skin- and

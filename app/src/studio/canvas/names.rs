@@ -3,7 +3,7 @@
 //! Where they stand is found beside the GUI thread, once after each change of the mask.
 
 use egui::{FontId, Painter, Pos2, Rect, pos2, vec2};
-use mmface_engine::condition::{CLASS_COUNT, palette};
+use mmface_engine::labels::{CLASS_COUNT, palette};
 
 use super::mix::Mix;
 use super::{Look, overlay};

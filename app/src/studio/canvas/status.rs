@@ -2,7 +2,7 @@
 
 use egui::{Align, Layout, RichText, Sense, Ui, vec2};
 use egui_material_icons::icons;
-use mmface_engine::condition::palette;
+use mmface_engine::labels::palette;
 
 use super::{CanvasCommand, Look, colours};
 use crate::paint::Layer;

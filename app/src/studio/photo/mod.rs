@@ -13,9 +13,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use egui::ColorImage;
-use mmface_engine::condition::{GrayImage, LabelImage};
-use mmface_engine::picture::RgbImage;
+use mmface_engine::labels::LabelImage;
 use mmface_engine::picture::xdog::Style;
+use mmface_engine::picture::{GrayImage, RgbImage};
 
 use super::actions::Action;
 use super::dialogs::{Ask, AskKind};

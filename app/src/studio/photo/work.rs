@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::Device;
-use mmface_engine::condition::{GrayImage, LabelImage, palette};
+use mmface_engine::labels::{LabelImage, palette};
 use mmface_engine::model::face_parser::FaceParser;
 use mmface_engine::picture::resize::lanczos_rgb;
-use mmface_engine::picture::{RgbImage, convert, read, xdog};
+use mmface_engine::picture::{GrayImage, RgbImage, convert, read, xdog};
 use mmface_engine::weights::registry::BUNDLED;
 use mmface_engine::weights::{Package, Part, Registry};
 use mmface_engine::{Error, Result};

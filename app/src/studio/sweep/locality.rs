@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use mmface_engine::condition::{LabelImage, palette};
+use mmface_engine::labels::{LabelImage, palette};
 use mmface_engine::picture::RgbImage;
 
 /// Regions as people speak of them, and their class names.

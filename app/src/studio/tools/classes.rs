@@ -5,7 +5,7 @@ use egui::{
     vec2,
 };
 use egui_material_icons::{MaterialIcon, icons};
-use mmface_engine::condition::{class, palette};
+use mmface_engine::labels::{class, palette};
 
 use super::{ToolsCommand, class_action};
 use crate::paint::Layer;

@@ -1,6 +1,7 @@
 //! Masks into files, sketches into and from files.
 
-use mmface_engine::condition::{LabelImage, palette, read_sketch};
+use mmface_engine::condition::read_sketch;
+use mmface_engine::labels::{LabelImage, palette};
 use mmface_engine::picture::write::write_atomic;
 
 use super::ToolsCommand;
@@ -103,7 +104,8 @@ fn mask_png(mask: &LabelImage) -> Result<Vec<u8>, String> {
 
 #[cfg(test)]
 mod tests {
-    use mmface_engine::condition::{class, read_mask};
+    use mmface_engine::condition::read_mask;
+    use mmface_engine::labels::class;
     use mmface_engine::picture;
 
     use super::*;

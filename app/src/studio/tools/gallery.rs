@@ -4,7 +4,9 @@ use egui::{
     Align2, Color32, ColorImage, Context, Rect, Role, ScrollArea, Sense, TextureHandle,
     TextureOptions, Ui, WidgetInfo, Window, pos2, vec2,
 };
-use mmface_engine::condition::{GrayImage, LabelImage, read_mask, read_sketch};
+use mmface_engine::condition::{read_mask, read_sketch};
+use mmface_engine::labels::LabelImage;
+use mmface_engine::picture::GrayImage;
 
 use super::ToolsCommand;
 use crate::assets::{Kind, Template, Templates};

@@ -10,7 +10,8 @@ use egui::{
     Align2, ColorImage, ComboBox, Context, Grid, Image, RichText, ScrollArea, Sense, TextureHandle,
     TextureOptions, Ui, Window, vec2,
 };
-use mmface_engine::condition::{ImportReport, LabelImage, MaskScheme, mask_from};
+use mmface_engine::condition::{ImportReport, MaskScheme, mask_from};
+use mmface_engine::labels::LabelImage;
 use mmface_engine::picture::{self, Raster, RgbImage};
 
 use super::{ToolsCommand, files};

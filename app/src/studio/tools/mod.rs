@@ -8,7 +8,7 @@ mod options;
 pub mod panel;
 mod strip;
 
-use mmface_engine::condition::{CLASS_COUNT, palette};
+use mmface_engine::labels::{CLASS_COUNT, palette};
 
 use super::actions::Action;
 use super::state::Studio;

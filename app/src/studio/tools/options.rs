@@ -5,7 +5,7 @@ use egui::{
     ComboBox, DragValue, PopupCloseBehavior, Response, Role, ScrollArea, Slider, Ui, WidgetInfo,
 };
 use egui_material_icons::icons;
-use mmface_engine::condition::palette;
+use mmface_engine::labels::palette;
 
 use super::ToolsCommand;
 use crate::paint::{Beneath, Layer, MAX_FILL_GAP, MAX_FILL_GROW, Radii, Target, Tool};

@@ -2,9 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::super::palette::squared_distance;
-use super::super::{CLASS_COUNT, palette};
 use super::MaskScheme;
+use crate::labels::{CLASS_COUNT, palette, squared_distance};
 use crate::picture::RgbImage;
 
 /// Rings of unknown pixels that are given the class of their neighbours: a smoothed border is at

@@ -1,8 +1,8 @@
 //! Which numbering a mask uses, by what a face looks like: brows above eyes, hair above neck, small
 //! parts small.
 
-use super::super::{CLASS_COUNT, class};
 use super::MaskScheme;
+use crate::labels::{CLASS_COUNT, class};
 
 /// Where a class lies and how much of the picture it covers.
 #[derive(Clone, Copy, Debug, PartialEq)]

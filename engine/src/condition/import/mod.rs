@@ -9,7 +9,7 @@ mod scheme;
 
 use std::path::Path;
 
-use super::{CLASS_COUNT, LabelImage, palette};
+use crate::labels::{CLASS_COUNT, LabelImage, palette};
 use crate::picture::{Pixels, Raster, read};
 use crate::{Error, Result};
 

@@ -1,6 +1,6 @@
 //! The numberings and palettes that masks of faces come in.
 
-use super::super::class;
+use crate::labels::class;
 use super::guess;
 
 /// How the numbers or colours of a mask file are to be read.

@@ -5,7 +5,7 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::*;
-use crate::condition::class;
+use crate::labels::class;
 use crate::picture::{RgbImage, write};
 
 /// A face of rectangles on a 96 × 96 picture: class, left, top, right, bottom.
