@@ -8,6 +8,7 @@
 
 pub mod bench;
 pub mod condition;
+pub mod contract;
 pub mod device;
 pub mod error;
 pub mod job;
@@ -16,8 +17,10 @@ pub mod labels;
 pub mod model;
 pub mod picture;
 pub mod pipeline;
+pub mod precision;
 pub mod provenance;
 pub mod sampling;
+mod start;
 pub mod text;
 pub mod weights;
 pub mod worker;

@@ -3,11 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use mmface_engine::contract::{ModelRef, PipelineOptions, PreviewPolicy};
 use mmface_engine::device::DeviceChoice;
 use mmface_engine::job::{Guide, MAX_COUNT, MAX_GUIDANCE, MAX_STEPS, SIZE_STEP, SIZES, Sampler};
 use mmface_engine::kernels::{Precision, Storage};
-use mmface_engine::pipeline::{PipelineOptions, PreviewPolicy};
-use mmface_engine::worker::ModelRef;
 
 use crate::failure::{Failure, Result};
 

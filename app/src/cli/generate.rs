@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
+use mmface_engine::contract::{ModelSummary, PreviewPolicy};
 use mmface_engine::job::{Job, has_groups};
-use mmface_engine::pipeline::{ModelSummary, PreviewPolicy};
 
 use super::args::{ModelArgs, OutputArgs, SampleArgs, default_path, parse_count};
 use super::condition::{ConditionArgs, Start};

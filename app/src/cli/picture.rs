@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
+use mmface_engine::contract::Picture;
 use mmface_engine::job::Job;
 use mmface_engine::picture::write::write_atomic;
-use mmface_engine::pipeline::Picture;
 use mmface_engine::provenance::{Recipe, encode};
 
 use super::session::Session;

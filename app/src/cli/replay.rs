@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use mmface_engine::contract::{ModelSummary, PreviewPolicy};
 use mmface_engine::job::Job;
 use mmface_engine::kernels::{Precision, Storage};
 use mmface_engine::picture::{RgbImage, read};
-use mmface_engine::pipeline::{ModelSummary, PreviewPolicy};
 use mmface_engine::provenance::{Recipe, read_bytes};
 use serde_json::json;
 

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, unbounded};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use mmface_engine::contract::{Event, JobId, ModelSummary, Picture, PreviewPolicy};
 use mmface_engine::job::Job;
-use mmface_engine::pipeline::{ModelSummary, Picture, PreviewPolicy};
-use mmface_engine::worker::{Engine, Event, JobId};
+use mmface_engine::worker::Engine;
 
 use super::args::{ModelArgs, OutputArgs};
 use super::interrupt;

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use mmface_engine::contract::PreviewPolicy;
 use mmface_engine::job::{Job, Sweep};
 use mmface_engine::picture::write::write_atomic;
-use mmface_engine::pipeline::PreviewPolicy;
 use serde_json::json;
 
 use super::args::{ModelArgs, OutputArgs, SampleArgs, default_path};

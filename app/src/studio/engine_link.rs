@@ -4,11 +4,13 @@
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, unbounded};
-use mmface_engine::job::Job;
-use mmface_engine::pipeline::{ModelSummary, Picture, Pipeline, PipelineOptions};
-use mmface_engine::worker::{
-    Attempt, Backend, Cancel, Engine, Event, JobId, Lane, LoadId, ModelRef, Observer,
+use mmface_engine::contract::{
+    Attempt, Backend, Cancel, Event, JobId, Lane, LoadId, ModelRef, ModelSummary, Observer,
+    Picture, PipelineOptions,
 };
+use mmface_engine::job::Job;
+use mmface_engine::pipeline::Pipeline;
+use mmface_engine::worker::Engine;
 use mmface_engine::{Error, Result};
 
 /// The longest that an event waits for its frame: twenty frames a second while generating.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::path::PathBuf;
 
-use mmface_engine::worker::{Event, LoadId};
+use mmface_engine::contract::{Event, LoadId};
 
 use super::command::{self, Command};
 use super::dialogs::{Answer, Ask, Desktop, Dialogs};
@@ -266,7 +266,7 @@ impl Studio {
     }
 
     /// Loads a model in the engine; the events come to [`models`].
-    pub fn load_model(&mut self, model: mmface_engine::worker::ModelRef) -> Option<LoadId> {
+    pub fn load_model(&mut self, model: mmface_engine::contract::ModelRef) -> Option<LoadId> {
         match &self.services.engine {
             Ok(engine) => Some(engine.load(model)),
             Err(why) => {

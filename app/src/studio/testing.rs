@@ -3,12 +3,13 @@
 use std::path::Path;
 use std::time::Duration;
 
+use mmface_engine::contract::{
+    Attempt, Backend, Cancel, ModelRef, ModelSummary, Observer, Picture, Trail, TrailStep,
+};
 use mmface_engine::device::{self, DeviceChoice};
 use mmface_engine::job::{Condition, Fork, Job};
 use mmface_engine::picture::RgbImage;
-use mmface_engine::pipeline::{ModelSummary, Picture, Trail, TrailStep};
 use mmface_engine::provenance::pixel_hash;
-use mmface_engine::worker::{Attempt, Backend, Cancel, ModelRef, Observer};
 use mmface_engine::{Error, Result};
 
 use super::dialogs::Prepared;

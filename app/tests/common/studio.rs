@@ -7,8 +7,8 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use mmface::studio::testing::{FakeBackend, options};
 use mmface::studio::{Options, StudioApp};
+use mmface_engine::contract::ModelSummary;
 use mmface_engine::job::Job;
-use mmface_engine::pipeline::ModelSummary;
 use mmface_engine::provenance::Recipe;
 
 /// A studio of 1280 × 800 points without a GPU, its folders in `home`.

@@ -15,6 +15,8 @@ pub use cpu::finish::Activation;
 pub use cpu::optim::{AdamWStep, adamw_update, ema_update, squared_norm};
 pub use cpu::train::fused;
 
+pub use crate::precision::{Precision, Storage};
+
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Result, Tensor};
@@ -22,7 +24,6 @@ use cpu::inference::{self, Branch};
 use cpu::operands::with_floats;
 use cpu::train;
 use cpu::weight::PackedWeight;
-use serde::{Deserialize, Serialize};
 
 /// Epsilon of the transformer's LayerNorm (reference.md section 1).
 pub const LAYER_NORM_EPS: f64 = 1e-6;
@@ -55,28 +56,6 @@ fn ours(operands: &[&Tensor]) -> bool {
 /// the backward pass comes by.
 pub fn fuses(operands: &[&Tensor]) -> bool {
     ours(operands) && operands.iter().any(|operand| operand.track_op())
-}
-
-/// Arithmetic of the products on the CPU; named in every recipe.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Precision {
-    /// f32 throughout: the golden tests run in it.
-    #[default]
-    Exact,
-    /// bf16 products with f32 sums where the processor has them.
-    Fast,
-}
-
-/// How a weight matrix lies in memory on the CPU.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Storage {
-    /// Four bytes a weight.
-    #[default]
-    F32,
-    /// Two bytes a weight, exact for checkpoints stored in bf16.
-    Bf16,
-    /// 34 bytes for 32 weights, GGUF's Q8_0.
-    Q8_0,
 }
 
 /// A weight matrix of a linear layer, `[out, in]`, either a plain tensor (training, GPU) or

@@ -9,9 +9,9 @@ use std::path::Path;
 use super::{Pixels, RgbImage, read, write};
 use crate::condition::import::mask_from;
 use crate::condition::{MaskScheme, sketch_from};
+use crate::contract::ModelSummary;
 use crate::job::{Condition, Job};
 use crate::labels::{LabelImage, palette};
-use crate::pipeline::ModelSummary;
 use crate::provenance::{self, Level, Recipe};
 use crate::weights::fuzz::fuzz;
 

@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::memory;
 use super::parts::Parts;
-use super::types::{ModelSummary, PipelineOptions};
+use crate::contract::{Cancel, ModelRef, ModelSummary, PipelineOptions};
 use crate::device::OpenDevice;
 use crate::job::Sampler;
 use crate::model::LoadOptions;
@@ -13,7 +13,6 @@ use crate::sampling::{LinearPreview, NoiseSchedule};
 use crate::weights::manifest::{PackageManifest, Part};
 use crate::weights::package::Package;
 use crate::weights::registry::Registry;
-use crate::worker::{Cancel, ModelRef};
 use crate::{Error, Result};
 
 /// What `Backend::load` hears: the fraction done and the part at hand.

@@ -7,24 +7,25 @@ mod preview;
 mod run;
 pub mod sample;
 mod trail;
-mod types;
 
 #[cfg(test)]
 mod tests;
 
 pub use memory::{Free, decode_bytes, free_memory};
 pub use parts::Parts;
-pub use types::{ModelSummary, Picture, PipelineOptions, PreviewPolicy, Trail, TrailStep};
 
 use std::time::Instant;
 
 use crate::Result;
+use crate::contract::{
+    Attempt, Backend, Cancel, ModelRef, ModelSummary, Observer, Picture, PipelineOptions,
+};
 use crate::device;
 use crate::job::Job;
-use crate::worker::{Attempt, Backend, Cancel, ModelRef, Observer};
+
 use run::Memory;
 
-/// The real backend of the worker: a loaded model, and what is worth remembering between jobs.
+/// The real [`Backend`]: a loaded model, and what is worth remembering between jobs.
 pub struct Pipeline {
     options: PipelineOptions,
     parts: Option<Parts>,

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use candle_core::Tensor;
 
 use super::parts::Parts;
-use super::types::PreviewPolicy;
 use crate::Result;
+use crate::contract::PreviewPolicy;
 use crate::picture::RgbImage;
 
 /// Part of a job's time that previews may take.

@@ -9,11 +9,10 @@ use super::parts::Parts;
 use super::preview::{Costs, Ladder, Rung};
 use super::sample::{Conditioning, Evaluator, sample};
 use super::trail::Trails;
-use super::types::{Picture, PreviewPolicy};
+use crate::contract::{Attempt, Cancel, Observer, Picture, PreviewPolicy};
 use crate::job::{Condition, Job};
 use crate::picture::RgbImage;
 use crate::sampling::{Walk, torch_randn};
-use crate::worker::{Attempt, Cancel, Observer};
 use crate::{Error, Result};
 
 /// Condition latents that are remembered: a person goes back and forth between a few.

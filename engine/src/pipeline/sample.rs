@@ -2,11 +2,11 @@
 
 use candle_core::{DType, Tensor};
 
+use crate::contract::Cancel;
 use crate::job::{Guide, Job};
 use crate::model::clip_text::TextFeatures;
 use crate::model::dit::Dit;
 use crate::sampling::{Walk, guidance};
-use crate::worker::Cancel;
 use crate::{Error, Result};
 
 /// Evaluations whose modulation vectors are computed together. All steps of a usual job fit; the

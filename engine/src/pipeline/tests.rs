@@ -14,6 +14,7 @@ use candle_nn::VarBuilder;
 use super::run::Memory;
 use super::*;
 use crate::Error;
+use crate::contract::{PreviewPolicy, Trail, TrailStep};
 use crate::job::{Condition, Fork, Guide, Sampler};
 use crate::labels::{LabelImage, class};
 use crate::model::LoadOptions;

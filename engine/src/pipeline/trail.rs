@@ -1,8 +1,8 @@
 //! Remembers points on the way to a picture, so that another job can branch off there.
 
 use super::parts::Parts;
-use super::types::{Trail, TrailStep};
 use crate::Result;
+use crate::contract::{Trail, TrailStep};
 use crate::job::Fork;
 use crate::picture::RgbImage;
 use crate::provenance::pixel_hash;

@@ -18,10 +18,10 @@ pub use foreign::Foreign;
 pub use read::{Provenance, is_signed, read, read_bytes};
 pub use write::{Level, encode, encode_as, encode_with, parameters, relabel};
 
+use crate::contract::ModelSummary;
 use crate::job::{Job, Sampler};
-use crate::kernels::{Precision, Storage};
 use crate::picture::RgbImage;
-use crate::pipeline::ModelSummary;
+use crate::precision::{Precision, Storage};
 
 /// Version of the recipe: raised by every change that gives other pixels.
 pub const RECIPE_VERSION: u32 = 1;

@@ -1,12 +1,10 @@
-//! The thread that owns the pipeline, and the handle by which an owner drives it
+//! The thread that owns a backend, and the handle by which an owner drives it
 //! (design.md section 4).
 //!
 //! The owner submits jobs and reads [`Event`]s from its own channel; the worker never waits for
 //! the reader. Everything that runs is behind [`Backend`], so that the contract is tested with a
 //! backend that computes nothing.
 
-mod cancel;
-mod event;
 mod queue;
 mod thread;
 
@@ -20,72 +18,10 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::Sender;
 
-pub use cancel::Cancel;
-pub use event::{Event, JobId, LoadId, Preview};
-pub use queue::Lane;
-
+use crate::contract::{Backend, Cancel, Event, JobId, Lane, LoadId, ModelRef, PreviewSlot};
 use crate::job::Job;
-use crate::picture::RgbImage;
-use crate::pipeline::{ModelSummary, Picture, Pipeline, PipelineOptions, Trail};
 use crate::{Error, Result};
-use event::PreviewSlot;
 use queue::{Queue, Task};
-
-/// Which model to load.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum ModelRef {
-    /// The best bundled one.
-    #[default]
-    Bundled,
-    /// By the name of an installed package, or by the path of a folder or a `.mmface` file.
-    Named(String),
-}
-
-/// What the worker tells its backend about a run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Attempt {
-    /// Decode in tiles: slower, but with a fraction of the memory. Set on the second try after
-    /// running out of memory.
-    pub tiled_decoding: bool,
-}
-
-/// What a running job reports.
-pub trait Observer {
-    /// A sampling step is done: `index` of `of` over all pictures of the job, after `seconds`.
-    fn step(&mut self, index: usize, of: usize, seconds: f64, preview: Option<RgbImage>);
-    /// Something the person should know though the job goes on.
-    fn warning(&mut self, text: String);
-    /// How many points of each picture's way are worth remembering.
-    fn trail_steps(&self) -> usize {
-        0
-    }
-    /// The points on the way to a picture that is finished now.
-    fn trail(&mut self, _trail: Trail) {}
-}
-
-/// What the worker drives: loads models and runs jobs, on one thread.
-pub trait Backend {
-    /// Loads a model in place of the one before. Tells `progress` the fraction done and the part
-    /// at hand, and asks `cancel` between tensors.
-    fn load(
-        &mut self,
-        model: &ModelRef,
-        progress: &mut (dyn FnMut(f32, &str) + Send),
-        cancel: &Cancel,
-    ) -> Result<ModelSummary>;
-
-    /// Runs a job, asking `cancel` before every model evaluation.
-    fn run(
-        &mut self,
-        job: &Job,
-        attempt: Attempt,
-        observer: &mut dyn Observer,
-        cancel: &Cancel,
-    ) -> Result<Vec<Picture>>;
-
-    /// Lets go of everything that can be computed again.
-    fn free_caches(&mut self);
-}
 
 /// The owner's handle. Dropping it cancels everything and waits for the step at hand.
 pub struct Engine {
@@ -121,18 +57,6 @@ struct Running {
 }
 
 impl Engine {
-    /// Starts the worker on the real pipeline.
-    ///
-    /// `events` must be unbounded, so that a slow reader never stops the engine; `wake` is called
-    /// after each event, from any thread.
-    pub fn start(
-        options: PipelineOptions,
-        events: Sender<Event>,
-        wake: impl Fn() + Send + Sync + 'static,
-    ) -> Result<Self> {
-        Self::start_with(move || Pipeline::new(options), events, wake)
-    }
-
     /// Starts the worker on any backend, which is made on the worker's own thread.
     pub fn start_with<B: Backend>(
         backend: impl FnOnce() -> B + Send + 'static,

@@ -2,17 +2,8 @@
 
 use std::collections::VecDeque;
 
-use super::{JobId, LoadId, ModelRef};
+use crate::contract::{JobId, Lane, LoadId, ModelRef};
 use crate::job::Job;
-
-/// How a job behaves beside others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lane {
-    /// Keeps its place in the order of submission, and is never dropped.
-    Batch,
-    /// Follows a hand that paints: the newest wins, and it goes before waiting batch jobs.
-    Live,
-}
 
 /// One thing to do.
 #[derive(Debug)]

@@ -5,12 +5,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 
 use super::queue::Task;
-use super::{
-    Attempt, Backend, Cancel, Event, JobId, Lane, LoadId, ModelRef, Observer, Running, Shared,
+use super::{Running, Shared};
+use crate::contract::{
+    Attempt, Backend, Cancel, Event, JobId, Lane, LoadId, ModelRef, Observer, Picture, Trail,
 };
 use crate::job::Job;
 use crate::picture::RgbImage;
-use crate::pipeline::{Picture, Trail};
 use crate::{Error, Result};
 
 /// Runs tasks until the engine is dropped.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
+use mmface_engine::contract::Cancel;
 use mmface_engine::job::{Job, Sampler};
 use mmface_engine::model::LoadOptions;
 use mmface_engine::model::autoencoder_tiny::{AutoencoderTiny, AutoencoderTinyConfig};
@@ -12,7 +13,6 @@ use mmface_engine::model::dit::Dit;
 use mmface_engine::picture::convert;
 use mmface_engine::pipeline::sample::{Conditioning, Evaluator, sample};
 use mmface_engine::sampling::{NoiseSchedule, Walk};
-use mmface_engine::worker::Cancel;
 use mmface_tests::golden::{Fixture, Report};
 
 use crate::dit::dit_config;

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use mmface_engine::contract::ModelSummary;
 use mmface_engine::job::{Condition, Job};
 use mmface_engine::labels::{LabelImage, class};
-use mmface_engine::pipeline::ModelSummary;
 
 use super::*;
 

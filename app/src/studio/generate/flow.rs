@@ -6,11 +6,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use mmface_engine::Error;
+use mmface_engine::contract::{Event, JobId, Lane, Picture};
 use mmface_engine::job::{Condition, Job};
 use mmface_engine::picture::RgbImage;
-use mmface_engine::pipeline::Picture;
 use mmface_engine::provenance::Recipe;
-use mmface_engine::worker::{Event, JobId, Lane};
 
 use super::request::{Follow, smaller_size};
 use super::works::{Owner, Work, WorkId};

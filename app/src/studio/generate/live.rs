@@ -1,7 +1,7 @@
 //! When the live preview draws again: quick models follow every change, slow ones wait for a pause
 //! of the hand, but never long. No engine here.
 
-use mmface_engine::worker::JobId;
+use mmface_engine::contract::JobId;
 
 use super::request::{Follow, Request};
 

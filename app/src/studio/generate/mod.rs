@@ -16,9 +16,9 @@ pub mod works;
 
 use std::sync::Arc;
 
+use mmface_engine::contract::Event;
 use mmface_engine::picture::RgbImage;
 use mmface_engine::provenance::Recipe;
-use mmface_engine::worker::Event;
 
 pub use flow::{Finished, Outcome, submit};
 pub use request::{Follow, Request};

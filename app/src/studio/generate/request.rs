@@ -2,10 +2,10 @@
 
 use std::hash::{BuildHasher, RandomState};
 
+use mmface_engine::contract::ModelSummary;
 use mmface_engine::job::{
     Condition, Guide, Job, MAX_GUIDANCE, MAX_STEPS, SIZE_STEP, SIZES, Sampler,
 };
-use mmface_engine::pipeline::ModelSummary;
 use serde::{Deserialize, Serialize};
 
 /// Most pictures that the panel offers at once.

@@ -14,12 +14,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use mmface_engine::contract::{Event, LoadId, ModelRef, ModelSummary};
 use mmface_engine::model::dit::Objective;
-use mmface_engine::pipeline::ModelSummary;
 use mmface_engine::weights::import::{ImportOptions, import};
 use mmface_engine::weights::upstream::Hints;
 use mmface_engine::weights::{Package, PartState, Registry, verify};
-use mmface_engine::worker::{Event, LoadId, ModelRef};
 use mmface_engine::{Error, Result};
 
 use super::actions::Action;

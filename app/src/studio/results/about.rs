@@ -222,9 +222,9 @@ fn contents(ui: &mut Ui, studio: &mut Studio, file: &str, recipe: &Recipe) {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use mmface_engine::contract::ModelSummary;
     use mmface_engine::job::Job;
     use mmface_engine::labels::LabelImage;
-    use mmface_engine::pipeline::ModelSummary;
 
     use super::*;
 

@@ -18,8 +18,8 @@ pub mod trail;
 
 use std::sync::Arc;
 
+use mmface_engine::contract::Trail;
 use mmface_engine::picture::RgbImage;
-use mmface_engine::pipeline::Trail;
 
 use super::actions::Action;
 use super::folders;

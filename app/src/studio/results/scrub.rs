@@ -2,8 +2,8 @@
 //! another prompt, guidance or drawing.
 
 use egui::{Context, Role, Sense, TextureHandle, Ui, Vec2, WidgetInfo, vec2};
+use mmface_engine::contract::Trail;
 use mmface_engine::job::{Job, MAX_GUIDANCE, Sampler};
-use mmface_engine::pipeline::Trail;
 use mmface_engine::provenance::Recipe;
 
 use super::ResultsCommand;

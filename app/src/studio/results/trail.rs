@@ -8,10 +8,10 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use mmface_engine::contract::{Trail, TrailStep};
 use mmface_engine::job::Fork;
 use mmface_engine::picture::RgbImage;
 use mmface_engine::picture::write::write_atomic;
-use mmface_engine::pipeline::{Trail, TrailStep};
 use mmface_engine::{Error, Result};
 use serde::{Deserialize, Serialize};
 

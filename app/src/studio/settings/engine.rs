@@ -3,9 +3,9 @@
 
 use egui::{ComboBox, Slider, Ui};
 use mmface_engine::Error;
+use mmface_engine::contract::PreviewPolicy;
 use mmface_engine::device::{self, DeviceChoice};
 use mmface_engine::kernels::Precision;
-use mmface_engine::pipeline::PreviewPolicy;
 use serde::{Deserialize, Serialize};
 
 use super::SettingsCommand;
@@ -75,7 +75,7 @@ impl EngineSettings {
     /// For the engine.
     pub fn setup(&self) -> Setup {
         Setup {
-            options: mmface_engine::pipeline::PipelineOptions {
+            options: mmface_engine::contract::PipelineOptions {
                 device: self.processor.choice(),
                 precision: self.precision,
                 previews: self.previews,

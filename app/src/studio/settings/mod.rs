@@ -8,9 +8,9 @@ pub mod panel;
 pub mod storage;
 
 use egui::ThemePreference;
+use mmface_engine::contract::PreviewPolicy;
 use mmface_engine::kernels::Precision;
 use mmface_engine::picture::write::write_atomic;
-use mmface_engine::pipeline::PreviewPolicy;
 use serde::{Deserialize, Serialize};
 
 pub use engine::{EngineSettings, Processor};

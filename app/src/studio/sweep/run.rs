@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use mmface_engine::contract::Trail;
 use mmface_engine::job::{Condition, Fork, Job, Sweep};
 use mmface_engine::labels::LabelImage;
 use mmface_engine::picture::RgbImage;
 use mmface_engine::picture::resize::lanczos_rgb;
-use mmface_engine::pipeline::Trail;
 
 use super::export::{Export, Tile};
 use super::{MANY, locality};

@@ -1,7 +1,7 @@
 //! The numberings and palettes that masks of faces come in.
 
-use crate::labels::class;
 use super::guess;
+use crate::labels::class;
 
 /// How the numbers or colours of a mask file are to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

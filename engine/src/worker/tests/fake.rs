@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
+use crate::contract::*;
+use crate::picture::RgbImage;
 use crate::worker::*;
 
 /// What a fake job does; it rides in the job's prompt.

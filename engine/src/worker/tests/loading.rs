@@ -3,6 +3,7 @@
 use crossbeam_channel::unbounded;
 
 use super::fake::{Act, Fake, end_of, engine, gated, job, model, wait_for};
+use crate::contract::*;
 use crate::worker::*;
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::fake::{ACTS, Act, Fake, engine, job, model, next_event};
-use crate::worker::*;
+use crate::contract::*;
 
 #[derive(Clone, Debug)]
 enum Command {

@@ -1,11 +1,9 @@
 //! What the worker tells its owner.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
 
+use super::{ModelSummary, Picture, Preview, Trail};
 use crate::Error;
-use crate::picture::RgbImage;
-use crate::pipeline::{ModelSummary, Picture, Trail};
 
 /// Names one submitted job for the life of its engine; later jobs have larger numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -117,49 +115,6 @@ impl Event {
                 Some(*job)
             }
             _ => None,
-        }
-    }
-}
-
-/// The picture so far. Only the newest preview of an engine keeps its pixels: a reader that is
-/// behind finds older ones empty, so undelivered previews never pile up.
-#[derive(Clone)]
-pub struct Preview {
-    ticket: u64,
-    slot: Arc<PreviewSlot>,
-}
-
-impl Preview {
-    /// The pixels, unless a newer preview has replaced them or they were taken before.
-    pub fn take(&self) -> Option<RgbImage> {
-        let mut slot = self.slot.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if slot.0 == self.ticket {
-            slot.1.take()
-        } else {
-            None
-        }
-    }
-}
-
-impl fmt::Debug for Preview {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Preview({})", self.ticket)
-    }
-}
-
-/// Holds the newest preview of an engine.
-#[derive(Default)]
-pub(super) struct PreviewSlot(Mutex<(u64, Option<RgbImage>)>);
-
-impl PreviewSlot {
-    /// Replaces whatever lies in the slot.
-    pub(super) fn put(self: &Arc<Self>, image: RgbImage) -> Preview {
-        let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        slot.0 += 1;
-        slot.1 = Some(image);
-        Preview {
-            ticket: slot.0,
-            slot: Arc::clone(self),
         }
     }
 }
