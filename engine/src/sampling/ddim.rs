@@ -6,7 +6,7 @@
 use candle_core::Tensor;
 
 use super::combine;
-use super::schedule::{Level, NoiseSchedule};
+use super::schedule::{Level, NoiseSchedule, leading_timesteps};
 use super::walk::Advance;
 use crate::Result;
 
@@ -18,8 +18,7 @@ pub(super) struct Ddim {
 
 impl Ddim {
     pub fn new(steps: usize, schedule: &NoiseSchedule) -> (Self, Vec<f64>) {
-        let stride = (schedule.len() / steps).max(1);
-        let timesteps: Vec<usize> = (0..steps).rev().map(|k| k * stride + 1).collect();
+        let timesteps = leading_timesteps(schedule, steps);
         let mut levels: Vec<Level> = timesteps.iter().map(|&t| Level::at(schedule, t)).collect();
         // Where a step ends is one stride before it starts, which is the next step's timestep.
         levels.push(Level::at(schedule, 0));
