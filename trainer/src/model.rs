@@ -274,8 +274,8 @@ fn backward_by_block(
     let rope = rope.as_deref();
     let fixed = condition.detach();
     let mut kept = Vec::with_capacity(dit.blocks().len());
-    let mut inputs = (first_image.detach(), first_text.detach());
-    for (index, block) in dit.blocks().iter().enumerate() {
+    let inputs = (first_image.detach(), first_text.detach());
+    let outputs = dit.through_blocks(inputs, |index, block, inputs| {
         let segment = Segment::new(block, &inputs, &fixed, rope)?;
         let next = segment.detached();
         kept.push(if checkpointing.again(index, dit.blocks().len()) {
@@ -283,11 +283,11 @@ fn backward_by_block(
         } else {
             Kept::Graph(Box::new(segment))
         });
-        inputs = next;
-    }
+        Ok(next)
+    })?;
 
-    let (image, block_condition) = (leaf(&inputs.0)?, leaf(&fixed)?);
-    drop(inputs);
+    let (image, block_condition) = (leaf(&outputs.0)?, leaf(&fixed)?);
+    drop(outputs);
     let answer = dit.head(&image, &dit.final_modulation(&block_condition)?)?;
     let loss = target.loss(&answer)?;
     let mut store = scaled(&loss, scale)?.backward()?;

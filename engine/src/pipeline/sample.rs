@@ -5,7 +5,7 @@ use candle_core::{DType, Tensor};
 use crate::contract::Cancel;
 use crate::job::{Guide, Job};
 use crate::model::clip_text::TextFeatures;
-use crate::model::dit::Dit;
+use crate::model::dit::{Dit, Modulation};
 use crate::sampling::{Walk, guidance};
 use crate::{Error, Result};
 
@@ -49,10 +49,7 @@ pub struct Evaluator<'a> {
 /// conditional when guidance never acts.
 struct Window {
     first: usize,
-    /// For each block `[rows, chunks · hidden]`.
-    blocks: Vec<Tensor>,
-    /// Of the last layer, `[rows, 2 · hidden]`.
-    last: Tensor,
+    modulation: Modulation,
 }
 
 impl<'a> Evaluator<'a> {
@@ -105,7 +102,7 @@ impl<'a> Evaluator<'a> {
             (true, false) => (row + 1, 1, 1),
             (false, _) => (row, 1, 0),
         };
-        let modulation = |all: &Tensor| all.narrow(0, row, rows);
+        let modulation = window.modulation.rows(row, rows)?;
         let latent = Tensor::cat(&[walk.input(), &self.condition], 1)?;
         let mut image = self.dit.embed_latent(&latent)?;
         if rows == 2 {
@@ -118,13 +115,8 @@ impl<'a> Evaluator<'a> {
             };
             image = Tensor::cat(&[&other, &image], 0)?;
         }
-        let mut text = self.text.narrow(0, branch, rows)?;
-        let grid = latent.dim(3)? / self.dit.config().patch;
-        let rope = self.dit.rope(grid, text.dim(1)?)?;
-        for (block, all) in self.dit.blocks().iter().zip(&window.blocks) {
-            (image, text) = block.forward(&image, &text, &modulation(all)?, rope.as_deref())?;
-        }
-        let output = self.dit.head(&image, &modulation(&window.last)?)?;
+        let text = self.text.narrow(0, branch, rows)?;
+        let output = self.dit.forward_tokens((image, text), &modulation)?;
         // With a learned variance the first half is the prediction.
         let output = output.narrow(1, 0, self.dit.config().channels / 2)?;
         match both {
@@ -153,15 +145,9 @@ impl<'a> Evaluator<'a> {
         let pooled = Tensor::cat(&vec![&self.pooled; times.len()], 0)?;
         let modality = Tensor::full(self.modality, rows, device)?;
         let condition = self.dit.condition(&time, &pooled, &modality)?;
-        let blocks = self
-            .dit
-            .blocks()
-            .iter()
-            .map(|block| block.modulation(&condition));
         self.window = Some(Window {
             first,
-            blocks: blocks.collect::<candle_core::Result<_>>()?,
-            last: self.dit.final_modulation(&condition)?,
+            modulation: self.dit.modulation(&condition)?,
         });
         Ok(())
     }

@@ -35,6 +35,32 @@ pub struct DitInput<'a> {
     pub modality: &'a Tensor,
 }
 
+/// Image tokens `[batch, grid², hidden]` and text tokens `[batch, text tokens, hidden]`.
+pub type Tokens = (Tensor, Tensor);
+
+/// Modulation vectors of every layer for some rows.
+#[derive(Clone, Debug)]
+pub struct Modulation {
+    /// For each block `[rows, chunks · hidden]`.
+    blocks: Vec<Tensor>,
+    /// Of the last layer, `[rows, 2 · hidden]`.
+    last: Tensor,
+}
+
+impl Modulation {
+    /// Some of the rows.
+    ///
+    /// # Errors
+    /// When there are fewer.
+    pub fn rows(&self, first: usize, count: usize) -> Result<Self> {
+        let rows = |all: &Tensor| all.narrow(0, first, count);
+        Ok(Self {
+            blocks: self.blocks.iter().map(rows).collect::<Result<_>>()?,
+            last: rows(&self.last)?,
+        })
+    }
+}
+
 /// The transformer.
 #[derive(Debug)]
 pub struct Dit {
@@ -133,7 +159,7 @@ impl Dit {
         &self.null_pooled
     }
 
-    /// The blocks, for callers that run them one by one.
+    /// The blocks, for a backward pass that runs them again one by one.
     pub fn blocks(&self) -> &[Block] {
         &self.blocks
     }
@@ -147,18 +173,63 @@ impl Dit {
     /// When shapes do not fit, or the latent is not a square of whole patches.
     pub fn forward(&self, input: &DitInput) -> Result<Tensor> {
         let condition = self.condition(input.time, input.pooled, input.modality)?;
-        let mut image = self.embed_latent(input.latent)?;
-        let mut text = self.embed_text(input.sequence)?;
-        let rope = self.rope(input.latent.dim(3)? / self.config.patch, text.dim(1)?)?;
-        for block in &self.blocks {
-            (image, text) = block.forward(
-                &image,
-                &text,
-                &block.modulation(&condition)?,
-                rope.as_deref(),
-            )?;
+        let tokens = (
+            self.embed_latent(input.latent)?,
+            self.embed_text(input.sequence)?,
+        );
+        self.forward_tokens(tokens, &self.modulation(&condition)?)
+    }
+
+    /// One evaluation of tokens that are embedded already, by modulation that is computed already.
+    ///
+    /// # Shapes
+    /// - tokens: `[batch, grid², hidden]` and `[batch, text tokens, hidden]`; modulation: `batch` rows
+    /// - result: `[batch, out_channels, grid · patch, grid · patch]`
+    ///
+    /// # Errors
+    /// When shapes do not fit.
+    pub fn forward_tokens(&self, tokens: Tokens, modulation: &Modulation) -> Result<Tensor> {
+        let rope = self.rope(tokens.0.dim(1)?.isqrt(), tokens.1.dim(1)?)?;
+        let (image, _) = self.through_blocks(tokens, |index, block, (image, text)| {
+            block.forward(&image, &text, &modulation.blocks[index], rope.as_deref())
+        })?;
+        self.head(&image, &modulation.last)
+    }
+
+    /// Hands the tokens from block to block; `run` is given the index of each and makes its outputs.
+    /// This is the one loop over the blocks: what a training step keeps between them is its own.
+    ///
+    /// # Shapes
+    /// - tokens and result: `[batch, grid², hidden]` and `[batch, text tokens, hidden]`
+    ///
+    /// # Errors
+    /// Those of `run`.
+    pub fn through_blocks(
+        &self,
+        tokens: Tokens,
+        mut run: impl FnMut(usize, &Block, Tokens) -> Result<Tokens>,
+    ) -> Result<Tokens> {
+        let mut tokens = tokens;
+        for (index, block) in self.blocks.iter().enumerate() {
+            tokens = run(index, block, tokens)?;
         }
-        self.head(&image, &self.final_modulation(&condition)?)
+        Ok(tokens)
+    }
+
+    /// Modulation vectors of all blocks and of the last layer. Rows are independent: all steps of a
+    /// job can be computed at once.
+    ///
+    /// # Shapes
+    /// - condition: `[rows, hidden]`
+    ///
+    /// # Errors
+    /// When the width does not fit.
+    pub fn modulation(&self, condition: &Tensor) -> Result<Modulation> {
+        let blocks = self.blocks.iter().map(|block| block.modulation(condition));
+        Ok(Modulation {
+            blocks: blocks.collect::<Result<_>>()?,
+            last: self.final_modulation(condition)?,
+        })
     }
 
     /// Image tokens of a latent, row by row.
