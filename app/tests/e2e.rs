@@ -79,7 +79,7 @@ fn a_painted_mask_becomes_a_portrait_with_its_recipe() {
     assert!(read.marked_synthetic);
     let recipe = read.recipe.expect("a recipe");
     assert_eq!(
-        recipe.job.prompt,
+        recipe.job.draw.prompt,
         "A young woman with long blonde hair, smiling"
     );
     let Condition::Mask(mask) = &recipe.job.condition else {

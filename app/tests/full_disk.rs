@@ -12,8 +12,9 @@ use egui::{Key, Modifiers};
 use egui_kittest::kittest::Queryable;
 use mmface::studio::Options;
 use mmface::studio::dialogs::Prepared;
-use mmface::studio::generate::{Follow, GenerateCommand};
+use mmface::studio::generate::GenerateCommand;
 use mmface::studio::testing::{FakeBackend, options};
+use mmface_engine::job::ConditionKind;
 
 /// Lets no file grow beyond so many bytes.
 fn limit(bytes: libc::rlim_t) {
@@ -50,9 +51,9 @@ fn nothing_is_lost_on_a_full_disk_and_all_is_saved_once_there_is_room() {
             }
         }
     });
-    studio.generate.request.prompt = "a queen".into();
-    studio.generate.request.follow = Follow::Mask;
-    studio.generate.request.size = 64;
+    studio.generate.request.draw.prompt = "a queen".into();
+    studio.generate.request.follow = ConditionKind::Mask;
+    studio.generate.request.draw.size = 64;
     let drawn = studio.painter.drawing().clone();
 
     limit(2048);

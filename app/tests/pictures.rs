@@ -67,14 +67,14 @@ fn settle(harness: &mut Studio) {
 fn template(harness: &mut Studio, name: &str) {
     act(harness, ToolsCommand::Template(name.into()));
     wait(harness, "the template", |app| {
-        !app.studio.generate.request.prompt.is_empty()
+        !app.studio.generate.request.draw.prompt.is_empty()
     });
 }
 
 fn generate(harness: &mut Studio, seed: u64) {
     let studio = &mut harness.state_mut().studio;
     (
-        studio.generate.request.seed,
+        studio.generate.request.draw.seed,
         studio.generate.request.seed_locked,
     ) = (seed, true);
     act(harness, GenerateCommand::Start);
@@ -106,7 +106,7 @@ fn slow_pictures_of_the_readme() {
     save(&mut harness, &folder.join("studio.png"));
 
     let prompt = "a [smiling|serious] woman with [blonde|brown|black] hair";
-    harness.state_mut().studio.generate.request.prompt = prompt.into();
+    harness.state_mut().studio.generate.request.draw.prompt = prompt.into();
     act(&mut harness, SweepCommand::Start);
     wait(&mut harness, "the sweep", |app| {
         let run = app.studio.sweep.run.as_ref();
@@ -161,7 +161,7 @@ fn slow_every_screen_in_both_looks() {
             shot(&mut harness, "08-export");
             act(&mut harness, ResultsCommand::Export);
             let request = &mut harness.state_mut().studio.generate.request;
-            request.prompt = "a woman with [blonde|black] hair, [smiling|serious]".into();
+            request.draw.prompt = "a woman with [blonde|black] hair, [smiling|serious]".into();
             act(&mut harness, SweepCommand::Start);
             wait(&mut harness, "the sweep", |app| {
                 let run = app.studio.sweep.run.as_ref();

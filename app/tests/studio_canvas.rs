@@ -243,7 +243,7 @@ fn a_template_opens_as_one_step_with_its_prompt() {
     harness.run();
     let counts = harness.state().studio.painter.drawing().mask.counts();
     assert!(counts[usize::from(class::SKIN)] > 10_000);
-    let prompt = &harness.state().studio.generate.request.prompt;
+    let prompt = &harness.state().studio.generate.request.draw.prompt;
     assert!(prompt.contains("beard"), "{prompt}");
     harness.key_press_modifiers(Modifiers::COMMAND, Key::Z);
     harness.run();

@@ -142,7 +142,7 @@ fn slow_a_stroke_at_1024_costs_less_than_a_frame_while_a_picture_is_drawn() {
         .painter
         .edit("Template", |drawing| drawing.set_mask(&mask));
     studio.painter.settings.set_radius(24.0);
-    studio.generate.request.steps = 400;
+    studio.generate.request.draw.steps = 400;
     studio.emit(mmface::studio::generate::GenerateCommand::Start);
     wait_for(&mut harness, "the first steps", |app| {
         let running = app.studio.generate.running.as_ref();

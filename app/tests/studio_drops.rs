@@ -14,7 +14,7 @@ use egui_kittest::kittest::Queryable;
 use mmface::project::SweepNote;
 use mmface::studio::{StudioApp, Workspace};
 use mmface_engine::condition::read_mask;
-use mmface_engine::job::{Condition, Job};
+use mmface_engine::job::{Condition, Draw, Job};
 use mmface_engine::labels::{LabelImage, class};
 use mmface_engine::picture::{RgbImage, write};
 use mmface_engine::provenance;
@@ -48,15 +48,18 @@ fn dropped_pictures_tell_what_they_know() {
     )
     .unwrap();
     let_fall(&mut harness, &ours);
-    assert_eq!(harness.state().studio.generate.request.prompt, "from afar");
-    assert_eq!(harness.state().studio.generate.request.seed, 5);
+    assert_eq!(
+        harness.state().studio.generate.request.draw.prompt,
+        "from afar"
+    );
+    assert_eq!(harness.state().studio.generate.request.draw.seed, 5);
 
     let plain = elsewhere.path().join("plain.png");
     fs::write(&plain, write::encode_rgb(&picture).unwrap()).unwrap();
     let_fall(&mut harness, &plain);
     let studio = &harness.state().studio;
     assert_eq!(
-        studio.generate.request.prompt, "from afar",
+        studio.generate.request.draw.prompt, "from afar",
         "nothing is lost"
     );
     assert!(
@@ -81,11 +84,11 @@ fn dropped_pictures_tell_what_they_know() {
     let_fall(&mut harness, &foreign);
     let request = &harness.state().studio.generate.request;
     assert_eq!(
-        (request.prompt.as_str(), request.negative.as_str()),
+        (request.draw.prompt.as_str(), request.draw.negative.as_str()),
         ("a knight", "helmet")
     );
     assert_eq!(
-        (request.seed, request.steps, request.guidance),
+        (request.draw.seed, request.draw.steps, request.draw.guidance),
         (99, 30, 4.5)
     );
     assert!(told(&harness, "taken over from A1111"));
@@ -199,8 +202,11 @@ fn a_grid_and_its_index_bring_the_sweep_back() {
     labels[512 * 200..512 * 300].fill(class::HAIR);
     let mask = LabelImage::new(512, 512, labels).unwrap();
     let base = Job {
+        draw: Draw {
+            steps: 12,
+            ..job("a red hat", 31).draw
+        },
         condition: Condition::Mask(mask.clone()),
-        steps: 12,
         ..job("a red hat", 31)
     };
     let grid = elsewhere.path().join("grid.png");
@@ -209,9 +215,13 @@ fn a_grid_and_its_index_bring_the_sweep_back() {
     let_fall(&mut harness, &grid);
     let studio = &harness.state().studio;
     let request = &studio.generate.request;
-    assert_eq!(request.prompt, "a [red|green] hat");
+    assert_eq!(request.draw.prompt, "a [red|green] hat");
     assert_eq!(
-        (request.seed, request.steps, studio.sweep.fork_step),
+        (
+            request.draw.seed,
+            request.draw.steps,
+            studio.sweep.fork_step
+        ),
         (31, 12, 4)
     );
     assert_eq!(studio.painter.drawing().label_image(), mask);
@@ -225,9 +235,9 @@ fn a_grid_and_its_index_bring_the_sweep_back() {
     fs::write(&index, text).unwrap();
     let_fall(&mut harness, &index);
     let studio = &harness.state().studio;
-    assert_eq!(studio.generate.request.prompt, "a [wise|silly] queen");
+    assert_eq!(studio.generate.request.draw.prompt, "a [wise|silly] queen");
     assert_eq!(
-        (studio.generate.request.seed, studio.sweep.fork_step),
+        (studio.generate.request.draw.seed, studio.sweep.fork_step),
         (8, 0)
     );
     assert_eq!(
@@ -239,7 +249,7 @@ fn a_grid_and_its_index_bring_the_sweep_back() {
     fs::write(&index, "{\"cells\": 3}").unwrap();
     let_fall(&mut harness, &index);
     assert!(told(&harness, "no index of a sweep"));
-    assert_eq!(harness.state().studio.generate.request.seed, 8);
+    assert_eq!(harness.state().studio.generate.request.draw.seed, 8);
 }
 
 #[test]

@@ -14,10 +14,10 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
 use mmface::paint::Layer;
 use mmface::studio::StudioApp;
-use mmface::studio::generate::{Follow, GenerateCommand as Do, WorkId};
+use mmface::studio::generate::{GenerateCommand as Do, WorkId};
 use mmface::studio::keeping::KeepingCommand;
 use mmface::studio::testing::{FakeBackend, options};
-use mmface_engine::job::Condition;
+use mmface_engine::job::{Condition, ConditionKind};
 use mmface_engine::labels::LabelImage;
 use mmface_engine::provenance::{self, Recipe};
 use mmface_engine::weights::registry::Registry;
@@ -47,8 +47,8 @@ fn loaded(mut harness: Studio) -> Studio {
     // A second start in the same home offers what the first left; these tests are about the queue.
     harness.state_mut().studio.emit(KeepingCommand::HideLost);
     harness.step();
-    harness.state_mut().studio.generate.request.follow = Follow::None;
-    harness.state_mut().studio.generate.request.size = 64;
+    harness.state_mut().studio.generate.request.follow = ConditionKind::None;
+    harness.state_mut().studio.generate.request.draw.size = 64;
     harness
 }
 
@@ -58,7 +58,7 @@ fn emit(harness: &mut Studio, command: Do) {
 }
 
 fn prompt(harness: &mut Studio, text: &str) {
-    harness.state_mut().studio.generate.request.prompt = text.into();
+    harness.state_mut().studio.generate.request.draw.prompt = text.into();
 }
 
 fn generate(harness: &mut Studio, text: &str) {
@@ -76,7 +76,7 @@ fn idle(harness: &mut Studio) {
 fn saved(home: &Path) -> Vec<(String, u64, usize)> {
     let recipes = recipes(home).into_iter();
     recipes
-        .map(|recipe| (recipe.job.prompt, recipe.job.seed, recipe.index))
+        .map(|recipe| (recipe.job.draw.prompt, recipe.job.draw.seed, recipe.index))
         .collect()
 }
 
@@ -112,13 +112,13 @@ fn ctrl_enter_within_the_prompt_draws_and_saves_with_a_recipe() {
     let field = harness.get_by_role_and_label(Role::MultilineTextInput, "Prompt");
     field.type_text("an old man");
     harness.step();
-    let seed = harness.state().studio.generate.request.seed;
+    let seed = harness.state().studio.generate.request.draw.seed;
     harness.key_press_modifiers(Modifiers::COMMAND, Key::Enter);
     harness.step();
     idle(&mut harness);
     assert_eq!(saved(home.path()), [("an old man".to_string(), seed, 0)]);
     let state = &harness.state().studio.generate;
-    assert_eq!(state.request.prompt, "an old man", "no line break");
+    assert_eq!(state.request.draw.prompt, "an old man", "no line break");
     assert_eq!(state.history.entries()[0].prompt, "an old man");
     assert!(state.preview.is_some());
     harness.run_steps(2);
@@ -160,7 +160,7 @@ fn the_face_follows_what_is_painted() {
     harness.state_mut().studio.painter.settings.layer = Layer::Sketch;
     harness.run_steps(2);
     let follow = harness.state().studio.generate.request.follow;
-    assert_eq!(follow, Follow::Sketch, "the hand changed over");
+    assert_eq!(follow, ConditionKind::Sketch, "the hand changed over");
     idle(&mut harness);
     let conditions: Vec<bool> = recipes(home.path())
         .into_iter()
@@ -194,7 +194,7 @@ fn no_picture_is_shown_as_finished_before_it_is_on_disk() {
 fn progress_and_cancel_within_a_step() {
     let home = tempfile::tempdir().unwrap();
     let mut harness = slow(home.path());
-    harness.state_mut().studio.generate.request.steps = 900;
+    harness.state_mut().studio.generate.request.draw.steps = 900;
     generate(&mut harness, "a long one");
     wait_for(&mut harness, "the third step", |app| {
         let running = &app.studio.generate.running;
@@ -223,7 +223,7 @@ fn progress_and_cancel_within_a_step() {
 fn escape_cancels_unless_a_person_types() {
     let home = tempfile::tempdir().unwrap();
     let mut harness = slow(home.path());
-    harness.state_mut().studio.generate.request.steps = 900;
+    harness.state_mut().studio.generate.request.draw.steps = 900;
     generate(&mut harness, "a long one");
     let field = harness.get_by_role_and_label(Role::MultilineTextInput, "Prompt");
     field.focus();
@@ -278,14 +278,14 @@ fn failing_and_panicking_jobs_are_told_and_the_next_runs() {
     idle(&mut harness);
     let failures = &harness.state().studio.generate.works.failures;
     assert_eq!(failures.len(), 2, "it fails again");
-    assert_eq!(failures[1].job.prompt, "please fail");
+    assert_eq!(failures[1].job.draw.prompt, "please fail");
 }
 
 #[test]
 fn out_of_memory_offers_a_smaller_picture() {
     let home = tempfile::tempdir().unwrap();
     let mut harness = ready(home.path());
-    harness.state_mut().studio.generate.request.size = 160;
+    harness.state_mut().studio.generate.request.draw.size = 160;
     generate(&mut harness, "little memory");
     idle(&mut harness);
     harness.run_steps(2);
@@ -293,14 +293,14 @@ fn out_of_memory_offers_a_smaller_picture() {
     harness.step();
     idle(&mut harness);
     assert_eq!(prompts(home.path()), ["little memory"]);
-    assert_eq!(harness.state().studio.generate.request.size, 112);
+    assert_eq!(harness.state().studio.generate.request.draw.size, 112);
 }
 
 #[test]
 fn seeds_roll_lock_and_come_back() {
     let home = tempfile::tempdir().unwrap();
     let mut harness = ready(home.path());
-    let seed = |harness: &Studio| harness.state().studio.generate.request.seed;
+    let seed = |harness: &Studio| harness.state().studio.generate.request.draw.seed;
     let first = seed(&harness);
     generate(&mut harness, "a");
     let second = seed(&harness);
@@ -327,8 +327,8 @@ fn seeds_roll_lock_and_come_back() {
 fn several_pictures_are_saved_one_by_one_and_can_end_early() {
     let home = tempfile::tempdir().unwrap();
     let mut harness = ready(home.path());
-    harness.state_mut().studio.generate.request.count = 3;
-    harness.state_mut().studio.generate.request.seed = 40;
+    harness.state_mut().studio.generate.request.draw.count = 3;
+    harness.state_mut().studio.generate.request.draw.seed = 40;
     generate(&mut harness, "three");
     idle(&mut harness);
     let places: Vec<(u64, usize)> = saved(home.path())
@@ -338,7 +338,7 @@ fn several_pictures_are_saved_one_by_one_and_can_end_early() {
     assert_eq!(places, [(40, 0), (41, 1), (42, 2)]);
     let home = tempfile::tempdir().unwrap();
     let mut harness = slow(home.path());
-    harness.state_mut().studio.generate.request.count = 50;
+    harness.state_mut().studio.generate.request.draw.count = 50;
     generate(&mut harness, "many");
     wait_for(&mut harness, "the second picture", |app| {
         let running = &app.studio.generate.running;
@@ -372,9 +372,9 @@ fn the_queue_survives_the_end_of_the_program() {
     let home = tempfile::tempdir().unwrap();
     {
         let mut harness = slow(home.path());
-        harness.state_mut().studio.generate.request.steps = 200;
+        harness.state_mut().studio.generate.request.draw.steps = 200;
         generate(&mut harness, "was running");
-        harness.state_mut().studio.generate.request.steps = 2;
+        harness.state_mut().studio.generate.request.draw.steps = 2;
         generate(&mut harness, "was waiting");
         wait_for(&mut harness, "a step", |app| {
             let running = &app.studio.generate.running;
@@ -428,7 +428,7 @@ fn prompts_come_back_by_key_and_by_search() {
     let field = harness.get_by_role_and_label(Role::MultilineTextInput, "Prompt");
     field.focus();
     harness.step();
-    let text = |harness: &Studio| harness.state().studio.generate.request.prompt.clone();
+    let text = |harness: &Studio| harness.state().studio.generate.request.draw.prompt.clone();
     for (key, wanted) in [
         (Key::ArrowUp, "two faces"),
         (Key::ArrowUp, "one face"),
@@ -462,7 +462,7 @@ fn live_mode_draws_the_newest_and_off_is_off() {
     });
     let colour = |app: &StudioApp| app.studio.generate.preview.as_ref().map(|at| at.pixels[0]);
     for seed in 1..=20 {
-        harness.state_mut().studio.generate.request.seed = seed;
+        harness.state_mut().studio.generate.request.draw.seed = seed;
         harness.step();
     }
     wait_for(&mut harness, "the newest", |app| {
@@ -479,11 +479,11 @@ fn live_mode_draws_the_newest_and_off_is_off() {
         !app.studio.generate.is_busy()
     });
     assert_eq!(saved(home.path()).len(), 1);
-    harness.state_mut().studio.generate.request.seed = 99;
+    harness.state_mut().studio.generate.request.draw.seed = 99;
     harness.step();
     emit(&mut harness, Do::Live);
     assert_eq!(harness.state().studio.generate.live.job(), None);
-    harness.state_mut().studio.generate.request.seed = 100;
+    harness.state_mut().studio.generate.request.draw.seed = 100;
     let number = harness.state().studio.generate.preview_number;
     for _ in 0..10 {
         std::thread::sleep(Duration::from_millis(10));

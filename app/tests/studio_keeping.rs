@@ -3,6 +3,7 @@
 #[path = "common/studio.rs"]
 mod common;
 
+use mmface_engine::job::{ConditionKind, Draw};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use mmface::paint::{Button, Drawing, Layer, Sample, Tool};
 use mmface::project::session;
 use mmface::studio::canvas::Opacities;
 use mmface::studio::dialogs::Prepared;
-use mmface::studio::generate::{Follow, Request};
+use mmface::studio::generate::Request;
 use mmface::studio::keeping::KeepingCommand;
 use mmface::studio::photo;
 use mmface::studio::testing::{FakeBackend, options};
@@ -43,14 +44,16 @@ fn paint(studio: &mut Studio, row: usize, class: u8) {
 
 fn request() -> Request {
     Request {
-        prompt: "a face [old|young]".into(),
-        negative: "blurry".into(),
-        seed: 77,
+        draw: Draw {
+            prompt: "a face [old|young]".into(),
+            negative: "blurry".into(),
+            seed: 77,
+            steps: 31,
+            ..Draw::default()
+        },
         seed_locked: true,
-        steps: 31,
         // Against the layer that is painted on.
-        follow: Follow::Mask,
-        ..Request::default()
+        follow: ConditionKind::Mask,
     }
 }
 
@@ -132,10 +135,10 @@ fn a_project_is_saved_left_and_opened_again() {
     );
     assert!(studio.query_by_label("Project Untitled, saved").is_some());
     let state = &mut studio.state_mut().studio;
-    assert!(state.generate.request.prompt.is_empty() && state.photo.under.is_none());
+    assert!(state.generate.request.draw.prompt.is_empty() && state.photo.under.is_none());
     state.painter.settings.tool = Tool::Brush;
     state.painter.settings.layer = Layer::Mask;
-    state.generate.request.steps = 9;
+    state.generate.request.draw.steps = 9;
     state.canvas.opacities = Opacities::default();
 
     click(&mut studio, "File");
@@ -222,11 +225,11 @@ fn words_alone_are_work_and_settings_are_not() {
     let home = tempfile::tempdir().expect("a folder");
     let mut studio = studio(home.path());
     settle(&mut studio);
-    studio.state_mut().studio.generate.request.steps = 40;
-    studio.state_mut().studio.generate.request.seed = 40;
+    studio.state_mut().studio.generate.request.draw.steps = 40;
+    studio.state_mut().studio.generate.request.draw.seed = 40;
     studio.run_steps(2);
     assert!(studio.query_by_label("Project Untitled, saved").is_some());
-    studio.state_mut().studio.generate.request.prompt = "a queen".into();
+    studio.state_mut().studio.generate.request.draw.prompt = "a queen".into();
     studio.run_steps(2);
     assert!(
         studio

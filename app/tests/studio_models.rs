@@ -130,7 +130,7 @@ fn what_does_not_fit_the_memory_is_said_beside_the_button() {
             .get_by_role_and_label(egui::Role::Button, "Generate")
             .rect()
     };
-    harness.state_mut().studio.generate.request.size = 1024;
+    harness.state_mut().studio.generate.request.draw.size = 1024;
     let place = free(&mut harness, || Some(64 << 30));
     assert!(harness.query_by_label_contains("needed").is_none());
     harness
@@ -295,7 +295,7 @@ fn a_report_keeps_secrets_unless_ticked() {
     let person = directories::UserDirs::new().expect("a person");
     let place = person.home_dir().join("secret.png").display().to_string();
     let studio = &mut harness.state_mut().studio;
-    studio.generate.request.prompt = "my neighbour as a pirate".into();
+    studio.generate.request.draw.prompt = "my neighbour as a pirate".into();
     studio.tell(Toast::Error(format!(
         "“my neighbour as a pirate” was not written to {place}"
     )));

@@ -7,6 +7,7 @@ mod common;
 #[path = "common/library.rs"]
 mod library;
 
+use mmface_engine::job::ConditionKind;
 use std::fs;
 
 use common::{job, recipe, wait_for};
@@ -14,7 +15,7 @@ use egui::{Key, Modifiers, Role};
 use egui_kittest::kittest::Queryable;
 use library::{comparison, current, emit, keep, library, ready, settle, shown, told};
 use mmface::project::Listing;
-use mmface::studio::generate::{Follow, GenerateCommand};
+use mmface::studio::generate::GenerateCommand;
 use mmface::studio::results::ResultsCommand as Do;
 use mmface::studio::results::compare::Mode;
 use mmface_engine::picture::RgbImage;
@@ -43,11 +44,11 @@ fn pictures_of_the_folder_and_new_ones_appear_newest_first() {
     assert_eq!(shown(&harness), [7]);
     assert!(harness.query_by_label("a pirate, seed 7").is_some());
     let request = &mut harness.state_mut().studio.generate.request;
-    request.prompt = "a queen".into();
-    request.follow = Follow::None;
-    request.seed = 9;
+    request.draw.prompt = "a queen".into();
+    request.follow = ConditionKind::None;
+    request.draw.seed = 9;
     request.seed_locked = true;
-    request.size = 64;
+    request.draw.size = 64;
     harness.state_mut().studio.emit(GenerateCommand::Start);
     harness.step();
     wait_for(&mut harness, "the picture", |app| {
@@ -145,6 +146,7 @@ fn the_cells_of_a_sweep_stand_together_and_fold() {
         .current()
         .unwrap()
         .about
+        .draw
         .prompt
         .clone();
     let seed = current(&harness).unwrap();

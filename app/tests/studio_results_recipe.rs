@@ -14,9 +14,9 @@ use common::{job, wait_for};
 use egui::Key;
 use egui_kittest::kittest::Queryable;
 use library::{current, emit, keep, library, ready, settle, told};
-use mmface::studio::generate::{Follow, GenerateCommand};
+use mmface::studio::generate::GenerateCommand;
 use mmface::studio::results::ResultsCommand as Do;
-use mmface_engine::job::{Condition, Job, Sampler};
+use mmface_engine::job::{Condition, ConditionKind, Draw, Job, Sampler};
 use mmface_engine::labels::LabelImage;
 use mmface_engine::picture::GrayImage;
 use mmface_engine::provenance::{self, Level};
@@ -32,11 +32,14 @@ fn enter_brings_everything_back_as_one_step() {
     keep(
         home.path(),
         Job {
+            draw: Draw {
+                negative: "glasses".into(),
+                steps: 11,
+                sampler: Sampler::Heun,
+                guidance: 3.25,
+                ..job("a sailor", 77).draw
+            },
             condition: Condition::Mask(mask.clone()),
-            negative: "glasses".into(),
-            steps: 11,
-            sampler: Sampler::Heun,
-            guidance: 3.25,
             ..job("a sailor", 77)
         },
     );
@@ -47,15 +50,21 @@ fn enter_brings_everything_back_as_one_step() {
     harness.key_press(Key::Enter);
     harness.step();
     wait_for(&mut harness, "the recipe", |app| {
-        app.studio.generate.request.prompt == "a sailor"
+        app.studio.generate.request.draw.prompt == "a sailor"
     });
     let studio = &harness.state().studio;
     let request = &studio.generate.request;
-    assert_eq!((request.seed, request.steps, request.size), (77, 11, 64));
-    assert_eq!((request.sampler, request.guidance), (Sampler::Heun, 3.25));
     assert_eq!(
-        (request.negative.as_str(), request.follow),
-        ("glasses", Follow::Mask)
+        (request.draw.seed, request.draw.steps, request.draw.size),
+        (77, 11, 64)
+    );
+    assert_eq!(
+        (request.draw.sampler, request.draw.guidance),
+        (Sampler::Heun, 3.25)
+    );
+    assert_eq!(
+        (request.draw.negative.as_str(), request.follow),
+        ("glasses", ConditionKind::Mask)
     );
     assert_eq!(studio.painter.drawing().label_image(), mask);
     assert!(harness.state_mut().studio.painter.undo(), "one step");
@@ -75,13 +84,19 @@ fn a_picture_dragged_onto_the_canvas_brings_its_recipe() {
     // Within the filmstrip it is no more than a slip of the hand.
     common::drag(&mut harness, &[from, from + egui::vec2(30.0, 0.0)]);
     settle(&mut harness);
-    assert_ne!(harness.state().studio.generate.request.prompt, "a sailor");
+    assert_ne!(
+        harness.state().studio.generate.request.draw.prompt,
+        "a sailor"
+    );
     common::drag(
         &mut harness,
         &[from, from - egui::vec2(0.0, 80.0), egui::pos2(600.0, 300.0)],
     );
     settle(&mut harness);
-    assert_eq!(harness.state().studio.generate.request.prompt, "a sailor");
+    assert_eq!(
+        harness.state().studio.generate.request.draw.prompt,
+        "a sailor"
+    );
     assert_eq!(current(&harness), Some(77));
     assert!(harness.state().studio.canvas.has_picture());
 }
@@ -108,7 +123,7 @@ fn any_recipe_comes_back_exactly() {
             Condition::Mask(LabelImage { width: side, height: side, labels: pixels(19) })
         };
         let prompt = format!("a{words}b");
-        let job = Job { condition, steps, guidance, ..job(&prompt, seed) };
+        let job = Job { draw: Draw { steps, guidance, ..job(&prompt, seed).draw }, condition, ..job(&prompt, seed) };
         let file = keep(home.path(), job.clone());
         let mut harness = harness.borrow_mut();
         emit(&mut harness, Do::Rescan);
@@ -249,10 +264,10 @@ fn a_branch_goes_on_from_a_kept_step_with_other_words() {
     let home = tempfile::tempdir().unwrap();
     let mut harness = ready(home.path());
     let request = &mut harness.state_mut().studio.generate.request;
-    request.prompt = "a man".into();
-    request.follow = Follow::None;
-    request.size = 64;
-    request.steps = 6;
+    request.draw.prompt = "a man".into();
+    request.follow = ConditionKind::None;
+    request.draw.size = 64;
+    request.draw.steps = 6;
     harness.state_mut().studio.emit(GenerateCommand::Start);
     harness.step();
     wait_for(&mut harness, "the picture", |app| {
@@ -278,11 +293,11 @@ fn a_branch_goes_on_from_a_kept_step_with_other_words() {
         .listing
         .entries
         .iter()
-        .find(|entry| entry.about.prompt == "an old man");
+        .find(|entry| entry.about.draw.prompt == "an old man");
     let branch = library(home.path()).recipe(&entry.unwrap().file).unwrap();
     assert_eq!(branch.job.fork.as_ref().map(|fork| fork.step), Some(1));
     assert_eq!(branch.job.fork.unwrap().latent, [1.0; 4]);
-    assert_eq!(branch.job.steps, 6);
+    assert_eq!(branch.job.draw.steps, 6);
     // Without kept steps the window says what they are for.
     emit(&mut harness, Do::Steps);
     fs::remove_dir_all(home.path().join("cache/trails")).unwrap();
@@ -324,6 +339,6 @@ fn the_recipe_is_shown_with_whether_the_loaded_model_made_it() {
             .listing
             .entries
             .iter()
-            .all(|entry| entry.about.seed == 4)
+            .all(|entry| entry.about.draw.seed == 4)
     );
 }

@@ -5,6 +5,7 @@
 #[path = "common/studio.rs"]
 mod common;
 
+use mmface_engine::job::{ConditionKind, Draw};
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use common::{click, settle, studio, studio_with, told, wait_for};
 use egui::{Event, Key, Modifiers};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
-use mmface::studio::generate::{Follow, GenerateCommand, Request};
+use mmface::studio::generate::{GenerateCommand, Request};
 use mmface::studio::settings::{EngineSettings, Processor, SettingsCommand};
 use mmface::studio::testing::{FakeBackend, options};
 use mmface::studio::{StudioApp, Workspace};
@@ -54,12 +55,15 @@ fn another_processor_takes_over_and_the_queue_stays() {
     let mut harness = open(home.path(), 15);
     harness.get_by_label_contains("At work on nowhere");
     harness.state_mut().studio.generate.request = Request {
-        follow: Follow::None,
-        size: 64,
+        follow: ConditionKind::None,
+        draw: Draw {
+            size: 64,
+            ..Draw::default()
+        },
         ..Request::default()
     };
     for prompt in ["a queen", "a king", "a page"] {
-        harness.state_mut().studio.generate.request.prompt = prompt.into();
+        harness.state_mut().studio.generate.request.draw.prompt = prompt.into();
         harness.state_mut().studio.emit(GenerateCommand::Start);
         harness.step();
     }
@@ -82,7 +86,10 @@ fn another_processor_takes_over_and_the_queue_stays() {
     });
     settle(&mut harness);
     let entries = &harness.state().studio.results.strip.listing.entries;
-    let mut prompts: Vec<&str> = entries.iter().map(|e| e.about.prompt.as_str()).collect();
+    let mut prompts: Vec<&str> = entries
+        .iter()
+        .map(|e| e.about.draw.prompt.as_str())
+        .collect();
     prompts.sort_unstable();
     assert_eq!(prompts, ["a king", "a page", "a queen"]);
 }

@@ -14,7 +14,7 @@ use mmface::studio::StudioApp;
 use mmface::studio::dialogs::Prepared;
 use mmface::studio::sweep::{CellState, MANY, SweepCommand};
 use mmface::studio::testing::{FakeBackend, options};
-use mmface_engine::job::{Condition, Job};
+use mmface_engine::job::{Condition, Draw, Job};
 
 /// A studio with a loaded model, a painted patch and a prompt.
 fn ready(home: &Path, backend: FakeBackend, prompt: &str) -> Harness<'static, StudioApp> {
@@ -30,10 +30,10 @@ fn ready(home: &Path, backend: FakeBackend, prompt: &str) -> Harness<'static, St
             drawing.mask.fill_row(y, 100..300, 13);
         }
     });
-    studio.generate.request.prompt = prompt.into();
-    studio.generate.request.steps = 4;
-    studio.generate.request.size = 64;
-    studio.generate.request.seed = 41;
+    studio.generate.request.draw.prompt = prompt.into();
+    studio.generate.request.draw.steps = 4;
+    studio.generate.request.draw.size = 64;
+    studio.generate.request.draw.seed = 41;
     harness.step();
     harness
 }
@@ -74,7 +74,7 @@ fn a_word_is_clicked_given_alternatives_and_swept_with_one_noise() {
     harness.get_by_label("Put into the prompt").click();
     harness.run_steps(6);
     assert_eq!(
-        harness.state().studio.generate.request.prompt,
+        harness.state().studio.generate.request.draw.prompt,
         "a man with [brown|red|grey] hair"
     );
     harness.get_by_label_contains("3 pictures");
@@ -82,7 +82,7 @@ fn a_word_is_clicked_given_alternatives_and_swept_with_one_noise() {
     harness.step();
     wait_for(&mut harness, "the sweep", over);
     let jobs = saved_jobs(harness.state());
-    let prompts: Vec<&str> = jobs.iter().map(|job| job.prompt.as_str()).collect();
+    let prompts: Vec<&str> = jobs.iter().map(|job| job.draw.prompt.as_str()).collect();
     assert_eq!(
         prompts,
         [
@@ -93,10 +93,13 @@ fn a_word_is_clicked_given_alternatives_and_swept_with_one_noise() {
     );
     // R32: one seed, so one noise, and one condition; nothing but the words differs.
     for job in &jobs {
-        assert_eq!(job.seed, 41);
+        assert_eq!(job.draw.seed, 41);
         assert!(matches!(job.condition, Condition::Mask(_)));
         let same = Job {
-            prompt: jobs[0].prompt.clone(),
+            draw: Draw {
+                prompt: jobs[0].draw.prompt.clone(),
+                ..job.draw.clone()
+            },
             ..job.clone()
         };
         assert_eq!(same, jobs[0]);
@@ -136,7 +139,7 @@ fn selected_words_are_varied_as_one() {
     harness.get_by_label("Put into the prompt").click();
     harness.run_steps(6);
     assert_eq!(
-        harness.state().studio.generate.request.prompt,
+        harness.state().studio.generate.request.draw.prompt,
         "a man with dark [brown hair|and no beard]"
     );
     assert!(harness.query_by_label("Phrase: brown hair").is_none());
@@ -235,7 +238,7 @@ fn many_pictures_are_asked_about_and_broken_groups_named() {
     harness.get_by_label("Never mind").click();
     harness.run_steps(3);
     assert_eq!(harness.state().studio.sweep.asking, None);
-    harness.state_mut().studio.generate.request.prompt = "[a|b] [c|d] [e|f]".into();
+    harness.state_mut().studio.generate.request.draw.prompt = "[a|b] [c|d] [e|f]".into();
     harness.run_steps(2);
     harness.get_by_label_contains("3 groups");
     harness.state_mut().studio.emit(SweepCommand::Start);
@@ -251,7 +254,7 @@ fn alternatives_come_from_a_text_file() {
     let path = home.path().join("hair.txt");
     std::fs::write(&path, "platinum\ndark red\n").expect("a file");
     let mut harness = studio(home.path());
-    harness.state_mut().studio.generate.request.prompt = "brown hair".into();
+    harness.state_mut().studio.generate.request.draw.prompt = "brown hair".into();
     harness.run_steps(2);
     harness.get_by_label("Word: brown").click();
     harness.run_steps(2);
@@ -268,7 +271,7 @@ fn alternatives_come_from_a_text_file() {
     harness.get_by_label("Put into the prompt").click();
     harness.run_steps(2);
     assert_eq!(
-        harness.state().studio.generate.request.prompt,
+        harness.state().studio.generate.request.draw.prompt,
         "[platinum|dark red] hair"
     );
 }
@@ -290,7 +293,7 @@ fn with_a_late_fork_the_others_go_on_from_the_first() {
         Some(&fork),
         "all go on from one point"
     );
-    assert!(jobs.iter().all(|job| job.seed == 41));
+    assert!(jobs.iter().all(|job| job.draw.seed == 41));
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use candle_core::Device;
 use mmface_engine::Result;
-use mmface_engine::model::dit::{Dit, Objective};
+use mmface_engine::job::Objective;
+use mmface_engine::model::dit::Dit;
 
 use crate::data::batches::HeldOut;
 use crate::model;

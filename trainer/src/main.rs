@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use mmface_engine::job::Guide;
+use mmface_engine::job::{self, Guide};
 use mmface_engine::kernels::Precision;
 use mmface_engine::picture::write::write_atomic;
 use mmface_engine::weights::package::Package;
@@ -112,8 +112,8 @@ enum Command {
         #[arg(long, default_value_t = 3.0)]
         guidance: f64,
         /// What guidance strengthens; left out: as the package says
-        #[arg(long, value_parser = ["words", "all"])]
-        guide: Option<String>,
+        #[arg(long, value_parser = job::parser::<Guide>())]
+        guide: Option<Guide>,
         /// Seed of the first sample
         #[arg(long, default_value_t = 1)]
         seed: u64,
@@ -225,9 +225,8 @@ fn execute(command: Command) -> anyhow::Result<()> {
                 size: size.unwrap_or(trained),
                 steps,
                 guidance,
-                guide: match guide.as_deref() {
-                    Some("words") => Guide::Words,
-                    Some(_) => Guide::WordsAndDrawing,
+                guide: match guide {
+                    Some(guide) => guide,
                     None => Package::open(&model)?.manifest().guide,
                 },
                 seed,

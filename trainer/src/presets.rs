@@ -87,7 +87,8 @@ impl Preset {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
-    use mmface_engine::model::dit::{DitConfig, Objective};
+    use mmface_engine::job::Objective;
+    use mmface_engine::model::dit::DitConfig;
 
     use super::*;
 

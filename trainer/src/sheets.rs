@@ -8,9 +8,8 @@ use std::path::{Path, PathBuf};
 use candle_core::{DType, Device, Tensor};
 use mmface_engine::condition::import::mask_from;
 use mmface_engine::condition::sketch_from;
-use mmface_engine::job::Sampler;
 use mmface_engine::model::autoencoder_kl::AutoencoderKl;
-use mmface_engine::model::dit::{Dit, DitInput, Objective};
+use mmface_engine::model::dit::{Dit, DitInput};
 use mmface_engine::picture::convert::from_tensor;
 use mmface_engine::picture::resize::lanczos_rgb;
 use mmface_engine::picture::{RgbImage, read, write};
@@ -125,10 +124,8 @@ impl Probes {
     fn row(&self, dit: &Dit, prompt: usize) -> Result<Vec<RgbImage>> {
         let count = self.modality.len();
         let device = self.noise.device();
-        let (sampler, schedule) = match dit.config().objective {
-            Objective::Flow => (Sampler::Euler, NoiseSchedule::default()),
-            Objective::Diffusion => (Sampler::DpmPp2M, NoiseSchedule::default()),
-        };
+        let sampler = dit.config().objective.default_sampler();
+        let schedule = NoiseSchedule::default();
         let spread = |pick: &dyn Fn(&(Tensor, Tensor)) -> Tensor| -> Result<Tensor> {
             let (empty, full) = (pick(&self.texts[0]), pick(&self.texts[prompt + 1]));
             let rows = [vec![&empty; count], vec![&full; count]].concat();

@@ -16,8 +16,9 @@ use std::process::Command;
 
 use candle_core::{DType, Device, Tensor};
 use common::{config, data, train, write_data};
+use mmface_engine::job::{Named as _, Objective};
 use mmface_engine::kernels::Precision;
-use mmface_engine::model::dit::{DitConfig, DitInput, Objective};
+use mmface_engine::model::dit::{DitConfig, DitInput};
 use mmface_engine::model::rope::TextRope;
 use mmface_run_protocol::checkpoint_layout::{EMA_FILE, RAW_FILE};
 use mmface_trainer::checkpoint;
@@ -72,10 +73,7 @@ fn reference_config(dit: &DitConfig) -> serde_json::Value {
         "patch": dit.patch,
         "in_channels": dit.channels,
         "text_dim": dit.text_dim,
-        "objective": match dit.objective {
-            Objective::Flow => "flow",
-            Objective::Diffusion => "diffusion",
-        },
+        "objective": dit.objective.name(),
         "text_rope": match dit.text_rope {
             TextRope::Zero => "zero",
             TextRope::Sequential => "sequential",

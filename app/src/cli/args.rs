@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use mmface_engine::contract::{ModelRef, PipelineOptions, PreviewPolicy};
 use mmface_engine::device::DeviceChoice;
-use mmface_engine::job::{Guide, MAX_COUNT, MAX_GUIDANCE, MAX_STEPS, SIZE_STEP, SIZES, Sampler};
+use mmface_engine::job::{
+    self, Draw, DrawChanges, Guide, MAX_COUNT, MAX_GUIDANCE, MAX_STEPS, SIZE_STEP, SIZES, Sampler,
+};
 use mmface_engine::kernels::{Precision, Storage};
 
 use crate::failure::{Failure, Result};
@@ -49,24 +51,6 @@ pub enum PrecisionArg {
     Fast,
 }
 
-/// `--guide`.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum GuideArg {
-    /// The words only, as the authors do.
-    Words,
-    /// Words and drawing alike.
-    All,
-}
-
-impl From<GuideArg> for Guide {
-    fn from(guide: GuideArg) -> Self {
-        match guide {
-            GuideArg::Words => Self::Words,
-            GuideArg::All => Self::WordsAndDrawing,
-        }
-    }
-}
-
 /// `--memory`.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 pub enum MemoryArg {
@@ -101,11 +85,11 @@ pub struct SampleArgs {
     #[arg(long, value_name = "N", value_parser = parse_size)]
     pub size: Option<usize>,
     /// Sampling steps
-    #[arg(long, value_name = "N", value_parser = parse_steps, default_value_t = 20)]
+    #[arg(long, value_name = "N", value_parser = parse_steps, default_value_t = Draw::default().steps)]
     pub steps: usize,
-    /// How to walk from noise to picture [default: euler for flow, dpmpp-2m for diffusion]
-    #[arg(long, value_enum)]
-    pub sampler: Option<SamplerArg>,
+    /// How to walk from noise to picture [default: what suits the model]
+    #[arg(long, value_parser = job::parser::<Sampler>())]
+    pub sampler: Option<Sampler>,
     /// How strictly to follow the prompt; 1 = not more than the model does by itself [default: the
     /// model's]
     #[arg(long, value_name = "W", value_parser = parse_guidance)]
@@ -114,35 +98,25 @@ pub struct SampleArgs {
     #[arg(long, value_name = "FROM:TO", value_parser = parse_interval, default_value = "0:1")]
     pub guidance_interval: (f64, f64),
     /// What guidance strengthens [default: what suits the model]
-    #[arg(long, value_enum)]
-    pub guide: Option<GuideArg>,
+    #[arg(long, value_parser = job::parser::<Guide>())]
+    pub guide: Option<Guide>,
 }
 
-/// `--sampler`.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum SamplerArg {
-    /// Flow, first order.
-    Euler,
-    /// Flow, second order: two evaluations a step.
-    Heun,
-    /// Diffusion: DPM-Solver++ 2M.
-    #[value(name = "dpmpp-2m")]
-    DpmPp2M,
-    /// Diffusion: DDIM.
-    Ddim,
-    /// Diffusion: UniPC of order 2.
-    #[value(name = "unipc")]
-    UniPc,
-}
-
-impl From<SamplerArg> for Sampler {
-    fn from(sampler: SamplerArg) -> Self {
-        match sampler {
-            SamplerArg::Euler => Self::Euler,
-            SamplerArg::Heun => Self::Heun,
-            SamplerArg::DpmPp2M => Self::DpmPp2M,
-            SamplerArg::Ddim => Self::Ddim,
-            SamplerArg::UniPc => Self::UniPc,
+impl SampleArgs {
+    /// What they say.
+    pub fn changes(&self) -> DrawChanges {
+        DrawChanges {
+            // The commands' own.
+            prompt: None,
+            count: None,
+            negative: Some(self.negative.clone()),
+            seed: self.seed,
+            size: self.size,
+            steps: Some(self.steps),
+            sampler: self.sampler,
+            guidance: self.guidance,
+            interval: Some(self.guidance_interval),
+            guide: self.guide,
         }
     }
 }

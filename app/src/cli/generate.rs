@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use clap::Args;
 use mmface_engine::contract::{ModelSummary, PreviewPolicy};
-use mmface_engine::job::{Job, has_groups};
+use mmface_engine::job::{Draw, Job, has_groups};
 
 use super::args::{ModelArgs, OutputArgs, SampleArgs, default_path, parse_count};
 use super::condition::{ConditionArgs, Start};
@@ -97,18 +97,17 @@ pub fn run(arguments: Arguments) -> Result<()> {
 
 /// The job that the arguments describe, on this model.
 pub fn job(start: Start, sample: &SampleArgs, count: usize, model: &ModelSummary) -> Job {
-    Job {
-        condition: start.condition,
+    let mut draw = Draw {
         prompt: start.prompt,
-        negative: sample.negative.clone(),
-        seed: sample.seed.unwrap_or(start.seed),
+        seed: start.seed,
         count,
-        size: sample.size.unwrap_or(model.resolution),
-        steps: sample.steps,
-        sampler: sample.sampler.map_or(model.default_sampler, Into::into),
-        guidance: sample.guidance.unwrap_or(model.default_guidance),
-        guidance_interval: sample.guidance_interval,
-        guide: sample.guide.map_or(model.default_guide, Into::into),
+        ..Draw::default()
+    };
+    model.suggested.apply(&mut draw);
+    sample.changes().apply(&mut draw);
+    Job {
+        draw,
+        condition: start.condition,
         fork: None,
     }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use mmface_engine::job::Condition;
+use mmface_engine::job::Named as _;
 use mmface_engine::picture::read;
 use mmface_engine::provenance::{parameters, read_bytes};
 use mmface_engine::weights::TensorFile;
@@ -99,15 +99,8 @@ fn picture(path: &Path) -> Result<Answer> {
     });
     match (&found.recipe, &found.problem) {
         (Some(recipe), _) => {
-            let condition = match &recipe.job.condition {
-                Condition::Mask(mask) => format!("a {} x {} mask", mask.width, mask.height),
-                Condition::Sketch(sketch) => {
-                    format!("a {} x {} sketch", sketch.width, sketch.height)
-                }
-                Condition::None => "nothing".into(),
-            };
             lines.push(parameters(recipe));
-            lines.push(format!("Follows: {condition}"));
+            lines.push(format!("Follows: {}", recipe.job.condition.summary()));
             lines.extend(
                 recipe
                     .template
@@ -171,8 +164,12 @@ fn package(package: &Package) -> Result<Answer> {
         format!("Path: {}", package.path().display()),
         format!("Licence: {}", manifest.licence),
         format!(
-            "Transformer: {parameters} parameters, {} wide, {} blocks, {} heads, {:?}, for {}²",
-            dit.hidden, dit.depth, dit.heads, manifest.objective, manifest.resolution
+            "Transformer: {parameters} parameters, {} wide, {} blocks, {} heads, {}, for {}²",
+            dit.hidden,
+            dit.depth,
+            dit.heads,
+            manifest.objective.name(),
+            manifest.resolution
         ),
     ];
     for state in &parts {

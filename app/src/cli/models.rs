@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use mmface_engine::model::dit::Objective;
+use mmface_engine::job::{self, Objective};
 use mmface_engine::model::rope::TextRope;
 use mmface_engine::weights::import::{ImportOptions, import};
 use mmface_engine::weights::package::Package;
@@ -74,19 +74,13 @@ struct Import {
     #[arg(long, value_name = "N")]
     heads: Option<usize>,
     /// What the transformer predicts
-    #[arg(long, value_enum)]
-    objective: Option<ObjectiveArg>,
+    #[arg(long, value_parser = job::parser::<Objective>())]
+    objective: Option<Objective>,
     /// Where text tokens stand
     #[arg(long, value_enum)]
     text_rope: Option<TextRopeArg>,
     #[command(flatten)]
     output: OutputArgs,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum ObjectiveArg {
-    Flow,
-    Diffusion,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -148,10 +142,7 @@ fn bring_in(arguments: Import) -> Result<()> {
         resolution: arguments.resolution,
         hints: Hints {
             heads: arguments.heads,
-            objective: arguments.objective.map(|objective| match objective {
-                ObjectiveArg::Flow => Objective::Flow,
-                ObjectiveArg::Diffusion => Objective::Diffusion,
-            }),
+            objective: arguments.objective,
             text_rope: arguments.text_rope.map(|rope| match rope {
                 TextRopeArg::Zero => TextRope::Zero,
                 TextRopeArg::Sequential => TextRope::Sequential,

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use mmface_engine::contract::Picture;
-use mmface_engine::job::Job;
+use mmface_engine::job::{Draw, Job};
 use mmface_engine::picture::write::write_atomic;
 use mmface_engine::provenance::{Recipe, encode};
 
@@ -20,8 +20,11 @@ pub fn write(
     session: &Session,
 ) -> Result<()> {
     let alone = Job {
-        seed: picture.seed,
-        count: 1,
+        draw: Draw {
+            seed: picture.seed,
+            count: 1,
+            ..job.draw.clone()
+        },
         ..job.clone()
     };
     let recipe = Recipe {

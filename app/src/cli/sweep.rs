@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use mmface_engine::contract::PreviewPolicy;
-use mmface_engine::job::{Job, Sweep};
+use mmface_engine::job::{Draw, Job, Sweep};
 use mmface_engine::picture::write::write_atomic;
 use serde_json::json;
 
@@ -54,12 +54,15 @@ pub fn run(arguments: Arguments) -> Result<()> {
         sweep.columns()
     ));
     let base = generate::job(start, &arguments.sample, 1, &session.summary);
-    let mut grid = Grid::new(&sweep, base.size);
+    let mut grid = Grid::new(&sweep, base.draw.size);
     let mut index = Vec::with_capacity(count);
     for (number, cell) in sweep.cells.iter().enumerate() {
         // Seed, noise and condition are the base's: only the words differ.
         let job = Job {
-            prompt: cell.prompt.clone(),
+            draw: Draw {
+                prompt: cell.prompt.clone(),
+                ..base.draw.clone()
+            },
             ..base.clone()
         };
         let label = format!("{} of {count}: {}", number + 1, cell.words.join(", "));
@@ -74,14 +77,14 @@ pub fn run(arguments: Arguments) -> Result<()> {
         grid.put(cell, &drawn.image);
         let object = json!({
             "row": cell.row, "column": cell.column, "words": cell.words, "prompt": cell.prompt,
-            "seed": job.seed, "file": tile.file_name().map(|name| name.to_string_lossy()),
+            "seed": job.draw.seed, "file": tile.file_name().map(|name| name.to_string_lossy()),
         });
         session.json(&json!({ "event": "cell", "cell": object, "path": tile }));
         index.push(object);
     }
     let index = json!({
         "template": sweep.template, "axes": sweep.axes, "rows": sweep.rows(), "columns": sweep.columns(),
-        "seed": base.seed, "size": base.size, "steps": base.steps, "guidance": base.guidance,
+        "seed": base.draw.seed, "size": base.draw.size, "steps": base.draw.steps, "guidance": base.draw.guidance,
         "model": session.summary.name, "cells": index,
     });
     let text = serde_json::to_vec_pretty(&index)

@@ -1,18 +1,19 @@
 //! Everything of a project except its pictures: `project.ron` in a project file, and a record of
 //! the journal.
 
+mod format_2;
+
 use std::path::Path;
 
-use mmface_engine::job::{Guide, Job, Sampler};
+use mmface_engine::job::{ConditionKind, Draw};
 use mmface_engine::labels::CLASS_COUNT;
 use mmface_engine::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-use super::library::ConditionKind;
 use crate::paint::{MAX_SIDE, TILE, Target, ToolSettings};
 
 /// Version of the project's text: raised when an older program would misread it.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// Longest text that is read, in bytes.
 pub const MAX_TEXT: usize = 4 << 20;
@@ -26,29 +27,10 @@ pub const MAX_RESULTS: usize = 2000;
 pub struct ProjectData {
     /// [`FORMAT`] of the program that wrote it.
     pub format: u32,
-    /// What the face should look like.
-    pub prompt: String,
-    /// What guidance moves away from.
-    pub negative: String,
-    /// The seed of the next picture.
-    pub seed: u64,
+    /// Prompt, seed, steps and the like of the next pictures.
+    pub draw: Draw,
     /// The seed stays as it is from one generation to the next.
     pub seed_locked: bool,
-    /// Number of pictures of a generation.
-    pub count: usize,
-    /// Side of the pictures in pixels.
-    pub size: usize,
-    /// Sampling steps.
-    pub steps: usize,
-    /// The sampler.
-    pub sampler: Sampler,
-    /// Guidance weight.
-    pub guidance: f64,
-    /// Fractions of the sampling in which guidance acts.
-    pub guidance_interval: (f64, f64),
-    /// What guidance strengthens.
-    #[serde(default)]
-    pub guide: Guide,
     /// What the face follows.
     pub follow: ConditionKind,
     /// Side of the canvas in pixels, see [`is_side`].
@@ -97,20 +79,10 @@ pub struct ResultRef {
 impl Default for ProjectData {
     /// An empty project with the settings of an empty job.
     fn default() -> Self {
-        let job = Job::default();
         Self {
             format: FORMAT,
-            prompt: job.prompt,
-            negative: job.negative,
-            seed: job.seed,
+            draw: Draw::default(),
             seed_locked: false,
-            count: job.count,
-            size: job.size,
-            steps: job.steps,
-            sampler: job.sampler,
-            guidance: job.guidance,
-            guidance_interval: job.guidance_interval,
-            guide: job.guide,
             follow: ConditionKind::Mask,
             side: 512,
             tools: ToolSettings::default(),
@@ -164,7 +136,12 @@ impl ProjectData {
                 "update MMFace Studio to open it",
             ));
         }
-        let mut data: Self = ron::from_str(text).map_err(|error| damaged(error.to_string()))?;
+        let data = match head.format {
+            0 => return Err(damaged("there is no format 0".into())),
+            1 | 2 => ron::from_str::<format_2::FlatData>(text).map(Self::from),
+            _ => ron::from_str(text),
+        };
+        let mut data = data.map_err(|error| damaged(error.to_string()))?;
         data.check().map_err(damaged)?;
         data.tools.class = known(data.tools.class);
         if let Target::Class(class) = &mut data.tools.target {
@@ -173,31 +150,11 @@ impl ProjectData {
         Ok(data)
     }
 
-    /// The settings as a job without a condition.
-    pub fn job(&self) -> Job {
-        Job {
-            prompt: self.prompt.clone(),
-            negative: self.negative.clone(),
-            seed: self.seed,
-            count: self.count,
-            size: self.size,
-            steps: self.steps,
-            sampler: self.sampler,
-            guidance: self.guidance,
-            guidance_interval: self.guidance_interval,
-            guide: self.guide,
-            ..Job::default()
-        }
-    }
-
     /// Whether this could be read back.
     ///
     /// # Errors
     /// What is out of its range.
     pub(super) fn check(&self) -> Result<(), String> {
-        if self.format == 0 {
-            return Err("there is no format 0".into());
-        }
         if !is_side(self.side) {
             return Err(format!("there is no canvas of {} pixels a side", self.side));
         }
@@ -216,7 +173,7 @@ impl ProjectData {
         {
             return Err("a layer covers less than nothing or more than all".into());
         }
-        self.job().validate().map_err(|error| error.to_string())
+        self.draw.validate().map_err(|error| error.to_string())
     }
 }
 
@@ -236,6 +193,8 @@ fn known(class: u8) -> u8 {
 
 #[cfg(test)]
 mod tests {
+    use mmface_engine::job::Sampler;
+
     use super::*;
 
     fn read(text: &str) -> Result<ProjectData, String> {
@@ -246,12 +205,15 @@ mod tests {
     #[test]
     fn text_keeps_everything() {
         let data = ProjectData {
-            prompt: "a \"quoted\" face\nwith two lines, ünïcode".into(),
-            seed: u64::MAX - 7,
+            draw: Draw {
+                prompt: "a \"quoted\" face\nwith two lines, ünïcode".into(),
+                seed: u64::MAX - 7,
+                steps: 33,
+                sampler: Sampler::Heun,
+                guidance: 2.25,
+                ..Draw::default()
+            },
             seed_locked: true,
-            steps: 33,
-            sampler: Sampler::Heun,
-            guidance: 2.25,
             side: 1024,
             template: Some("curly".into()),
             fork_step: 7,
@@ -289,13 +251,16 @@ mod tests {
 
     #[test]
     fn newer_formats_and_nonsense_are_named() {
-        let newer = read("(format: 3, prompt: \"x\", aura: (glow: 3))").expect_err("newer");
+        let newer = read("(format: 4, draw: (prompt: \"x\"), aura: (glow: 3))").expect_err("newer");
         assert!(
-            newer.contains("newer program (format 3") && newer.contains("update"),
+            newer.contains("newer program (format 4") && newer.contains("update"),
             "{newer}"
         );
         for (text, part) in [
             ("(format: 1, aura: 3)", "aura"),
+            ("(format: 3, aura: 3)", "aura"),
+            ("(format: 3, draw: (aura: 3))", "aura"),
+            ("(format: 3, draw: (steps: 0))", "0 steps"),
             ("(prompt: \"x\")", "format"),
             ("(format: 1, side: 700)", "700 pixels"),
             ("(format: 1, steps: 0)", "0 steps"),

@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use mmface_engine::job::Draw;
 use proptest::prelude::*;
 
 use super::*;
@@ -13,8 +14,11 @@ fn document() -> Document {
         sketch.pixels[i * 37 % (512 * 512)] = (i % 256) as u8;
     }
     let data = ProjectData {
-        prompt: "a face, \"quoted\"".into(),
-        seed: 42,
+        draw: Draw {
+            prompt: "a face, \"quoted\"".into(),
+            seed: 42,
+            ..Draw::default()
+        },
         fork_step: 7,
         onion: Some(0.25),
         results: vec![

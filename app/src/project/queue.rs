@@ -331,7 +331,7 @@ mod tests {
 
     use std::time::Duration;
 
-    use mmface_engine::job::Condition;
+    use mmface_engine::job::{Condition, Draw};
     use mmface_engine::labels::LabelImage;
 
     use super::*;
@@ -340,7 +340,10 @@ mod tests {
         let mut mask = LabelImage::filled(512, 512, 1);
         mask.labels[prompt.len()] = 13;
         Arc::new(Job {
-            prompt: prompt.into(),
+            draw: Draw {
+                prompt: prompt.into(),
+                ..Draw::default()
+            },
             condition: Condition::Mask(mask),
             ..Job::default()
         })

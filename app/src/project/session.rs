@@ -209,7 +209,7 @@ impl Claim {
             folder: self.folder.clone(),
             time,
             preview: journal::preview(&frame.drawing, PREVIEW),
-            prompt: frame.data.prompt.clone(),
+            prompt: frame.data.draw.prompt.clone(),
             file: frame.file,
         })
     }
@@ -228,6 +228,8 @@ mod tests {
 
     use std::sync::Arc;
 
+    use mmface_engine::job::Draw;
+
     use super::*;
     use crate::paint::Drawing;
     use crate::project::{Frame, Journal, ProjectData};
@@ -236,7 +238,10 @@ mod tests {
         let mut drawing = Drawing::new(512);
         drawing.mask.fill_row(100, 0..512, 13);
         let data = Arc::new(ProjectData {
-            prompt: prompt.into(),
+            draw: Draw {
+                prompt: prompt.into(),
+                ..Draw::default()
+            },
             ..ProjectData::default()
         });
         Frame {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use mmface_engine::job::{Job, Sweep};
+use mmface_engine::job::{Draw, Job, Sweep};
 use mmface_engine::picture::RgbImage;
 use mmface_engine::provenance::{self, Provenance};
 use mmface_engine::{Error, Result};
@@ -36,9 +36,12 @@ impl SweepNote {
             fork_step,
             // The fork's numbers are those of one picture, and many.
             job: Job {
+                draw: Draw {
+                    prompt: String::new(),
+                    count: 1,
+                    ..base.draw.clone()
+                },
                 fork: None,
-                prompt: String::new(),
-                count: 1,
                 ..base.clone()
             },
             whole: true,
@@ -95,11 +98,14 @@ impl SweepNote {
         })?;
         let usual = Job::default();
         let job = Job {
-            negative: index.negative,
-            seed: index.seed,
-            size: index.size.unwrap_or(usual.size),
-            steps: index.steps.unwrap_or(usual.steps),
-            guidance: index.guidance.unwrap_or(usual.guidance),
+            draw: Draw {
+                negative: index.negative,
+                seed: index.seed,
+                size: index.size.unwrap_or(usual.size),
+                steps: index.steps.unwrap_or(usual.steps),
+                guidance: index.guidance.unwrap_or(usual.guidance),
+                ..usual.draw
+            },
             ..usual
         };
         Self {
@@ -133,8 +139,11 @@ mod tests {
     fn note() -> SweepNote {
         let mask = LabelImage::new(2, 1, vec![1, 13]).expect("a mask");
         let job = Job {
-            seed: 7,
-            steps: 11,
+            draw: Draw {
+                seed: 7,
+                steps: 11,
+                ..Draw::default()
+            },
             condition: Condition::Mask(mask),
             ..Job::default()
         };
@@ -158,7 +167,10 @@ mod tests {
         let path = Path::new("grid.json");
         let text = br#"{"template": "[a|b]", "seed": 5, "size": 256, "steps": 9, "fork_step": 2, "cells": []}"#;
         let read = SweepNote::of_index(text, path).expect("an index");
-        assert_eq!((read.job.seed, read.job.steps, read.fork_step), (5, 9, 2));
+        assert_eq!(
+            (read.job.draw.seed, read.job.draw.steps, read.fork_step),
+            (5, 9, 2)
+        );
         assert!(!read.whole);
         for text in [
             &br#"{"seed": 5}"#[..],

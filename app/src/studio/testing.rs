@@ -7,7 +7,7 @@ use mmface_engine::contract::{
     Attempt, Backend, Cancel, ModelRef, ModelSummary, Observer, Picture, Trail, TrailStep,
 };
 use mmface_engine::device::{self, DeviceChoice};
-use mmface_engine::job::{Condition, Fork, Job};
+use mmface_engine::job::{Condition, DrawChanges, Fork, Guide, Job, Objective};
 use mmface_engine::picture::RgbImage;
 use mmface_engine::provenance::pixel_hash;
 use mmface_engine::{Error, Result};
@@ -71,9 +71,14 @@ impl Backend for FakeBackend {
             title: "Fake model".into(),
             licence: "none".into(),
             sha256: "0".repeat(64),
-            objective: "flow".into(),
             resolution: 256,
-            default_guidance: 2.5,
+            suggested: DrawChanges {
+                size: Some(256),
+                guidance: Some(2.5),
+                guide: Some(Guide::default()),
+                sampler: Some(Objective::default().default_sampler()),
+                ..DrawChanges::default()
+            },
             parameters: 1,
             device: self.device.into(),
             ..ModelSummary::default()
@@ -88,12 +93,12 @@ impl Backend for FakeBackend {
         cancel: &Cancel,
     ) -> Result<Vec<Picture>> {
         job.validate()?;
-        if self.obeys_prompts && job.prompt.contains("fail") {
+        if self.obeys_prompts && job.draw.prompt.contains("fail") {
             return Err(Error::Argument(
                 "the job failed as its prompt says; change the prompt".into(),
             ));
         }
-        if self.obeys_prompts && job.prompt.contains("memory") && job.size > 128 {
+        if self.obeys_prompts && job.draw.prompt.contains("memory") && job.draw.size > 128 {
             return Err(Error::OutOfMemory {
                 needed: 2000,
                 available: 1000,
@@ -101,14 +106,15 @@ impl Backend for FakeBackend {
             });
         }
         assert!(
-            !(self.obeys_prompts && job.prompt.contains("panic")),
+            !(self.obeys_prompts && job.draw.prompt.contains("panic")),
             "as the prompt says"
         );
         let total = job.total_steps();
         let image = |seed: u64| {
-            let mut image = RgbImage::filled(job.size, job.size, [(seed % 251) as u8, 90, 140]);
+            let mut image =
+                RgbImage::filled(job.draw.size, job.draw.size, [(seed % 251) as u8, 90, 140]);
             if let Condition::Mask(mask) = &job.condition {
-                let mask = mask.resized(job.size, job.size);
+                let mask = mask.resized(job.draw.size, job.draw.size);
                 for (pixel, class) in image.pixels.chunks_exact_mut(3).zip(&mask.labels) {
                     pixel[1] = class * 13;
                 }
@@ -120,10 +126,15 @@ impl Backend for FakeBackend {
                 return Err(Error::Cancelled);
             }
             std::thread::sleep(self.step);
-            observer.step(index, total, self.step.as_secs_f64(), Some(image(job.seed)));
+            observer.step(
+                index,
+                total,
+                self.step.as_secs_f64(),
+                Some(image(job.draw.seed)),
+            );
         }
-        for i in 0..job.count {
-            if observer.trail_steps() > 0 && job.steps > 1 {
+        for i in 0..job.draw.count {
+            if observer.trail_steps() > 0 && job.draw.steps > 1 {
                 let at = |step: usize| TrailStep {
                     fork: Fork {
                         step,
@@ -132,17 +143,17 @@ impl Backend for FakeBackend {
                     preview: Some(RgbImage::filled(8, 8, [(step % 251) as u8, 0, 0])),
                 };
                 observer.trail(Trail {
-                    pixels: pixel_hash(&image(job.seed + i as u64)),
-                    steps: vec![at(1), at(job.steps - 1)],
+                    pixels: pixel_hash(&image(job.draw.seed + i as u64)),
+                    steps: vec![at(1), at(job.draw.steps - 1)],
                 });
             }
         }
         let picture = |i: usize| Picture {
-            seed: job.seed + i as u64,
-            image: image(job.seed + i as u64),
+            seed: job.draw.seed + i as u64,
+            image: image(job.draw.seed + i as u64),
             latent: vec![0.0; 4],
         };
-        Ok((0..job.count).map(picture).collect())
+        Ok((0..job.draw.count).map(picture).collect())
     }
 
     fn free_caches(&mut self) {}

@@ -22,8 +22,8 @@ pub fn library(home: &Path) -> Library {
 
 /// Saves a picture as the engine would have; returns its name.
 pub fn keep(home: &Path, job: Job) -> String {
-    let grey = (job.seed % 200) as u8;
-    let picture = RgbImage::filled(job.size, job.size, [grey, 90, 120]);
+    let grey = (job.draw.seed % 200) as u8;
+    let picture = RgbImage::filled(job.draw.size, job.draw.size, [grey, 90, 120]);
     library(home).save(&picture, &recipe(job)).unwrap().file
 }
 
@@ -51,12 +51,12 @@ pub fn emit(harness: &mut Studio, command: Do) {
 pub fn shown(harness: &Studio) -> Vec<u64> {
     let strip = &harness.state().studio.results.strip;
     let entries = strip.cells().iter().filter_map(|cell| strip.entry(*cell));
-    entries.map(|entry| entry.about.seed).collect()
+    entries.map(|entry| entry.about.draw.seed).collect()
 }
 
 pub fn current(harness: &Studio) -> Option<u64> {
     let strip = &harness.state().studio.results.strip;
-    strip.current().map(|entry| entry.about.seed)
+    strip.current().map(|entry| entry.about.draw.seed)
 }
 
 /// The comparison on screen.

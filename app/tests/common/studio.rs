@@ -8,7 +8,7 @@ use egui_kittest::kittest::Queryable;
 use mmface::studio::testing::{FakeBackend, options};
 use mmface::studio::{Options, StudioApp};
 use mmface_engine::contract::ModelSummary;
-use mmface_engine::job::Job;
+use mmface_engine::job::{Draw, Job};
 use mmface_engine::provenance::Recipe;
 
 /// A studio of 1280 × 800 points without a GPU, its folders in `home`.
@@ -42,9 +42,12 @@ pub fn drawn(options: Options, size: egui::Vec2) -> Harness<'static, StudioApp> 
 /// A job for a small picture.
 pub fn job(prompt: &str, seed: u64) -> Job {
     Job {
-        prompt: prompt.into(),
-        seed,
-        size: 64,
+        draw: Draw {
+            prompt: prompt.into(),
+            seed,
+            size: 64,
+            ..Draw::default()
+        },
         ..Job::default()
     }
 }

@@ -1,8 +1,8 @@
 //! Which model, and what it turned out to be.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
-use crate::job::{Guide, Sampler};
+use crate::job::{DrawChanges, Named, Objective};
 use crate::precision::{Precision, Storage};
 
 /// Which model to load.
@@ -26,16 +26,13 @@ pub struct ModelSummary {
     pub licence: String,
     /// SHA-256 of the transformer's file.
     pub sha256: String,
-    /// `flow` or `diffusion`.
-    pub objective: String,
-    /// The sampler to take when nobody says otherwise.
-    pub default_sampler: Sampler,
+    /// What its transformer predicts.
+    #[serde(serialize_with = "name")]
+    pub objective: Objective,
     /// Side in pixels that the model was trained for.
     pub resolution: usize,
-    /// The guidance weight to take when nobody says otherwise.
-    pub default_guidance: f64,
-    /// What guidance strengthens when nobody says otherwise.
-    pub default_guide: Guide,
+    /// The values to take when nobody says otherwise.
+    pub suggested: DrawChanges,
     /// Parameters of the transformer.
     pub parameters: u64,
     /// Where it computes: `cpu`, `cuda:0`.
@@ -48,4 +45,8 @@ pub struct ModelSummary {
     pub storage: Storage,
     /// Seconds that loading took.
     pub seconds: f64,
+}
+
+fn name<T: Named, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(value.name())
 }

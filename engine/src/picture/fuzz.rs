@@ -10,7 +10,7 @@ use super::{Pixels, RgbImage, read, write};
 use crate::condition::import::mask_from;
 use crate::condition::{MaskScheme, sketch_from};
 use crate::contract::ModelSummary;
-use crate::job::{Condition, Job};
+use crate::job::{Condition, Draw, Job};
 use crate::labels::{LabelImage, palette};
 use crate::provenance::{self, Level, Recipe};
 use crate::weights::fuzz::fuzz;
@@ -26,9 +26,12 @@ fn mask() -> LabelImage {
 
 fn drawn() -> Vec<u8> {
     let job = Job {
+        draw: Draw {
+            prompt: "a man".into(),
+            ..Draw::default()
+        },
         condition: Condition::Mask(mask()),
-        prompt: "a man".into(),
-        ..Job::default()
+        fork: None,
     };
     let recipe = Recipe::new(job, &ModelSummary::default());
     provenance::encode(&mask().to_rgb(), &recipe).unwrap()

@@ -6,9 +6,7 @@ use super::memory;
 use super::parts::Parts;
 use crate::contract::{Cancel, ModelRef, ModelSummary, PipelineOptions};
 use crate::device::OpenDevice;
-use crate::job::Sampler;
 use crate::model::LoadOptions;
-use crate::model::dit::Objective;
 use crate::sampling::{LinearPreview, NoiseSchedule};
 use crate::weights::manifest::{PackageManifest, Part};
 use crate::weights::package::Package;
@@ -78,20 +76,14 @@ fn linear_preview(manifest: &PackageManifest) -> Option<LinearPreview> {
 
 fn summarise(package: &Package, device: &OpenDevice, options: &PipelineOptions) -> ModelSummary {
     let manifest = package.manifest();
-    let (objective, default_sampler) = match manifest.objective {
-        Objective::Flow => ("flow", Sampler::Euler),
-        Objective::Diffusion => ("diffusion", Sampler::DpmPp2M),
-    };
     ModelSummary {
         name: manifest.name.clone(),
         title: manifest.title.clone(),
         licence: manifest.licence.clone(),
         sha256: package.sha256().to_string(),
-        objective: objective.into(),
-        default_sampler,
+        objective: manifest.objective,
         resolution: manifest.resolution,
-        default_guidance: manifest.guidance,
-        default_guide: manifest.guide,
+        suggested: manifest.suggested(),
         parameters: manifest.dit.parameter_count() as u64,
         device: device.name.clone(),
         note: device.note.clone(),

@@ -89,7 +89,7 @@ impl Backend for Pipeline {
             observer,
             cancel,
         )
-        .map_err(|error| run::classify(error, parts, job.size))
+        .map_err(|error| run::classify(error, parts, job.draw.size))
     }
 
     fn free_caches(&mut self) {

@@ -4,10 +4,10 @@ use candle_core::{Device, Tensor};
 
 use super::memory;
 use super::sample::check_finite;
-use crate::job::{Condition, Job, Sampler};
+use crate::job::{Condition, Job, Named as _, list};
 use crate::model::autoencoder_kl::AutoencoderKl;
 use crate::model::autoencoder_tiny::AutoencoderTiny;
-use crate::model::dit::{Dit, Objective};
+use crate::model::dit::Dit;
 use crate::picture::{RgbImage, convert};
 use crate::sampling::{LinearPreview, NoiseSchedule};
 use crate::text::TextEncoder;
@@ -52,35 +52,29 @@ impl Parts {
 
     /// Checks what a job asks against what the model can do.
     pub fn check(&self, job: &Job) -> Result<()> {
-        let (flow, name) = match self.dit.config().objective {
-            Objective::Flow => (true, "flow"),
-            Objective::Diffusion => (false, "diffusion"),
-        };
-        if flow != matches!(job.sampler, Sampler::Euler | Sampler::Heun) {
-            let fitting = if flow {
-                "euler or heun"
-            } else {
-                "dpmpp-2m, ddim or unipc"
-            };
+        let (objective, sampler) = (self.dit.config().objective, job.draw.sampler);
+        if sampler.objective() != objective {
             return Err(Error::Argument(format!(
-                "the model's objective is {name}, which the sampler {:?} does not solve; take {fitting}",
-                job.sampler
+                "the model's objective is {}, which the sampler {} does not solve; take {}",
+                objective.name(),
+                sampler.name(),
+                list(objective.samplers())
             )));
         }
         let step = self.vae.config().factor() * self.dit.config().patch;
-        if !job.size.is_multiple_of(step) {
+        if !job.draw.size.is_multiple_of(step) {
             return Err(Error::Argument(format!(
                 "this model's sizes are multiples of {step}, not {}",
-                job.size
+                job.draw.size
             )));
         }
-        let side = self.latent_side(job.size);
+        let side = self.latent_side(job.draw.size);
         let values = self.channels() * side * side;
         match &job.fork {
             Some(fork) if fork.latent.len() != values => Err(Error::Argument(format!(
                 "the fork's latent has {} values, but size {} needs {values}",
                 fork.latent.len(),
-                job.size
+                job.draw.size
             ))),
             _ => Ok(()),
         }

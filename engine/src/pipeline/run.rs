@@ -66,33 +66,33 @@ pub fn run(
     job.validate()?;
     parts.check(job)?;
     cancel.check()?;
-    let (prompt, features) = parts.text.encode(&job.prompt)?;
+    let (prompt, features) = parts.text.encode(&job.draw.prompt)?;
     if let Some(warning) = prompt.warning() {
         observer.warning(warning);
     }
-    let negative = match (0..job.steps).any(|step| job.guides(step)) {
-        true => parts.text.encode(&job.negative)?.1,
+    let negative = match (0..job.draw.steps).any(|step| job.draw.guides(step)) {
+        true => parts.text.encode(&job.draw.negative)?.1,
         false => features.clone(),
     };
     cancel.check()?;
-    let condition = kept.condition(parts, &job.condition, job.size)?;
+    let condition = kept.condition(parts, &job.condition, job.draw.size)?;
     let conditioning = Conditioning {
         latent: &condition,
-        modality: u32::from(matches!(job.condition, Condition::Sketch(_))),
+        modality: job.condition.kind().modality(),
         prompt: &features,
         negative: &negative,
     };
     let mut tiled = attempt.tiled_decoding;
-    let first = walk(parts, job, job.seed)?;
+    let first = walk(parts, job, job.draw.seed)?;
     let mut evaluator = Evaluator::new(&parts.dit, &conditioning, job, &first)?;
     let of = job.total_steps();
     let mut done = 0;
-    let mut pictures = Vec::with_capacity(job.count);
+    let mut pictures = Vec::with_capacity(job.draw.count);
     let mut decode_cost = None;
-    let mut ladder = Ladder::new(previews, parts, &mut kept.costs, job.steps);
-    let mut trails = Trails::new(observer.trail_steps(), job.steps);
-    for number in 0..job.count {
-        let seed = job.seed + number as u64;
+    let mut ladder = Ladder::new(previews, parts, &mut kept.costs, job.draw.steps);
+    let mut trails = Trails::new(observer.trail_steps(), job.draw.steps);
+    for number in 0..job.draw.count {
+        let seed = job.draw.seed + number as u64;
         let mut walk = walk(parts, job, seed)?;
         let mut began = Instant::now();
         let latent = sample(&mut evaluator, &mut walk, cancel, |walk| {
@@ -147,16 +147,22 @@ fn decode(
 
 /// The walk of one picture: from its noise, or from where the job forks off.
 fn walk(parts: &Parts, job: &Job, seed: u64) -> Result<Walk> {
-    let side = parts.latent_side(job.size);
+    let side = parts.latent_side(job.draw.size);
     let shape = (1, parts.channels(), side, side);
     match &job.fork {
         Some(fork) => {
             let latent = Tensor::from_slice(&fork.latent, shape, &parts.device)?;
-            Walk::resume(job.sampler, job.steps, &parts.schedule, fork.step, latent)
+            Walk::resume(
+                job.draw.sampler,
+                job.draw.steps,
+                &parts.schedule,
+                fork.step,
+                latent,
+            )
         }
         None => Walk::new(
-            job.sampler,
-            job.steps,
+            job.draw.sampler,
+            job.draw.steps,
             &parts.schedule,
             torch_randn(seed, shape, &parts.device)?,
         ),

@@ -55,7 +55,9 @@ struct Window {
 impl<'a> Evaluator<'a> {
     /// Prepares all steps of a walk.
     pub fn new(dit: &'a Dit, conditioning: &Conditioning, job: &Job, walk: &Walk) -> Result<Self> {
-        let acts: Vec<bool> = (0..walk.steps()).map(|step| job.guides(step)).collect();
+        let acts: Vec<bool> = (0..walk.steps())
+            .map(|step| job.draw.guides(step))
+            .collect();
         let guided = acts.contains(&true);
         let pick = |part: fn(&TextFeatures) -> &Tensor| match guided {
             true => Tensor::cat(&[part(conditioning.negative), part(conditioning.prompt)], 0),
@@ -66,10 +68,10 @@ impl<'a> Evaluator<'a> {
         Ok(Self {
             text: dit.embed_text(&sequence)?,
             dit,
-            weight: job.guidance,
+            weight: job.draw.guidance,
             acts,
             condition: conditioning.latent.clone(),
-            empty: match job.guide {
+            empty: match job.draw.guide {
                 Guide::Words => None,
                 Guide::WordsAndDrawing => Some(conditioning.latent.zeros_like()?),
             },

@@ -15,12 +15,12 @@ use super::run::Memory;
 use super::*;
 use crate::Error;
 use crate::contract::{PreviewPolicy, Trail, TrailStep};
-use crate::job::{Condition, Fork, Guide, Sampler};
+use crate::job::{Condition, Draw, Fork, Guide, Objective, Sampler};
 use crate::labels::{LabelImage, class};
 use crate::model::LoadOptions;
 use crate::model::autoencoder_kl::{AutoencoderKl, AutoencoderKlConfig};
 use crate::model::clip_text::{ClipText, ClipTextConfig};
-use crate::model::dit::{Dit, DitConfig, DitInput, Objective};
+use crate::model::dit::{Dit, DitConfig, DitInput};
 use crate::picture::GrayImage;
 use crate::picture::RgbImage;
 use crate::sampling::{LinearPreview, NoiseSchedule, Walk, guidance, torch_randn};
@@ -113,12 +113,15 @@ fn mask() -> Condition {
 
 fn job() -> Job {
     Job {
+        draw: Draw {
+            prompt: "a man with brown hair".into(),
+            seed: 7,
+            size: 64,
+            steps: 4,
+            guidance: 3.0,
+            ..Draw::default()
+        },
         condition: mask(),
-        prompt: "a man with brown hair".into(),
-        seed: 7,
-        size: 64,
-        steps: 4,
-        guidance: 3.0,
         ..Job::default()
     }
 }
@@ -186,12 +189,25 @@ fn draw(parts: &Parts, job: &Job) -> Vec<Picture> {
 #[test]
 fn the_same_seed_gives_the_same_bytes_in_any_company() {
     let parts = parts();
-    let alone = draw(&parts, &Job { seed: 9, ..job() }).remove(0);
+    let alone = draw(
+        &parts,
+        &Job {
+            draw: Draw {
+                seed: 9,
+                ..job().draw
+            },
+            ..job()
+        },
+    )
+    .remove(0);
     let four = draw(
         &parts,
         &Job {
-            seed: 7,
-            count: 4,
+            draw: Draw {
+                seed: 7,
+                count: 4,
+                ..job().draw
+            },
             ..job()
         },
     );
@@ -205,7 +221,18 @@ fn the_same_seed_gives_the_same_bytes_in_any_company() {
             .num_threads(threads)
             .build()
             .unwrap();
-        let again = pool.install(|| draw(&parts, &Job { seed: 9, ..job() }));
+        let again = pool.install(|| {
+            draw(
+                &parts,
+                &Job {
+                    draw: Draw {
+                        seed: 9,
+                        ..job().draw
+                    },
+                    ..job()
+                },
+            )
+        });
         assert_eq!(again[0], alone, "{threads} threads");
     }
     for policy in [
@@ -216,7 +243,13 @@ fn the_same_seed_gives_the_same_bytes_in_any_company() {
         let again = run_with(
             &parts,
             policy,
-            &Job { seed: 9, ..job() },
+            &Job {
+                draw: Draw {
+                    seed: 9,
+                    ..job().draw
+                },
+                ..job()
+            },
             &mut Listener::default(),
         )
         .unwrap();
@@ -227,7 +260,13 @@ fn the_same_seed_gives_the_same_bytes_in_any_company() {
 #[test]
 fn steps_count_over_all_pictures_and_previews_come() {
     let mut listener = Listener::default();
-    let job = Job { count: 2, ..job() };
+    let job = Job {
+        draw: Draw {
+            count: 2,
+            ..job().draw
+        },
+        ..job()
+    };
     run_with(&parts(), PreviewPolicy::Linear, &job, &mut listener).unwrap();
     let expected: Vec<(usize, usize)> = (1..=8).map(|index| (index, 8)).collect();
     assert_eq!(listener.steps, expected);
@@ -243,14 +282,17 @@ fn steps_count_over_all_pictures_and_previews_come() {
 fn computing_all_modulation_at_once_changes_nothing() {
     let parts = parts();
     let job = Job {
-        guidance_interval: (0.2, 0.9),
+        draw: Draw {
+            interval: (0.2, 0.9),
+            ..job().draw
+        },
         ..job()
     };
-    let (_, cond) = parts.text.encode(&job.prompt).unwrap();
+    let (_, cond) = parts.text.encode(&job.draw.prompt).unwrap();
     let (_, uncond) = parts.text.encode("").unwrap();
-    let condition = parts.encode(&job.condition, job.size).unwrap();
-    let noise = torch_randn(job.seed, (1, 16, 8, 8), &Device::Cpu).unwrap();
-    let mut walk = Walk::new(job.sampler, job.steps, &parts.schedule, noise).unwrap();
+    let condition = parts.encode(&job.condition, job.draw.size).unwrap();
+    let noise = torch_randn(job.draw.seed, (1, 16, 8, 8), &Device::Cpu).unwrap();
+    let mut walk = Walk::new(job.draw.sampler, job.draw.steps, &parts.schedule, noise).unwrap();
     while let Some(evaluation) = walk.next() {
         let latent = Tensor::cat(&[walk.input(), &condition], 1).unwrap();
         let predict = |features: &crate::model::clip_text::TextFeatures| {
@@ -264,8 +306,8 @@ fn computing_all_modulation_at_once_changes_nothing() {
             parts.dit.forward(&input).unwrap()
         };
         let mut output = predict(&cond);
-        if job.guides(evaluation.step) {
-            output = guidance::combine(&predict(&uncond), &output, job.guidance).unwrap();
+        if job.draw.guides(evaluation.step) {
+            output = guidance::combine(&predict(&uncond), &output, job.draw.guidance).unwrap();
         }
         walk.advance(&output).unwrap();
     }
@@ -293,11 +335,23 @@ fn every_sampler_draws_and_wrong_ones_are_named() {
     ] {
         let parts = parts_of(objective, None);
         for sampler in samplers {
-            let pictures = draw(&parts, &Job { sampler, ..job() });
+            let pictures = draw(
+                &parts,
+                &Job {
+                    draw: Draw {
+                        sampler,
+                        ..job().draw
+                    },
+                    ..job()
+                },
+            );
             assert_eq!(pictures[0].image.pixels.len(), 64 * 64 * 3, "{sampler:?}");
         }
         let wrong = Job {
-            sampler: wrong,
+            draw: Draw {
+                sampler: wrong,
+                ..job().draw
+            },
             ..job()
         };
         let error =
@@ -329,28 +383,40 @@ fn sketches_masks_prompts_and_guidance_all_matter() {
         (
             "prompt",
             Job {
-                prompt: "an old woman".into(),
+                draw: Draw {
+                    prompt: "an old woman".into(),
+                    ..job().draw
+                },
                 ..job()
             },
         ),
         (
             "negative",
             Job {
-                negative: "glasses".into(),
+                draw: Draw {
+                    negative: "glasses".into(),
+                    ..job().draw
+                },
                 ..job()
             },
         ),
         (
             "guidance",
             Job {
-                guidance: 1.0,
+                draw: Draw {
+                    guidance: 1.0,
+                    ..job().draw
+                },
                 ..job()
             },
         ),
         (
             "interval",
             Job {
-                guidance_interval: (0.5, 1.0),
+                draw: Draw {
+                    interval: (0.5, 1.0),
+                    ..job().draw
+                },
                 ..job()
             },
         ),
@@ -358,8 +424,11 @@ fn sketches_masks_prompts_and_guidance_all_matter() {
         assert_ne!(draw(&parts, &other).remove(0).latent, plain, "{what}");
     }
     let unguided = |negative: &str| Job {
-        guidance: 1.0,
-        negative: negative.into(),
+        draw: Draw {
+            guidance: 1.0,
+            negative: negative.into(),
+            ..job().draw
+        },
         ..job()
     };
     assert_eq!(
@@ -374,16 +443,19 @@ fn guiding_words_and_drawing_moves_away_from_the_empty_condition() {
     let parts = parts();
     let one = |condition: Condition, prompt: &str, guidance: f64| {
         let job = Job {
+            draw: Draw {
+                prompt: prompt.into(),
+                guidance,
+                guide: Guide::WordsAndDrawing,
+                steps: 1,
+                ..job().draw
+            },
             condition,
-            prompt: prompt.into(),
-            guidance,
-            guide: Guide::WordsAndDrawing,
-            steps: 1,
             ..job()
         };
         draw(&parts, &job).remove(0).latent
     };
-    let prompt = job().prompt;
+    let prompt = job().draw.prompt;
     let without = one(Condition::None, "", 1.0);
     let with = one(mask(), &prompt, 1.0);
     let guided = one(mask(), &prompt, 3.0);
@@ -395,14 +467,20 @@ fn guiding_words_and_drawing_moves_away_from_the_empty_condition() {
         let expected = u + 3.0 * (c - u);
         assert!((got - expected).abs() < 1e-4 * largest, "{got} {expected}");
     }
-    let words = Job { steps: 1, ..job() };
+    let words = Job {
+        draw: Draw {
+            steps: 1,
+            ..job().draw
+        },
+        ..job()
+    };
     assert_ne!(draw(&parts, &words).remove(0).latent, guided);
 }
 
 #[test]
 fn a_fork_from_the_middle_ends_in_the_same_bytes() {
     let parts = parts();
-    let (_, cond) = parts.text.encode(&job().prompt).unwrap();
+    let (_, cond) = parts.text.encode(&job().draw.prompt).unwrap();
     let (_, uncond) = parts.text.encode("").unwrap();
     let condition = parts.encode(&job().condition, 64).unwrap();
     let conditioning = sample::Conditioning {
@@ -453,8 +531,11 @@ fn a_fork_from_any_point_of_a_trail_ends_in_the_same_bytes() {
     for (objective, sampler) in cases {
         let parts = parts_of(objective, None);
         let job = Job {
-            sampler,
-            count: 2,
+            draw: Draw {
+                sampler,
+                count: 2,
+                ..job().draw
+            },
             ..job()
         };
         let plain = draw(&parts, &job);
@@ -473,17 +554,23 @@ fn a_fork_from_any_point_of_a_trail_ends_in_the_same_bytes() {
             for TrailStep { fork, preview } in &trail.steps {
                 assert_eq!(preview.as_ref().map(|small| small.width), Some(8));
                 let branch = Job {
-                    seed: picture.seed,
-                    count: 1,
+                    draw: Draw {
+                        seed: picture.seed,
+                        count: 1,
+                        ..job.draw.clone()
+                    },
                     fork: Some(fork.clone()),
                     ..job.clone()
                 };
                 assert_eq!(draw(&parts, &branch)[0], *picture, "{sampler:?}");
             }
             let other = Job {
-                prompt: "a woman with blond hair".into(),
-                seed: picture.seed,
-                count: 1,
+                draw: Draw {
+                    prompt: "a woman with blond hair".into(),
+                    seed: picture.seed,
+                    count: 1,
+                    ..job.draw.clone()
+                },
                 fork: Some(trail.steps[0].fork.clone()),
                 ..job.clone()
             };
@@ -524,8 +611,11 @@ fn a_long_prompt_is_cut_with_a_warning() {
         &parts(),
         PreviewPolicy::Off,
         &Job {
-            prompt,
-            steps: 1,
+            draw: Draw {
+                prompt,
+                steps: 1,
+                ..job().draw
+            },
             ..job()
         },
         &mut listener,

@@ -19,7 +19,7 @@ pub use read::{Provenance, is_signed, read, read_bytes};
 pub use write::{Level, encode, encode_as, encode_with, parameters, relabel};
 
 use crate::contract::ModelSummary;
-use crate::job::{Job, Sampler};
+use crate::job::Job;
 use crate::picture::RgbImage;
 use crate::precision::{Precision, Storage};
 
@@ -60,7 +60,7 @@ pub struct Recipe {
     /// Which picture of its job or grid it was, from 0.
     #[serde(default)]
     pub index: usize,
-    /// The sweep's prompt that `job.prompt` was resolved from.
+    /// The sweep's prompt that `job.draw.prompt` was resolved from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template: Option<String>,
     /// [`pixel_hash`] of the picture; filled in when it is encoded.
@@ -103,17 +103,6 @@ pub fn pixel_hash(picture: &RgbImage) -> String {
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect()
-}
-
-/// The sampler's name as galleries write it.
-pub fn sampler_name(sampler: Sampler) -> &'static str {
-    match sampler {
-        Sampler::Euler => "Euler",
-        Sampler::Heun => "Heun",
-        Sampler::DpmPp2M => "DPM++ 2M",
-        Sampler::Ddim => "DDIM",
-        Sampler::UniPc => "UniPC",
-    }
 }
 
 #[cfg(test)]

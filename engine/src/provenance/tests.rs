@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::chunks::{chunk, chunks, text_chunk};
 use super::*;
-use crate::job::{Condition, Fork, Job};
+use crate::job::{Condition, Draw, Fork, Job, Sampler};
 use crate::labels::{LabelImage, class};
 use crate::picture::GrayImage;
 use crate::picture::{self, RgbImage};
@@ -17,10 +17,13 @@ fn recipe(prompt: &str) -> Recipe {
     let mut mask = LabelImage::filled(64, 48, class::HAIR);
     mask.labels[7] = class::SKIN;
     let job = Job {
+        draw: Draw {
+            prompt: prompt.into(),
+            negative: "hat".into(),
+            seed: 11,
+            ..Draw::default()
+        },
         condition: Condition::Mask(mask),
-        prompt: prompt.into(),
-        negative: "hat".into(),
-        seed: 11,
         ..Job::default()
     };
     let model = ModelSummary {
@@ -98,7 +101,7 @@ fn newer_and_senseless_recipes_say_so() {
         .contains("newer program")
     );
     let mut senseless = recipe("x");
-    senseless.job.steps = 0;
+    senseless.job.draw.steps = 0;
     assert!(problem(senseless).contains("0 steps"));
 }
 
@@ -315,12 +318,7 @@ prop_compose! {
         index in any::<usize>(),
         precision in prop::sample::select(vec![Precision::Exact, Precision::Fast]),
     ) -> Recipe {
-        let job = Job {
-            condition, prompt, negative, seed, steps, sampler, guidance,
-            guidance_interval: interval,
-            fork: fork.map(|latent| Fork { step: 1, latent }),
-            ..Job::default()
-        };
+        let job = Job { draw: Draw { prompt, negative, seed, steps, sampler, guidance, interval, ..Draw::default() }, condition, fork: fork.map(|latent| Fork { step: 1, latent }) };
         Recipe { template, index, precision, ..Recipe::new(job, &ModelSummary::default()) }
     }
 }

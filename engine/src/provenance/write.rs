@@ -3,9 +3,8 @@
 use std::path::Path;
 
 use super::chunks::{MANIFEST, SIGNATURE, TEXT_BUDGET, chunks, keyword, text_chunk, texts};
-use super::{
-    DIGITAL_SOURCE_TYPE, KEYWORD, PARAMETERS, Recipe, SOFTWARE, XMP, pixel_hash, sampler_name,
-};
+use super::{DIGITAL_SOURCE_TYPE, KEYWORD, PARAMETERS, Recipe, SOFTWARE, XMP, pixel_hash};
+use crate::job::Named as _;
 use crate::picture::{RgbImage, write};
 use crate::{Error, Result};
 
@@ -139,22 +138,22 @@ fn insert(
 
 /// The recipe in the form that A1111-style galleries read.
 pub fn parameters(recipe: &Recipe) -> String {
-    let job = &recipe.job;
-    let negative = match job.negative.is_empty() {
+    let draw = &recipe.job.draw;
+    let negative = match draw.negative.is_empty() {
         true => String::new(),
-        false => format!("Negative prompt: {}\n", one_line(&job.negative)),
+        false => format!("Negative prompt: {}\n", one_line(&draw.negative)),
     };
     // Galleries show the first ten digits of the weights' hash.
     let hash: String = recipe.sha256.chars().take(10).collect();
     format!(
         "{}\n{negative}Steps: {}, Sampler: {}, CFG scale: {}, Seed: {}, Size: {}x{}, Model hash: {hash}, Model: {}, Version: MMFace Studio {}",
-        one_line(&job.prompt),
-        job.steps,
-        sampler_name(job.sampler),
-        job.guidance,
-        job.seed,
-        job.size,
-        job.size,
+        one_line(&draw.prompt),
+        draw.steps,
+        draw.sampler.title(),
+        draw.guidance,
+        draw.seed,
+        draw.size,
+        draw.size,
         recipe.model,
         recipe.version,
     )

@@ -17,7 +17,7 @@ use super::safetensors::Output;
 use super::upstream::{self, Hints};
 use super::verify::write_manifest;
 use super::{atomic, gguf};
-use crate::model::dit::DitConfig;
+use crate::job::{Guide, Named as _};
 use crate::{Error, Result};
 
 /// What to import, and how.
@@ -77,7 +77,7 @@ pub fn import(options: &ImportOptions, progress: Progress<'_>) -> Result<Importe
         objective: dit.objective,
         resolution: options.resolution.unwrap_or(512),
         guidance: manifest::paper_guidance(),
-        guide: crate::job::Guide::default(),
+        guide: Guide::default(),
         latent: upstream::latent_config(dit.channels / 2, found.config(Part::Vae).as_deref())?,
         text: upstream::text_config(dit.text_dim, found.config(Part::Text).as_deref(), pad)?,
         dit,
@@ -157,7 +157,7 @@ fn build(
     manifest.title = format!(
         "{} ({}, {} px)",
         manifest.name,
-        objective(&manifest.dit),
+        manifest.objective.name(),
         manifest.resolution
     );
     let file = if options.quantise {
@@ -197,13 +197,6 @@ fn build(
         }
     }
     Ok(missing)
-}
-
-fn objective(dit: &DitConfig) -> &'static str {
-    match dit.objective {
-        crate::model::dit::Objective::Flow => "flow",
-        crate::model::dit::Objective::Diffusion => "diffusion",
-    }
 }
 
 fn stored_name(part: Part) -> &'static str {

@@ -12,8 +12,9 @@ use super::import::{ImportOptions, import};
 use super::registry::{Origin, Root};
 use super::verify::{seal, states};
 use super::*;
+use crate::job::Objective;
 use crate::model::LoadOptions;
-use crate::model::dit::{DitConfig, DitInput, Objective};
+use crate::model::dit::{DitConfig, DitInput};
 use crate::{Error, Result};
 
 fn bundled() -> PathBuf {

@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 
 use super::file::TensorFile;
 use super::manifest::{LatentConfig, LatentPreview, TextConfig};
+use crate::job::{Named as _, Objective};
 use crate::model::autoencoder_kl::AutoencoderKlConfig;
 use crate::model::clip_text::ClipTextConfig;
-use crate::model::dit::{DitConfig, Objective};
+use crate::model::dit::DitConfig;
 use crate::model::rope::TextRope;
 use crate::{Error, Result};
 
@@ -154,10 +155,8 @@ pub fn dit_config(file: &TensorFile, hints: Hints) -> Result<DitConfig> {
         .heads
         .or_else(|| usize::try_from(written("heads")?.as_u64()?).ok());
     let heads = heads.or_else(|| hidden.is_multiple_of(HEAD_DIM).then_some(hidden / HEAD_DIM));
-    let objective = match written("objective").and_then(serde_json::Value::as_str) {
-        Some("diffusion") => Objective::Diffusion,
-        _ => Objective::Flow,
-    };
+    let objective = written("objective").and_then(serde_json::Value::as_str);
+    let objective = objective.and_then(Objective::find).unwrap_or_default();
     let text_rope = match written("text_rope").and_then(serde_json::Value::as_str) {
         Some("sequential") => TextRope::Sequential,
         _ => TextRope::Zero,

@@ -5,10 +5,9 @@ use std::collections::HashMap;
 use anyhow::Context as _;
 use candle_core::{DType, Device, Tensor, Var};
 use candle_nn::VarBuilder;
+use mmface_engine::job::Objective;
 use mmface_engine::kernels::{self, RopeTable};
-use mmface_engine::model::dit::{
-    Attention, Block, Dit, DitConfig, DitInput, Objective, time_features,
-};
+use mmface_engine::model::dit::{Attention, Block, Dit, DitConfig, DitInput, time_features};
 use mmface_engine::model::rope::{self, TextRope};
 use mmface_engine::model::{LoadOptions, linear::Linear};
 use mmface_tests::golden::{Fixture, Report};

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use mmface_engine::contract::Cancel;
-use mmface_engine::job::{Job, Sampler};
+use mmface_engine::job::{Draw, Job, Sampler};
 use mmface_engine::model::LoadOptions;
 use mmface_engine::model::autoencoder_tiny::{AutoencoderTiny, AutoencoderTinyConfig};
 use mmface_engine::model::clip_text::TextFeatures;
@@ -47,8 +47,11 @@ pub fn end_to_end(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> 
         .to_vec1::<u32>()?;
     let steps = usize::try_from(config["steps"].as_u64().unwrap_or(1))?;
     let job = Job {
-        steps,
-        guidance: config["guidance"].as_f64().unwrap_or(1.0),
+        draw: Draw {
+            steps,
+            guidance: config["guidance"].as_f64().unwrap_or(1.0),
+            ..Draw::default()
+        },
         ..Job::default()
     };
     let conditioning = Conditioning {

@@ -8,7 +8,7 @@ pub mod train;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use mmface_engine::model::dit::Objective;
+use mmface_engine::job::Objective;
 use mmface_engine::{Error, Result};
 use mmface_run_protocol::arguments::{flag, name};
 use mmface_trainer::config::{Checkpointing, Config};
@@ -17,15 +17,6 @@ use mmface_trainer::prepare::Places;
 use mmface_trainer::presets;
 use mmface_trainer::settings;
 use mmface_trainer::upstream::{self, Imported};
-
-/// What the transformer learns to predict.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ObjectiveName {
-    /// Rectified flow
-    Flow,
-    /// DDPM
-    Diffusion,
-}
 
 /// Which blocks are computed again in the backward pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -83,7 +74,7 @@ impl Source {
     /// it.
     pub fn read(
         &self,
-        objective: Option<ObjectiveName>,
+        objective: Option<Objective>,
         ranks: usize,
         heldout: usize,
     ) -> Result<Imported> {
@@ -97,12 +88,7 @@ impl Source {
 }
 
 impl File {
-    fn read(
-        &self,
-        objective: Option<ObjectiveName>,
-        ranks: usize,
-        heldout: usize,
-    ) -> Result<Imported> {
+    fn read(&self, objective: Option<Objective>, ranks: usize, heldout: usize) -> Result<Imported> {
         let plain = |config: Config| Imported {
             config,
             source: None,
@@ -111,11 +97,7 @@ impl File {
             notes: Vec::new(),
         };
         if let Some(path) = &self.config_path {
-            let objective = match objective {
-                Some(ObjectiveName::Flow) => Objective::Flow,
-                Some(ObjectiveName::Diffusion) => Objective::Diffusion,
-                None => upstream::objective_of(path),
-            };
+            let objective = objective.unwrap_or_else(|| upstream::objective_of(path));
             return upstream::read(path, objective, ranks, heldout);
         }
         match (&self.config, &self.preset) {

@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use mmface_engine::job::{self, Named as _, Objective};
 use mmface_run_protocol::arguments::{flag, name};
 use mmface_run_protocol::plan::PresetSummary;
 use mmface_trainer::plan::{plan_run, probe, table, with_probe};
 use mmface_trainer::{prepare, presets};
 
-use super::{ObjectiveName, Source};
+use super::Source;
 
 /// Arguments of `plan`.
 #[derive(Debug, Args)]
@@ -16,8 +17,8 @@ pub struct PlanArgs {
     #[command(flatten)]
     source: Source,
     /// What a file of the authors trains; left out: by its path
-    #[arg(long)]
-    objective: Option<ObjectiveName>,
+    #[arg(long, value_parser = job::parser::<Objective>())]
+    objective: Option<Objective>,
     /// Training samples; left out: those of --work, of the preset, or 1000
     #[arg(long)]
     samples: Option<usize>,

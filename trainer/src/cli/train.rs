@@ -8,6 +8,7 @@ use anyhow::Context;
 use candle_core::Device;
 use clap::{Args, ValueEnum};
 use mmface_engine::device::DeviceChoice;
+use mmface_engine::job::{self, Objective};
 use mmface_run_protocol::arguments::{STDIN, flag, name};
 use mmface_run_protocol::{RunInputs, TrainEvent, checkpoint_layout};
 use mmface_trainer::checkpoint;
@@ -23,7 +24,7 @@ use mmface_trainer::run::{self, Changes, Place, Sheets, Start};
 use mmface_trainer::sheets::Probes;
 use mmface_trainer::{device, inputs, prepare};
 
-use super::{Inputs, ObjectiveName, Source};
+use super::{Inputs, Source};
 
 /// How a run is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -97,8 +98,8 @@ pub struct TrainArgs {
     #[command(flatten)]
     source: Source,
     /// What a file of the authors trains; left out: by its path
-    #[arg(long)]
-    objective: Option<ObjectiveName>,
+    #[arg(long, value_parser = job::parser::<Objective>())]
+    objective: Option<Objective>,
     #[command(flatten)]
     inputs: Inputs,
     /// Folder of latents and text features; with --data they are made there

@@ -5,16 +5,15 @@
 
 use candle_core::{Device, Tensor};
 use mmface_engine::Result;
-use mmface_engine::model::dit::Objective;
-use rand_chacha::ChaCha8Rng;
+use mmface_engine::job::Objective;
 
 use super::augment::is_mirrored;
 use super::captions::mirrored;
 use super::order::Order;
 use super::store::{Kind, LatentStore};
 use super::text::TextStore;
-use crate::config::{Config, TimeSampling};
-use crate::objective::ddpm;
+use crate::config::Config;
+use crate::objective;
 use crate::rng::{Purpose, below, fill_normal, stream, uniform};
 
 /// What one update, or a part of it, is computed from.
@@ -122,7 +121,8 @@ impl<'a> Batches<'a> {
         let variant = below(&mut rng, latents.variants);
         let captions = &latents.entry(sample).captions;
         let line = below(&mut rng, captions.len().max(1));
-        let time = draw_time(self.objective, config.time, &mut rng);
+        let shares = [uniform(&mut rng), uniform(&mut rng)];
+        let time = objective::draw_time(self.objective, config.time, shares);
 
         latents.push(sample, variant, Kind::Photo, &mut builder.data);
         if drop_condition {
@@ -162,20 +162,6 @@ fn push_noise(seed: u64, purpose: Purpose, index: u64, count: usize, noise: &mut
     let start = noise.len();
     noise.resize(start + count, 0.0);
     fill_normal(&mut stream(seed, purpose, index), &mut noise[start..]);
-}
-
-fn draw_time(objective: Objective, sampling: TimeSampling, rng: &mut ChaCha8Rng) -> f32 {
-    let first = uniform(rng);
-    let second = uniform(rng);
-    match (objective, sampling) {
-        (Objective::Diffusion, _) => (first * ddpm::TIMES as f32).floor(),
-        (Objective::Flow, TimeSampling::Uniform) => first,
-        (Objective::Flow, TimeSampling::LogitNormal { mean, deviation }) => {
-            let radius = (-2.0 * (1.0 - f64::from(first)).ln()).sqrt();
-            let normal = (radius * (std::f64::consts::TAU * f64::from(second)).cos()) as f32;
-            1.0 / (1.0 + (-(mean + deviation * normal)).exp())
-        }
-    }
 }
 
 /// Fixed batches for the held-out loss: every sample with both conditions, at one time in each of
@@ -239,7 +225,7 @@ impl<'a> HeldOut<'a> {
                 Purpose::HeldOut,
                 item as u64 + (1 << 32),
             ));
-            let time = (bucket as f32 + share) / self.buckets as f32;
+            let part = (bucket as f32 + share) / self.buckets as f32;
             self.latents.push(sample, 0, Kind::Photo, &mut builder.data);
             self.latents.push(
                 sample,
@@ -260,12 +246,7 @@ impl<'a> HeldOut<'a> {
                 self.latents.latent_len(),
                 &mut builder.noise,
             );
-            builder.time.push(match self.objective {
-                Objective::Flow => time,
-                Objective::Diffusion => (time * ddpm::TIMES as f32)
-                    .floor()
-                    .min(ddpm::TIMES as f32 - 1.0),
-            });
+            builder.time.push(objective::time_at(self.objective, part));
             builder.modality.push(modality as u32);
             builder.drop_pooled.push(0.0);
         }

@@ -3,9 +3,10 @@
 use candle_core::{DType, Device, Tensor};
 use mmface_engine::condition::{mask_tensor, sketch_tensor};
 use mmface_engine::job::Guide;
+use mmface_engine::job::Objective;
 use mmface_engine::labels::LabelImage;
 use mmface_engine::model::autoencoder_kl::AutoencoderKl;
-use mmface_engine::model::dit::{Dit, DitInput, Objective};
+use mmface_engine::model::dit::{Dit, DitInput};
 use mmface_engine::picture::convert::from_tensor;
 use mmface_engine::picture::{GrayImage, RgbImage};
 use mmface_engine::sampling::{guidance, torch_randn};

@@ -10,6 +10,11 @@ use super::Target;
 /// Times of the process.
 pub const TIMES: usize = 1000;
 
+/// The time at a part of the process, 0..=1.
+pub fn time_at(part: f32) -> f32 {
+    (part * TIMES as f32).floor().min(TIMES as f32 - 1.0)
+}
+
 /// `√ᾱ·data + √(1−ᾱ)·noise`; the model predicts the noise. With `gamma`, a sample's error counts
 /// `min(SNR, γ) / (SNR + 1e-8)`.
 ///

@@ -4,6 +4,7 @@
 use candle_core::{Result, Tensor};
 
 use super::{Target, per_sample};
+use crate::config::TimeSampling;
 
 /// `z = (1 − t)·noise + t·data`; the model predicts the velocity `data − noise`.
 ///
@@ -17,6 +18,19 @@ pub fn target(data: &Tensor, noise: &Tensor, time: &Tensor) -> Result<Target> {
         target: (data - noise)?,
         weight: None,
     })
+}
+
+/// The time of a training sample, from two uniform numbers in 0..1: uniform itself, or the sigmoid
+/// of a normal number (Box and Muller's).
+pub fn draw_time(sampling: TimeSampling, [first, second]: [f32; 2]) -> f32 {
+    match sampling {
+        TimeSampling::Uniform => first,
+        TimeSampling::LogitNormal { mean, deviation } => {
+            let radius = (-2.0 * (1.0 - f64::from(first)).ln()).sqrt();
+            let normal = (radius * (std::f64::consts::TAU * f64::from(second)).cos()) as f32;
+            1.0 / (1.0 + (-(mean + deviation * normal)).exp())
+        }
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,9 @@ pub mod ddpm;
 pub mod flow;
 
 use candle_core::{Result, Tensor};
-use mmface_engine::model::dit::Objective;
+use mmface_engine::job::Objective;
+
+use crate::config::TimeSampling;
 
 /// Noisy latents, what to predict from them, and how much each sample counts.
 #[derive(Clone, Debug)]
@@ -58,6 +60,22 @@ impl Target {
             prediction.narrow(1, 0, channels)?
         };
         (prediction - &self.target)?.sqr()?.flatten_from(1)?.mean(1)
+    }
+}
+
+/// The time of a training sample, from two uniform numbers in 0..1.
+pub fn draw_time(objective: Objective, sampling: TimeSampling, shares: [f32; 2]) -> f32 {
+    match objective {
+        Objective::Flow => flow::draw_time(sampling, shares),
+        Objective::Diffusion => ddpm::time_at(shares[0]),
+    }
+}
+
+/// The time at a part of the way, 0..=1, for held-out samples.
+pub fn time_at(objective: Objective, part: f32) -> f32 {
+    match objective {
+        Objective::Flow => part,
+        Objective::Diffusion => ddpm::time_at(part),
     }
 }
 

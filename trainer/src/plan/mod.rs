@@ -5,6 +5,7 @@ mod memory;
 mod probe;
 mod table;
 
+use mmface_engine::job::Named as _;
 use mmface_engine::kernels::Precision;
 use mmface_run_protocol::plan::{Plan, Probe};
 

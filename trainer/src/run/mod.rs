@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use candle_core::Device;
+use mmface_engine::job::Named as _;
 use mmface_engine::model::dit::Dit;
 use mmface_engine::{Error, Result};
 use mmface_run_protocol::mailbox::Mailbox;

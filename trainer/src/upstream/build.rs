@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use mmface_engine::job::Objective;
 use mmface_engine::kernels::Precision;
-use mmface_engine::model::dit::{DitConfig, Objective};
+use mmface_engine::model::dit::DitConfig;
 
 use super::Imported;
 use super::keys::WITHOUT_EFFECT;

@@ -10,7 +10,7 @@ mod yaml;
 
 use std::path::{Path, PathBuf};
 
-use mmface_engine::model::dit::Objective;
+use mmface_engine::job::{Named as _, Objective};
 use mmface_engine::{Error, Result};
 
 use self::build::build;
@@ -38,11 +38,13 @@ pub struct Imported {
 /// Which objective a file is for: its path says so in the authors' repository.
 pub fn objective_of(path: &Path) -> Objective {
     let text = path.to_string_lossy().to_lowercase();
-    if text.contains("diffusion") {
-        Objective::Diffusion
-    } else {
-        Objective::Flow
-    }
+    let mut others = Objective::ALL
+        .iter()
+        .filter(|&&objective| objective != Objective::default());
+    others
+        .find(|objective| text.contains(objective.name()))
+        .copied()
+        .unwrap_or_default()
 }
 
 /// Reads a file. `ranks` is the number of processes, which the batch is multiplied by; so many

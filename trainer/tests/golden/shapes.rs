@@ -1,7 +1,8 @@
 //! The fixtures' spelling of a transformer's shape.
 
 use anyhow::Context as _;
-use mmface_engine::model::dit::{DitConfig, Objective};
+use mmface_engine::job::Objective;
+use mmface_engine::model::dit::DitConfig;
 use mmface_engine::model::rope::TextRope;
 
 /// Reads the shape from a fixture's configuration.

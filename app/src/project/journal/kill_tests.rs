@@ -10,6 +10,8 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 
+use mmface_engine::job::Draw;
+
 use super::*;
 use crate::project::session::{Claim, Session};
 
@@ -52,7 +54,10 @@ fn a_child_that_draws() {
         journal.put(Frame {
             drawing: drawing.clone(),
             data: Arc::new(ProjectData {
-                seed: stroke,
+                draw: Draw {
+                    seed: stroke,
+                    ..Draw::default()
+                },
                 ..ProjectData::default()
             }),
             onion: None,
@@ -113,7 +118,7 @@ fn kill_after(time: Duration, noisy: bool) {
         .expect("the lock went with the process")
         .read()
         .expect("a whole state");
-    let kept = found.frame.data.seed;
+    let kept = found.frame.data.draw.seed;
     let old = seen
         .iter()
         .rev()

@@ -2,6 +2,7 @@
 
 use std::sync::mpsc;
 
+use mmface_engine::job::Draw;
 use proptest::prelude::*;
 
 use super::*;
@@ -11,8 +12,11 @@ fn frame(side: usize) -> Frame {
     Frame {
         drawing: Drawing::new(side),
         data: Arc::new(ProjectData {
+            draw: Draw {
+                prompt: "a face".into(),
+                ..Draw::default()
+            },
             side,
-            prompt: "a face".into(),
             ..ProjectData::default()
         }),
         onion: None,
@@ -57,8 +61,11 @@ fn a_session_comes_back_as_it_was() {
     state.onion = Some(Arc::new(RgbImage::filled(100, 80, [1, 2, 3])));
     state.file = Some("/somewhere/face.mmface-project".into());
     state.data = Arc::new(ProjectData {
-        prompt: "another".into(),
-        seed: 9,
+        draw: Draw {
+            prompt: "another".into(),
+            seed: 9,
+            ..state.data.draw.clone()
+        },
         ..(*state.data).clone()
     });
     state.unsaved = false;
@@ -220,7 +227,10 @@ fn states() -> (Vec<u8>, Vec<Frame>) {
     for step in 0..8 {
         paint(&mut state, 50 * step, step as u8 + 1);
         state.data = Arc::new(ProjectData {
-            seed: step as u64,
+            draw: Draw {
+                seed: step as u64,
+                ..state.data.draw.clone()
+            },
             ..(*state.data).clone()
         });
         log.write(&state).unwrap();

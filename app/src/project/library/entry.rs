@@ -1,8 +1,8 @@
 //! What is known of each picture of the library, and finding some of them.
 
-use mmface_engine::job::{Condition, Sampler};
+use mmface_engine::job::{ConditionKind, Draw, Named as _};
 use mmface_engine::labels::{CLASS_COUNT, palette};
-use mmface_engine::provenance::{Recipe, sampler_name};
+use mmface_engine::provenance::Recipe;
 use serde::{Deserialize, Serialize};
 
 /// A picture of the library.
@@ -28,22 +28,12 @@ pub struct Entry {
 /// A recipe without its pictures.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct About {
-    /// What the face should look like.
-    pub prompt: String,
-    /// What guidance moved away from.
-    pub negative: String,
+    /// Prompt, seed, steps and the like.
+    pub draw: Draw,
     /// The sweep's prompt, for a cell of a sweep.
     pub template: Option<String>,
     /// Which picture of its job or grid it was, from 0.
     pub index: usize,
-    /// The seed.
-    pub seed: u64,
-    /// Sampling steps.
-    pub steps: usize,
-    /// The sampler.
-    pub sampler: Sampler,
-    /// Guidance weight.
-    pub guidance: f64,
     /// The model's name.
     pub model: String,
     /// What the face followed.
@@ -54,42 +44,21 @@ pub struct About {
     pub id: String,
 }
 
-/// What a face followed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ConditionKind {
-    /// A mask.
-    Mask,
-    /// A sketch.
-    Sketch,
-    /// The prompt alone.
-    #[default]
-    Nothing,
-}
-
 impl About {
     /// A recipe in short.
     pub fn new(recipe: &Recipe) -> Self {
         let job = &recipe.job;
-        let (condition, classes) = match &job.condition {
-            Condition::Mask(mask) => {
-                let counts = mask.counts();
-                let bit = |class: usize| u32::from(counts[class] > 0) << class;
-                (ConditionKind::Mask, (0..CLASS_COUNT).map(bit).sum())
-            }
-            Condition::Sketch(_) => (ConditionKind::Sketch, 0),
-            Condition::None => (ConditionKind::Nothing, 0),
-        };
+        let classes = job.condition.mask().map_or(0, |mask| {
+            let counts = mask.counts();
+            let bit = |class: usize| u32::from(counts[class] > 0) << class;
+            (0..CLASS_COUNT).map(bit).sum()
+        });
         Self {
-            prompt: job.prompt.clone(),
-            negative: job.negative.clone(),
+            draw: job.draw.clone(),
             template: recipe.template.clone(),
             index: recipe.index,
-            seed: job.seed,
-            steps: job.steps,
-            sampler: job.sampler,
-            guidance: job.guidance,
             model: recipe.model.clone(),
-            condition,
+            condition: job.condition.kind(),
             classes,
             id: recipe.pixels.clone(),
         }
@@ -136,18 +105,19 @@ impl Entry {
     /// Lays out the text for searches; after reading an entry.
     pub(super) fn prepare(&mut self) {
         let about = &self.about;
+        let draw = &about.draw;
+        // Nothing to follow has a name, but nobody looks for it by “none”.
         let kind = match about.condition {
-            ConditionKind::Mask => "mask",
-            ConditionKind::Sketch => "sketch",
-            ConditionKind::Nothing => "",
+            ConditionKind::None => "",
+            kind => kind.name(),
         };
         self.text = format!(
             "{}\n{}\n{}\n{}\n{}\n{}\n{kind}\n{}",
-            about.prompt.to_lowercase(),
-            about.negative.to_lowercase(),
-            about.seed,
+            draw.prompt.to_lowercase(),
+            draw.negative.to_lowercase(),
+            draw.seed,
             about.model.to_lowercase(),
-            sampler_name(about.sampler).to_lowercase(),
+            draw.sampler.title().to_lowercase(),
             self.file.to_lowercase(),
             about.class_words(),
         );
@@ -158,8 +128,13 @@ impl Entry {
     pub fn matches(&self, search: &Search) -> bool {
         search.words.iter().all(|word| match word {
             Word::Any(word) => self.text.contains(word.as_str()),
-            Word::Prompt(word) => self.about.prompt.to_lowercase().contains(word.as_str()),
-            Word::Seed(word) => self.about.seed.to_string() == *word,
+            Word::Prompt(word) => self
+                .about
+                .draw
+                .prompt
+                .to_lowercase()
+                .contains(word.as_str()),
+            Word::Seed(word) => self.about.draw.seed.to_string() == *word,
             Word::Model(word) => self.about.model.to_lowercase().contains(word.as_str()),
             Word::Class(word) => self.about.class_words().contains(word.as_str()),
         })
@@ -286,8 +261,11 @@ mod tests {
 
     fn entry(file: &str, modified: u64, prompt: &str, seed: u64, classes: u32) -> Entry {
         let about = About {
-            prompt: prompt.into(),
-            seed,
+            draw: Draw {
+                prompt: prompt.into(),
+                seed,
+                ..Draw::default()
+            },
             model: "demo-256".into(),
             classes,
             condition: ConditionKind::Mask,

@@ -18,7 +18,7 @@ use mmface_engine::provenance::{self, Recipe};
 use mmface_engine::{Error, Result};
 use sha2::{Digest, Sha256};
 
-pub use entry::{About, ConditionKind, Entry, Listing, Search};
+pub use entry::{About, Entry, Listing, Search};
 pub use thumbnail::SIDE as THUMBNAIL_SIDE;
 
 use super::clock;
@@ -100,7 +100,7 @@ impl Library {
         let stem = format!(
             "{}-seed{}",
             clock::stamp(SystemTime::now()),
-            recipe.job.seed
+            recipe.job.draw.seed
         );
         let file = self.write_new(&plain(folder), &stem, &bytes)?;
         self.look_at(

@@ -23,7 +23,7 @@ const MAX_HEAD: u64 = 64 << 20;
 /// Longest index that is read.
 const MAX_INDEX: u64 = 512 << 20;
 /// Version of the index: another one is made again.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// The index as it lies in the cache.
 #[derive(Serialize, Deserialize)]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mmface_engine::contract::ModelSummary;
-use mmface_engine::job::{Condition, Job};
+use mmface_engine::job::{Condition, Draw, Job};
 use mmface_engine::labels::{LabelImage, class};
 
 use super::*;
@@ -18,8 +18,11 @@ fn library() -> (tempfile::TempDir, Library) {
 fn recipe(prompt: &str, seed: u64) -> Recipe {
     let mask = LabelImage::filled(64, 64, class::HAT);
     let job = Job {
-        prompt: prompt.into(),
-        seed,
+        draw: Draw {
+            prompt: prompt.into(),
+            seed,
+            ..Draw::default()
+        },
         condition: Condition::Mask(mask),
         ..Job::default()
     };
@@ -100,9 +103,9 @@ fn scans_follow_what_other_programs_do() {
     assert_eq!(after.entries[0].about, moved.about);
     // A known file is not read again: what the caller knows of it stands.
     let mut known = after.clone();
-    known.entries[0].about.prompt = "remembered".into();
+    known.entries[0].about.draw.prompt = "remembered".into();
     assert_eq!(
-        library.scan(&known).unwrap().entries[0].about.prompt,
+        library.scan(&known).unwrap().entries[0].about.draw.prompt,
         "remembered"
     );
     std::thread::sleep(Duration::from_millis(5));
@@ -112,7 +115,7 @@ fn scans_follow_what_other_programs_do() {
     )
     .unwrap();
     assert_eq!(
-        library.scan(&known).unwrap().entries[0].about.prompt,
+        library.scan(&known).unwrap().entries[0].about.draw.prompt,
         "redrawn"
     );
 }

@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use mmface_engine::Error;
 use mmface_engine::contract::{Event, JobId, Lane, Picture};
-use mmface_engine::job::{Condition, Job};
+use mmface_engine::job::{Condition, ConditionKind};
 use mmface_engine::picture::RgbImage;
 use mmface_engine::provenance::Recipe;
 
-use super::request::{Follow, smaller_size};
+use super::request::smaller_size;
 use super::works::{Owner, Work, WorkId};
 use super::{keep, live};
 use crate::project::Library;
@@ -121,21 +121,21 @@ pub fn submit(studio: &mut Studio, work: Work) -> Option<WorkId> {
 pub fn condition(studio: &Studio) -> Condition {
     let drawing = studio.painter.drawing();
     match studio.generate.request.follow {
-        Follow::Mask => {
+        ConditionKind::Mask => {
             let mask = drawing.label_image();
             match mask.labels.iter().any(|class| *class != 0) {
                 true => Condition::Mask(mask),
                 false => Condition::None,
             }
         }
-        Follow::Sketch => {
+        ConditionKind::Sketch => {
             let sketch = drawing.gray_image();
             match sketch.pixels.iter().any(|grey| *grey != 255) {
                 true => Condition::Sketch(sketch),
                 false => Condition::None,
             }
         }
-        Follow::None => Condition::None,
+        ConditionKind::None => Condition::None,
     }
 }
 
@@ -271,10 +271,10 @@ fn on_batch_event(studio: &mut Studio, event: Event) {
 
 fn fail(studio: &mut Studio, running: Running, error: &Error) {
     let smaller = match error {
-        Error::OutOfMemory { .. } => smaller_size(running.recipe.job.size),
+        Error::OutOfMemory { .. } => smaller_size(running.recipe.job.draw.size),
         _ => None,
     };
-    let what = super::works::title(&running.recipe.job.prompt);
+    let what = super::works::title(&running.recipe.job.draw.prompt);
     let short: String = what.chars().take(30).collect();
     let help = match smaller {
         Some(size) => format!("; the queue offers to try it at {size} × {size}"),
@@ -413,11 +413,9 @@ fn draw_live(studio: &mut Studio) {
     let state = &studio.generate;
     let mut request = state.request.clone();
     request.tidy();
-    let job = Job {
-        count: 1,
-        steps: state.live.steps.clamp(1, request.steps),
-        ..request.job(condition(studio))
-    };
+    let mut job = request.job(condition(studio));
+    job.draw.count = 1;
+    job.draw.steps = state.live.steps.clamp(1, request.draw.steps);
     let recipe = Recipe::new(job.clone(), model);
     if let Ok(engine) = &studio.services.engine {
         let id = engine.submit(Lane::Live, job);

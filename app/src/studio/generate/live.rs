@@ -2,8 +2,9 @@
 //! of the hand, but never long. No engine here.
 
 use mmface_engine::contract::JobId;
+use mmface_engine::job::{ConditionKind, Draw};
 
-use super::request::{Follow, Request};
+use super::request::Request;
 
 /// Above this average a render counts as slow, seconds.
 const SLOW: f64 = 1.5;
@@ -26,13 +27,16 @@ impl Input {
     /// What the next live picture would be drawn from.
     pub fn new(revision: u64, request: &Request) -> Self {
         Self {
-            revision: match request.follow {
-                Follow::None => 0,
-                Follow::Mask | Follow::Sketch => revision,
+            revision: match request.follow == ConditionKind::None {
+                true => 0,
+                false => revision,
             },
             request: Request {
-                count: 1,
-                steps: 1,
+                draw: Draw {
+                    count: 1,
+                    steps: 1,
+                    ..request.draw.clone()
+                },
                 seed_locked: true,
                 ..request.clone()
             },
@@ -222,13 +226,16 @@ mod tests {
     #[test]
     fn only_what_changes_the_picture_counts() {
         let request = Request {
-            follow: Follow::None,
+            follow: ConditionKind::None,
             ..Request::default()
         };
         assert_eq!(Input::new(1, &request), Input::new(2, &request));
         assert_ne!(input(1), input(2));
         let more = Request {
-            count: 4,
+            draw: Draw {
+                count: 4,
+                ..Draw::default()
+            },
             ..Request::default()
         };
         assert_eq!(Input::new(1, &more), input(1));

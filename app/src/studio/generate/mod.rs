@@ -14,14 +14,15 @@ pub mod start;
 pub mod tokens;
 pub mod works;
 
+use mmface_engine::job::{ConditionKind, Draw, DrawChanges};
 use std::sync::Arc;
 
-use mmface_engine::contract::Event;
+use mmface_engine::contract::{Event, ModelSummary};
 use mmface_engine::picture::RgbImage;
 use mmface_engine::provenance::Recipe;
 
 pub use flow::{Finished, Outcome, submit};
-pub use request::{Follow, Request};
+pub use request::Request;
 pub use works::{Owner, Work, WorkId};
 
 use super::actions::Action;
@@ -61,8 +62,9 @@ pub struct State {
     keeper: keep::Keeper,
     live_recipe: Option<Recipe>,
     live_picture: Option<LivePicture>,
-    /// The model whose suggestions were taken on, and these.
-    model: Option<(String, request::Suggested)>,
+    /// The model whose suggestions were taken on.
+    model: Option<String>,
+    suggested: Suggested,
     /// The last warning about a job: several pictures of one prompt say it once.
     last_warning: Option<String>,
     /// The preview that the canvas shows.
@@ -72,6 +74,16 @@ pub struct State {
     view: panel::View,
 }
 
+/// The values that were suggested last: one that differs was touched by a person.
+struct Suggested(DrawChanges);
+
+impl Default for Suggested {
+    /// The values that the program starts with.
+    fn default() -> Self {
+        Self(Draw::default().into())
+    }
+}
+
 impl State {
     /// Takes on values from a file or a result: none of them is replaced by a model's suggestion.
     pub fn set_request(&mut self, request: Request) {
@@ -79,15 +91,19 @@ impl State {
         self.request.tidy();
         // What the face follows comes from there as well, not from a change of the layer.
         self.layer = None;
-        let odd = request::Suggested {
-            size: 0,
-            guidance: f64::NAN,
-            ..request::Suggested::default()
-        };
-        match &mut self.model {
-            Some((_, suggested)) => *suggested = odd,
-            None => self.model = Some((String::new(), odd)),
+        self.suggested = Suggested(DrawChanges::default());
+    }
+
+    /// Takes on what a model suggests, except for values that were touched since the suggestions
+    /// before, and a sampler that fits it.
+    fn follow_model(&mut self, model: &ModelSummary) {
+        let draw = &mut self.request.draw;
+        let Suggested(before) = &self.suggested;
+        model.suggested.untouched(before, draw).apply(draw);
+        if draw.sampler.objective() != model.objective {
+            draw.sampler = model.objective.default_sampler();
         }
+        self.suggested = Suggested(model.suggested.clone());
     }
 
     /// Whether a picture is drawn, or will be as soon as possible.
@@ -146,7 +162,7 @@ pub enum GenerateCommand {
     /// Takes the seed of the last generation and locks it.
     LastSeed,
     /// Chooses what the face follows.
-    Follow(Follow),
+    Follow(ConditionKind),
     /// Turns live mode on or off.
     Live,
     /// Keeps the live picture in the library.
@@ -221,16 +237,16 @@ pub const ACTIONS: &[Action] = &[
         Do::LastSeed.into()
     }),
     Action::new("generate.mask", "Follow the mask", &[], || {
-        Do::Follow(Follow::Mask).into()
+        Do::Follow(ConditionKind::Mask).into()
     }),
     Action::new("generate.sketch", "Follow the sketch", &[], || {
-        Do::Follow(Follow::Sketch).into()
+        Do::Follow(ConditionKind::Sketch).into()
     }),
     Action::new(
         "generate.prompt_only",
         "Follow the prompt alone",
         &[],
-        || Do::Follow(Follow::None).into(),
+        || Do::Follow(ConditionKind::None).into(),
     ),
     Action::new("generate.live", "Live preview", &["Ctrl+L"], || {
         Do::Live.into()
@@ -306,18 +322,18 @@ pub fn run(studio: &mut Studio, command: GenerateCommand) {
         Do::ToggleHistory => studio.generate.view.history_open ^= true,
         Do::OlderPrompt => {
             let state = &mut studio.generate;
-            if let Some(prompt) = state.history.older(&state.request.prompt) {
-                state.request.prompt = prompt;
+            if let Some(prompt) = state.history.older(&state.request.draw.prompt) {
+                state.request.draw.prompt = prompt;
             }
         }
         Do::NewerPrompt => {
             let state = &mut studio.generate;
-            if let Some(prompt) = state.history.newer(&state.request.prompt) {
-                state.request.prompt = prompt;
+            if let Some(prompt) = state.history.newer(&state.request.draw.prompt) {
+                state.request.draw.prompt = prompt;
             }
         }
         Do::UsePrompt(prompt) => {
-            studio.generate.request.prompt = prompt;
+            studio.generate.request.draw.prompt = prompt;
             studio.generate.view.history_open = false;
         }
         Do::PinPrompt(prompt) => {
@@ -328,11 +344,11 @@ pub fn run(studio: &mut Studio, command: GenerateCommand) {
             studio.generate.history.forget(&prompt);
             keep::keep_history(studio);
         }
-        Do::Dice => studio.generate.request.seed = request::random_seed(),
+        Do::Dice => studio.generate.request.draw.seed = request::random_seed(),
         Do::LockSeed => studio.generate.request.seed_locked ^= true,
         Do::LastSeed => {
             if let Some(seed) = studio.generate.last_seed {
-                studio.generate.request.seed = seed;
+                studio.generate.request.draw.seed = seed;
                 studio.generate.request.seed_locked = true;
             }
         }
@@ -357,9 +373,9 @@ fn retry(studio: &mut Studio, work: WorkId, smaller: bool) {
     let mut job = (*failure.job).clone();
     if let Some(size) = failure.smaller.filter(|_| smaller) {
         // A fork's latent has the old size; from noise it begins again.
-        job.size = size;
+        job.draw.size = size;
         job.fork = None;
-        studio.generate.request.size = size;
+        studio.generate.request.draw.size = size;
     }
     let work = Work {
         job,
@@ -394,10 +410,10 @@ fn follow_layer(studio: &mut Studio) {
     let layer = studio.painter.settings.layer;
     let state = &mut studio.generate;
     let before = state.layer.replace(layer);
-    if before.is_some_and(|before| before != layer) && state.request.follow != Follow::None {
+    if before.is_some_and(|before| before != layer) && state.request.follow != ConditionKind::None {
         state.request.follow = match layer {
-            Layer::Mask => Follow::Mask,
-            Layer::Sketch => Follow::Sketch,
+            Layer::Mask => ConditionKind::Mask,
+            Layer::Sketch => ConditionKind::Sketch,
         };
     }
 }
@@ -449,14 +465,11 @@ fn follow_model(studio: &mut Studio) {
     };
     let state = &mut studio.generate;
     let key = format!("{} {}", model.name, model.sha256);
-    let before = match &state.model {
-        Some((known, _)) if *known == key => return,
-        Some((_, suggested)) => *suggested,
-        None => request::Suggested::default(),
-    };
-    let suggested = request::Suggested::of(model);
-    suggested.follow(before, &model.objective, &mut state.request);
-    state.model = Some((key.clone(), suggested));
+    if state.model.as_ref() == Some(&key) {
+        return;
+    }
+    state.follow_model(model);
+    state.model = Some(key.clone());
     state.counter.set(None);
     let name = model.name.clone();
     studio
@@ -465,15 +478,67 @@ fn follow_model(studio: &mut Studio) {
         .spawn("reading the tokenizer", move || {
             let tokenizer = tokens::load(&name);
             move |studio: &mut Studio| {
-                let current = studio
-                    .generate
-                    .model
-                    .as_ref()
-                    .is_some_and(|(at, _)| *at == key);
-                if current {
+                if studio.generate.model.as_ref() == Some(&key) {
                     studio.generate.counter.set(tokenizer);
                 }
             }
         });
     flow::start_next(studio);
+}
+
+#[cfg(test)]
+mod tests {
+    use mmface_engine::job::{Guide, Objective, Sampler};
+
+    use super::*;
+
+    fn model(suggested: DrawChanges, objective: Objective) -> ModelSummary {
+        ModelSummary {
+            suggested,
+            objective,
+            ..ModelSummary::default()
+        }
+    }
+
+    fn demo() -> ModelSummary {
+        let suggested = DrawChanges {
+            size: Some(128),
+            guidance: Some(1.5),
+            guide: Some(Guide::WordsAndDrawing),
+            sampler: Some(Sampler::Heun),
+            ..DrawChanges::default()
+        };
+        model(suggested, Objective::Flow)
+    }
+
+    #[test]
+    fn untouched_values_follow_the_model_and_touched_ones_stay() {
+        let mut state = State::default();
+        state.request.draw.guidance = 4.0;
+        state.follow_model(&demo());
+        let draw = &state.request.draw;
+        assert_eq!((draw.size, draw.guidance), (128, 4.0));
+        assert_eq!(
+            (draw.guide, draw.sampler),
+            (Guide::WordsAndDrawing, Sampler::Heun)
+        );
+        let other = DrawChanges {
+            size: Some(512),
+            guidance: Some(7.5),
+            ..DrawChanges::default()
+        };
+        state.follow_model(&model(other, Objective::Diffusion));
+        let draw = &state.request.draw;
+        assert_eq!((draw.size, draw.guidance), (512, 4.0));
+        assert_eq!(draw.sampler, Sampler::DpmPp2M, "Heun does not fit");
+    }
+
+    #[test]
+    fn a_model_changes_nothing_of_what_a_file_says() {
+        let mut state = State::default();
+        // As a recipe of the authors' way has them: they are the program's defaults as well.
+        state.set_request(Request::default());
+        state.follow_model(&demo());
+        assert_eq!(state.request, Request::default());
+    }
 }

@@ -1,8 +1,7 @@
 //! What the Generate button does: from what is set to work in the queue.
 
-use mmface_engine::job::{Condition, Sweep, has_groups};
+use mmface_engine::job::{Condition, ConditionKind, Named as _, Sweep, has_groups};
 
-use super::request::Follow;
 use super::works::{Owner, Work};
 use super::{flow, keep};
 use crate::studio::models::Status;
@@ -18,7 +17,7 @@ pub fn generate(studio: &mut Studio) {
         studio.tell(Toast::Error(text));
         return;
     }
-    if has_groups(&studio.generate.request.prompt) {
+    if has_groups(&studio.generate.request.draw.prompt) {
         return sweep::run::start(studio, false);
     }
     let condition = flow::condition(studio);
@@ -29,14 +28,14 @@ pub fn generate(studio: &mut Studio) {
         owner: Owner::Generate,
         template: None,
     };
-    let prompt = studio.generate.request.prompt.clone();
+    let prompt = studio.generate.request.draw.prompt.clone();
     if studio.generate.history.add(&prompt) {
         keep::keep_history(studio);
     }
     if flow::submit(studio, work).is_none() {
         return;
     }
-    studio.generate.last_seed = Some(job.seed);
+    studio.generate.last_seed = Some(job.draw.seed);
     studio.generate.request.next_seed();
     tell_if_waiting(studio);
 }
@@ -44,7 +43,7 @@ pub fn generate(studio: &mut Studio) {
 /// Tells that there is nothing to follow, though the person wants the face to follow something.
 pub fn tell_if_empty(studio: &mut Studio, condition: &Condition) {
     let follow = studio.generate.request.follow;
-    if *condition == Condition::None && follow != Follow::None {
+    if *condition == Condition::None && follow != ConditionKind::None {
         let what = follow.title().to_lowercase();
         studio.tell(Toast::Info(format!(
             "the {what} is empty, so the face follows the prompt alone"

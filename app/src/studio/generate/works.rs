@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use mmface_engine::job::Job;
+use mmface_engine::job::{Draw, Job};
 
 use crate::project::{Queue, Waiting};
 
@@ -78,7 +78,7 @@ pub struct Works {
 impl Works {
     /// Adds work at the end; `None` when the queue is full.
     pub fn push(&mut self, work: Work) -> Option<WorkId> {
-        let title = title(&work.job.prompt);
+        let title = title(&work.job.draw.prompt);
         let id = self.queue.push(Arc::new(work.job), work.template, &title)?;
         let note = Note {
             owner: work.owner,
@@ -137,10 +137,13 @@ impl Works {
         let note = self.notes.get(&id.0).copied().unwrap_or_default();
         // The file's job loses a picture as soon as it is saved, so that a crash repeats none.
         let ahead = note.drawn.saturating_sub(note.saved);
-        (ahead < waiting.job.count).then(|| {
+        (ahead < waiting.job.draw.count).then(|| {
             let job = Job {
-                seed: waiting.job.seed.saturating_add(ahead as u64),
-                count: 1,
+                draw: Draw {
+                    seed: waiting.job.draw.seed.saturating_add(ahead as u64),
+                    count: 1,
+                    ..waiting.job.draw.clone()
+                },
                 ..(*waiting.job).clone()
             };
             (job, note.drawn)
@@ -150,7 +153,10 @@ impl Works {
     /// Pictures of a work: drawn already, and all.
     pub fn pictures(&self, id: WorkId) -> (usize, usize) {
         let note = self.notes.get(&id.0).copied().unwrap_or_default();
-        let left = self.queue.get(id.0).map_or(0, |waiting| waiting.job.count);
+        let left = self
+            .queue
+            .get(id.0)
+            .map_or(0, |waiting| waiting.job.draw.count);
         (note.drawn, note.saved + left)
     }
 
@@ -174,13 +180,16 @@ impl Works {
             return true;
         };
         self.notes.entry(id.0).or_default().saved += 1;
-        if waiting.job.count <= 1 {
+        if waiting.job.draw.count <= 1 {
             self.remove(id);
             return true;
         }
         let rest = Job {
-            seed: waiting.job.seed.saturating_add(1),
-            count: waiting.job.count - 1,
+            draw: Draw {
+                seed: waiting.job.draw.seed.saturating_add(1),
+                count: waiting.job.draw.count - 1,
+                ..waiting.job.draw.clone()
+            },
             ..(*waiting.job).clone()
         };
         self.queue.replace(id.0, Arc::new(rest));
@@ -199,7 +208,10 @@ impl Works {
             return true;
         }
         let rest = Job {
-            count: unsaved.min(waiting.job.count),
+            draw: Draw {
+                count: unsaved.min(waiting.job.draw.count),
+                ..waiting.job.draw.clone()
+            },
             ..(*waiting.job).clone()
         };
         self.queue.replace(id.0, Arc::new(rest));
@@ -262,9 +274,12 @@ mod tests {
     fn work(prompt: &str, count: usize) -> Work {
         Work {
             job: Job {
-                prompt: prompt.into(),
-                seed: 10,
-                count,
+                draw: Draw {
+                    prompt: prompt.into(),
+                    seed: 10,
+                    count,
+                    ..Draw::default()
+                },
                 ..Job::default()
             },
             ..Work::default()
@@ -275,17 +290,21 @@ mod tests {
     fn pictures_are_drawn_one_by_one_and_a_crash_repeats_only_unsaved_ones() {
         let mut works = Works::default();
         let id = works.push(work("a", 3)).unwrap();
-        let seed = |works: &Works| works.next_picture(id).map(|(job, index)| (job.seed, index));
+        let seed = |works: &Works| {
+            works
+                .next_picture(id)
+                .map(|(job, index)| (job.draw.seed, index))
+        };
         assert_eq!(seed(&works), Some((10, 0)));
         works.drawn(id);
         assert_eq!(seed(&works), Some((11, 1)), "drawn but not saved");
         assert_eq!(
-            works.queue.jobs()[0].job.seed,
+            works.queue.jobs()[0].job.draw.seed,
             10,
             "a crash would draw it again"
         );
         assert!(!works.saved(id));
-        assert_eq!(works.queue.jobs()[0].job.seed, 11);
+        assert_eq!(works.queue.jobs()[0].job.draw.seed, 11);
         assert_eq!(seed(&works), Some((11, 1)));
         assert_eq!(works.pictures(id), (1, 3));
         works.drawn(id);
@@ -318,7 +337,7 @@ mod tests {
         works.remove(new);
         assert!(works.next().is_none());
         works.release();
-        assert_eq!(works.next().unwrap().job.prompt, "old");
+        assert_eq!(works.next().unwrap().job.draw.prompt, "old");
         works.restore(old.queue);
         works.discard_held();
         assert_eq!(works.queue.jobs().len(), 1);
@@ -333,7 +352,7 @@ mod tests {
         works.fail(id, "no memory".into(), Some(96));
         assert!(works.queue.is_empty());
         let failure = works.take_failure(id).unwrap();
-        assert_eq!((failure.job.count, failure.job.seed), (1, 11));
+        assert_eq!((failure.job.draw.count, failure.job.draw.seed), (1, 11));
         assert!(works.take_failure(id).is_none());
     }
 

@@ -7,8 +7,7 @@ use mmface_engine::picture::RgbImage;
 use crate::paint::ToolSettings;
 use crate::project::ProjectData;
 use crate::project::data::Layers;
-use crate::project::library::ConditionKind;
-use crate::studio::generate::{Follow, Request};
+use crate::studio::generate::Request;
 use crate::studio::photo;
 use crate::studio::state::Studio;
 
@@ -35,22 +34,9 @@ pub fn gather(studio: &Studio) -> ProjectData {
     let mut request = studio.generate.request.clone();
     request.tidy();
     ProjectData {
-        prompt: request.prompt,
-        negative: request.negative,
-        seed: request.seed,
+        draw: request.draw,
         seed_locked: request.seed_locked,
-        count: request.count,
-        size: request.size,
-        steps: request.steps,
-        sampler: request.sampler,
-        guidance: request.guidance,
-        guidance_interval: request.guidance_interval,
-        guide: request.guide,
-        follow: match request.follow {
-            Follow::Mask => ConditionKind::Mask,
-            Follow::Sketch => ConditionKind::Sketch,
-            Follow::None => ConditionKind::Nothing,
-        },
+        follow: request.follow,
         side: studio.painter.drawing().side(),
         tools,
         template: state.template.clone(),
@@ -77,24 +63,11 @@ pub fn apply(studio: &mut Studio, data: &ProjectData) {
     };
     studio.painter.settings = tools;
     studio.generate.set_request(Request {
-        prompt: data.prompt.clone(),
-        negative: data.negative.clone(),
-        seed: data.seed,
+        follow: data.follow,
+        draw: data.draw.clone(),
         seed_locked: data.seed_locked,
-        count: data.count,
-        size: data.size,
-        steps: data.steps,
-        sampler: data.sampler,
-        guidance: data.guidance,
-        guidance_interval: data.guidance_interval,
-        guide: data.guide,
-        follow: match data.follow {
-            ConditionKind::Mask => Follow::Mask,
-            ConditionKind::Sketch => Follow::Sketch,
-            ConditionKind::Nothing => Follow::None,
-        },
     });
-    studio.sweep.fork_step = data.fork_step.min(data.steps.saturating_sub(1));
+    studio.sweep.fork_step = data.fork_step.min(data.draw.steps.saturating_sub(1));
     if let Some(layers) = data.layers {
         let set = &mut studio.canvas.opacities;
         set.mask = layers.mask;

@@ -30,8 +30,8 @@ pub(super) fn begin(studio: &mut Studio) {
     studio
         .painter
         .replace(Drawing::new(studio.settings.canvas_side));
-    studio.generate.request.prompt.clear();
-    studio.generate.request.negative.clear();
+    studio.generate.request.draw.prompt.clear();
+    studio.generate.request.draw.negative.clear();
     studio.keeping.template = None;
     studio.keeping.results.clear();
     bridge::set_onion(studio, None, None);

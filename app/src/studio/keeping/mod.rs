@@ -211,23 +211,23 @@ pub fn is_unsaved(studio: &Studio) -> bool {
 fn differs(old: &ProjectData, new: &ProjectData, settings_too: bool) -> bool {
     let words = |data: &ProjectData| {
         (
-            data.prompt.clone(),
-            data.negative.clone(),
+            data.draw.prompt.clone(),
+            data.draw.negative.clone(),
             data.onion.is_some(),
         )
     };
     let settings = |data: &ProjectData| {
-        let seed = data.seed_locked.then_some(data.seed);
-        let numbers = (
+        let mut draw = data.draw.clone();
+        if !data.seed_locked {
+            draw.seed = 0;
+        }
+        (
+            draw,
+            data.seed_locked,
+            data.follow,
             data.fork_step,
-            data.size,
-            data.steps,
-            data.count,
-            data.guidance,
-            data.guidance_interval,
-            data.guide,
-        );
-        (data.follow, data.sampler, seed, numbers, data.copies)
+            data.copies,
+        )
     };
     words(old) != words(new) || settings_too && settings(old) != settings(new)
 }

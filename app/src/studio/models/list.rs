@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use mmface_engine::model::dit::Objective;
+use mmface_engine::job::Named as _;
 use mmface_engine::pipeline::free_memory;
 use mmface_engine::weights::registry::{Origin, Root};
 use mmface_engine::weights::upstream::find_dit;
@@ -139,10 +139,7 @@ fn entry(listed: ListedModel) -> Entry {
         Some(problem) => Runs::No(problem.clone()),
         None => memory.runs(manifest.resolution, free_memory()),
     };
-    let objective = match manifest.objective {
-        Objective::Flow => "flow",
-        Objective::Diffusion => "diffusion",
-    };
+    let objective = manifest.objective.name();
     let facts = vec![
         ("Name", manifest.name.clone()),
         ("Where", listed.path.display().to_string()),

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use mmface_engine::contract::{Event, LoadId, ModelRef, ModelSummary};
-use mmface_engine::model::dit::Objective;
+use mmface_engine::job::Objective;
 use mmface_engine::weights::import::{ImportOptions, import};
 use mmface_engine::weights::upstream::Hints;
 use mmface_engine::weights::{Package, PartState, Registry, verify};

@@ -2,7 +2,7 @@
 
 use egui::{Button, Panel, ProgressBar, RichText, ScrollArea, TextEdit, Ui};
 use egui_material_icons::icons;
-use mmface_engine::model::dit::Objective;
+use mmface_engine::job::{Named as _, Objective};
 use mmface_engine::weights::registry::Origin;
 
 use super::list::{Entry, Scanned};
@@ -176,12 +176,9 @@ fn bring_in(ui: &mut Ui, studio: &mut Studio) {
     });
     ui.horizontal_wrapped(|ui| {
         ui.label("Predicts");
-        for (objective, title) in [
-            (None, "what the weights say"),
-            (Some(Objective::Flow), "velocity (flow)"),
-            (Some(Objective::Diffusion), "noise (diffusion)"),
-        ] {
-            ui.selectable_value(&mut form.objective, objective, title);
+        ui.selectable_value(&mut form.objective, None, "what the weights say");
+        for &objective in Objective::ALL {
+            ui.selectable_value(&mut form.objective, Some(objective), objective.title());
         }
     });
     ui.checkbox(&mut form.copy, "Copy the files")

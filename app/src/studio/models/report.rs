@@ -67,7 +67,7 @@ pub fn text(studio: &Studio, whole: bool) -> String {
         return text;
     }
     let request = &studio.generate.request;
-    let prompts = [request.prompt.clone(), request.negative.clone()];
+    let prompts = [request.draw.prompt.clone(), request.draw.negative.clone()];
     let used = studio.generate.history.search("");
     let used = used.into_iter().map(|used| used.prompt.clone());
     let prompts: Vec<String> = prompts.into_iter().chain(used).collect();

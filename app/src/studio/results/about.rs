@@ -3,13 +3,16 @@
 use std::path::Path;
 
 use egui::{Context, Ui, vec2};
-use mmface_engine::job::{Condition, Guide, Sampler};
-use mmface_engine::provenance::{Recipe, sampler_name};
+use mmface_engine::job::Condition;
+use mmface_engine::provenance::Recipe;
 
 use super::{ResultsCommand, library, restore};
 use crate::studio::state::Studio;
 use crate::studio::toast::Toast;
 use crate::studio::widgets::heading;
+
+/// Values that stand above the table.
+const TEXTS: [&str; 2] = ["prompt", "negative"];
 
 /// The window.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,32 +78,11 @@ pub fn command_line(recipe: &Recipe, picture: &Path) -> String {
     if job.condition != Condition::None || job.fork.is_some() {
         return format!("mmface replay {}", quoted(&picture.to_string_lossy()));
     }
-    let sampler = match job.sampler {
-        Sampler::Euler => "euler",
-        Sampler::Heun => "heun",
-        Sampler::DpmPp2M => "dpmpp-2m",
-        Sampler::Ddim => "ddim",
-        Sampler::UniPc => "unipc",
-    };
-    let mut words = format!(
-        "mmface generate --no-condition --prompt {}",
-        quoted(&job.prompt)
-    );
-    if !job.negative.is_empty() {
-        words += &format!(" --negative {}", quoted(&job.negative));
-    }
-    words += &format!(
-        " --seed {} --size {} --steps {} --sampler {sampler} --guidance {}",
-        job.seed, job.size, job.steps, job.guidance
-    );
-    let guide = match job.guide {
-        Guide::Words => "words",
-        Guide::WordsAndDrawing => "all",
-    };
-    words += &format!(" --guide {guide}");
-    let (from, to) = job.guidance_interval;
-    if (from, to) != (0.0, 1.0) {
-        words += &format!(" --guidance-interval {from}:{to}");
+    let mut words = "mmface generate --no-condition".to_string();
+    for value in job.draw.values() {
+        if !value.text.is_empty() {
+            words += &format!(" --{} {}", value.option, quoted(&value.text));
+        }
     }
     if !recipe.model.is_empty() {
         words += &format!(" --model {}", quoted(&recipe.model));
@@ -158,39 +140,37 @@ fn contents(ui: &mut Ui, studio: &mut Studio, file: &str, recipe: &Recipe) {
     });
     let job = &recipe.job;
     heading(ui, "Prompt");
-    ui.label(if job.prompt.is_empty() {
+    ui.label(if job.draw.prompt.is_empty() {
         "None"
     } else {
-        &job.prompt
+        &job.draw.prompt
     });
-    if !job.negative.is_empty() {
+    if !job.draw.negative.is_empty() {
         heading(ui, "Negative prompt");
-        ui.label(&job.negative);
+        ui.label(&job.draw.negative);
     }
     if let Some(template) = &recipe.template {
         heading(ui, "Sweep");
         ui.label(template);
     }
     heading(ui, "Settings");
-    let follows = match &job.condition {
-        Condition::Mask(mask) => format!("a mask of {} × {}", mask.width, mask.height),
-        Condition::Sketch(sketch) => format!("a sketch of {} × {}", sketch.width, sketch.height),
-        Condition::None => "the prompt alone".into(),
-    };
     let made = match studio.models.ready() {
         Some(loaded) if loaded.sha256 == recipe.sha256 => "yes",
         Some(_) => "no, by other weights",
         None => "no model is loaded",
     };
-    let mut rows = vec![
-        ("Seed", job.seed.to_string()),
-        ("Size", format!("{0} × {0}", job.size)),
-        (
-            "Steps",
-            format!("{}, {}", job.steps, sampler_name(job.sampler)),
-        ),
-        ("Guidance", job.guidance.to_string()),
-        ("Follows", follows),
+    let mut rows: Vec<_> = job
+        .draw
+        .values()
+        .into_iter()
+        .filter(|value| !TEXTS.contains(&value.option))
+        .map(|value| (value.title, value.shown))
+        .collect();
+    if let Some(fork) = &job.fork {
+        rows.push(("Branches off", format!("after step {}", fork.step)));
+    }
+    rows.extend([
+        ("Follows", job.condition.summary()),
         ("Model", recipe.model.clone()),
         ("Made by the loaded model", made.to_string()),
         ("Weights", recipe.sha256.chars().take(16).collect()),
@@ -203,10 +183,7 @@ fn contents(ui: &mut Ui, studio: &mut Studio, file: &str, recipe: &Recipe) {
         ),
         ("Program", format!("MMFace Studio {}", recipe.version)),
         ("File", file.to_string()),
-    ];
-    if let Some(fork) = &job.fork {
-        rows.insert(5, ("Branches off", format!("after step {}", fork.step)));
-    }
+    ]);
     egui::Grid::new("recipe")
         .num_columns(2)
         .striped(true)
@@ -223,7 +200,7 @@ fn contents(ui: &mut Ui, studio: &mut Studio, file: &str, recipe: &Recipe) {
 mod tests {
     use clap::Parser;
     use mmface_engine::contract::ModelSummary;
-    use mmface_engine::job::Job;
+    use mmface_engine::job::{Draw, Guide, Job};
     use mmface_engine::labels::LabelImage;
 
     use super::*;
@@ -250,11 +227,14 @@ mod tests {
     #[test]
     fn command_lines_are_ones_that_the_program_takes() {
         let job = Job {
-            prompt: "it's a face".into(),
-            negative: "hat".into(),
-            seed: 7,
-            guide: Guide::WordsAndDrawing,
-            guidance_interval: (0.2, 0.8),
+            draw: Draw {
+                prompt: "it's a face".into(),
+                negative: "hat".into(),
+                seed: 7,
+                guide: Guide::WordsAndDrawing,
+                interval: (0.2, 0.8),
+                ..Draw::default()
+            },
             ..Job::default()
         };
         let line = command_line(&recipe(job), Path::new("/x/a b.png"));

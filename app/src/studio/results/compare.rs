@@ -8,7 +8,6 @@ use egui::{
 };
 use egui_material_icons::icons;
 use mmface_engine::picture::{RgbImage, resize};
-use mmface_engine::provenance::sampler_name;
 
 use super::ResultsCommand;
 use super::pictures::{texture, with_picture};
@@ -266,16 +265,9 @@ pub fn differences(a: &About, b: &About) -> Vec<String> {
             found.push(format!("{name}: {a} | {b}"));
         }
     };
-    compare("Prompt", a.prompt.clone(), b.prompt.clone());
-    compare("Negative", a.negative.clone(), b.negative.clone());
-    compare("Seed", a.seed.to_string(), b.seed.to_string());
-    compare("Steps", a.steps.to_string(), b.steps.to_string());
-    compare("Guidance", a.guidance.to_string(), b.guidance.to_string());
-    compare(
-        "Sampler",
-        sampler_name(a.sampler).into(),
-        sampler_name(b.sampler).into(),
-    );
+    for (a, b) in a.draw.values().into_iter().zip(b.draw.values()) {
+        compare(a.title, a.shown, b.shown);
+    }
     compare("Model", a.model.clone(), b.model.clone());
     found
 }
@@ -465,6 +457,8 @@ fn square(rect: Rect) -> Rect {
 
 #[cfg(test)]
 mod tests {
+    use mmface_engine::job::Draw;
+
     use super::*;
 
     #[test]
@@ -497,13 +491,17 @@ mod tests {
 
     #[test]
     fn only_what_differs_is_said() {
-        let a = About {
-            prompt: "young".into(),
+        let draw = |prompt: &str| Draw {
+            prompt: prompt.into(),
             seed: 1,
+            ..Draw::default()
+        };
+        let a = About {
+            draw: draw("young"),
             ..About::default()
         };
         let b = About {
-            prompt: "old".into(),
+            draw: draw("old"),
             ..a.clone()
         };
         assert_eq!(differences(&a, &b), ["Prompt: young | old"]);

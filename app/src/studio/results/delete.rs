@@ -33,7 +33,7 @@ pub fn chosen(studio: &mut Studio) {
         .results
         .strip
         .current()
-        .map(|entry| crate::studio::generate::works::title(&entry.about.prompt));
+        .map(|entry| crate::studio::generate::works::title(&entry.about.draw.prompt));
     let files = studio.results.strip.hide_chosen();
     if files.is_empty() {
         studio.tell(Toast::Info("choose pictures in the filmstrip first".into()));

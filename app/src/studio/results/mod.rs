@@ -249,7 +249,7 @@ pub fn run(studio: &mut Studio, command: ResultsCommand) {
         Do::SaveExport => export::save(studio),
         Do::Copy => copy(studio),
         Do::CopyPrompt => {
-            let prompt = current(studio).map(|entry| entry.about.prompt.clone());
+            let prompt = current(studio).map(|entry| entry.about.draw.prompt.clone());
             if let Some(prompt) = prompt {
                 studio.ctx.copy_text(prompt);
                 studio.tell(Toast::Success("the prompt is copied".into()));

@@ -7,7 +7,7 @@ use egui::{
     ScrollArea, Sense, Stroke, StrokeKind, TextEdit, TextStyle, Ui, WidgetInfo, pos2, vec2,
 };
 use egui_material_icons::icons;
-use mmface_engine::provenance::sampler_name;
+use mmface_engine::job::Named as _;
 
 use super::pictures::{Known, thumbnail};
 use super::strip::Cell;
@@ -357,8 +357,8 @@ fn picture(ui: &mut Ui, studio: &mut Studio, rect: Rect, cell: Cell, entry: &Ent
     let is_current = strip.current.as_deref() == Some(entry.file.as_str());
     let name = format!(
         "{}, seed {}",
-        works::title(&entry.about.prompt),
-        entry.about.seed
+        works::title(&entry.about.draw.prompt),
+        entry.about.draw.seed
     );
     response.widget_info(|| WidgetInfo::selected(Role::Button, true, selected, name.as_str()));
     draw(ui, studio, rect, entry);
@@ -502,21 +502,21 @@ fn carry(ui: &Ui, studio: &mut Studio, response: &Response, entry: &Entry) {
 fn card(ui: &mut Ui, entry: &Entry) {
     ui.set_max_width(320.0);
     let about = &entry.about;
-    ui.strong(works::title(&about.prompt));
-    if !about.negative.is_empty() {
-        ui.label(format!("Without: {}", about.negative));
+    ui.strong(works::title(&about.draw.prompt));
+    if !about.draw.negative.is_empty() {
+        ui.label(format!("Without: {}", about.draw.negative));
     }
     if let Some(template) = &about.template {
         ui.label(format!("Sweep: {template}"));
     }
     ui.label(format!(
         "Seed {} · {} × {} · {} steps, {} · guidance {}",
-        about.seed,
+        about.draw.seed,
         entry.width,
         entry.height,
-        about.steps,
-        sampler_name(about.sampler),
-        about.guidance
+        about.draw.steps,
+        about.draw.sampler.title(),
+        about.draw.guidance
     ));
     let then = UNIX_EPOCH + Duration::from_millis(entry.modified);
     let ago = clock::ago(then, SystemTime::now());

@@ -1,7 +1,7 @@
 //! A recipe comes back: prompt, seed and settings into the panel, the condition into the drawing as
 //! one step that can be undone.
 
-use mmface_engine::job::{Condition, Job, MAX_STEPS};
+use mmface_engine::job::{Condition, Draw, MAX_STEPS};
 use mmface_engine::provenance::{Foreign, Recipe};
 
 use super::{library, scan};
@@ -69,12 +69,12 @@ pub fn bring_sweep_back(studio: &mut Studio, note: &SweepNote) {
     let mut request = studio.generate.request.clone();
     let follow = request.follow;
     request.take(&note.job);
-    request.prompt.clone_from(&note.template);
+    request.draw.prompt.clone_from(&note.template);
     if !note.whole {
         request.follow = follow;
     }
     studio.generate.set_request(request);
-    studio.sweep.fork_step = note.fork_step.min(note.job.steps.saturating_sub(1));
+    studio.sweep.fork_step = note.fork_step.min(note.job.draw.steps.saturating_sub(1));
     let (drawing, undo) = match note.whole {
         true => draw(studio, &note.job.condition),
         false => ("", String::new()),
@@ -126,29 +126,29 @@ fn side_for(width: usize, height: usize, now: usize) -> usize {
 pub fn take_foreign(studio: &mut Studio, foreign: &Foreign) {
     studio.workspace = Workspace::Studio;
     let mut request = studio.generate.request.clone();
-    request.prompt = foreign.prompt.clone();
-    request.negative = foreign.negative.clone();
+    request.draw.prompt = foreign.prompt.clone();
+    request.draw.negative = foreign.negative.clone();
     let mut taken = vec!["prompt"];
     if let Some(seed) = foreign.seed {
-        request.seed = seed;
+        request.draw.seed = seed;
         taken.push("seed");
     }
     if let Some(steps) = foreign
         .steps
         .filter(|steps| (1..=MAX_STEPS).contains(steps))
     {
-        request.steps = steps;
+        request.draw.steps = steps;
         taken.push("steps");
     }
     let valid = |guidance: &f64| {
-        let job = Job {
+        let draw = Draw {
             guidance: *guidance,
-            ..Job::default()
+            ..Draw::default()
         };
-        job.validate().is_ok()
+        draw.validate().is_ok()
     };
     if let Some(guidance) = foreign.guidance.filter(valid) {
-        request.guidance = guidance;
+        request.draw.guidance = guidance;
         taken.push("guidance");
     }
     studio.generate.set_request(request);

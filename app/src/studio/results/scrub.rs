@@ -3,7 +3,7 @@
 
 use egui::{Context, Role, Sense, TextureHandle, Ui, Vec2, WidgetInfo, vec2};
 use mmface_engine::contract::Trail;
-use mmface_engine::job::{Job, MAX_GUIDANCE, Sampler};
+use mmface_engine::job::{Draw, Job, MAX_GUIDANCE};
 use mmface_engine::provenance::Recipe;
 
 use super::ResultsCommand;
@@ -60,8 +60,8 @@ pub fn toggle(studio: &mut Studio) {
         file: entry.file.clone(),
         found: None,
         at: 0,
-        prompt: entry.about.prompt.clone(),
-        guidance: entry.about.guidance,
+        prompt: entry.about.draw.prompt.clone(),
+        guidance: entry.about.draw.guidance,
         follow_drawing: false,
     });
     let (library, cache) = (library(studio), studio.services.folders.cache.clone());
@@ -114,14 +114,16 @@ pub fn branch(studio: &mut Studio) {
         false => found.recipe.job.condition.clone(),
     };
     let job = Job {
+        draw: Draw {
+            prompt: scrub.prompt.trim().to_string(),
+            guidance: scrub.guidance,
+            count: 1,
+            ..found.recipe.job.draw.clone()
+        },
         condition,
-        prompt: scrub.prompt.trim().to_string(),
-        guidance: scrub.guidance,
-        count: 1,
         fork: Some(step.fork.clone()),
-        ..found.recipe.job.clone()
     };
-    let (number, of) = (step.fork.step, job.steps);
+    let (number, of) = (step.fork.step, job.draw.steps);
     let work = Work {
         job,
         owner: Owner::Branch,
@@ -165,7 +167,7 @@ fn contents(ui: &mut Ui, studio: &mut Studio, scrub: &mut Scrub) {
     let last = trail.steps.len() - 1;
     scrub.at = scrub.at.min(last);
     let step = &trail.steps[scrub.at];
-    let total = found.recipe.job.steps;
+    let total = found.recipe.job.draw.steps;
     if let Some(preview) = &step.preview
         && found.texture.as_ref().is_none_or(|(at, _)| *at != scrub.at)
     {
@@ -194,7 +196,7 @@ fn contents(ui: &mut Ui, studio: &mut Studio, scrub: &mut Scrub) {
     }
     ui.horizontal(|ui| {
         let label = ui.label("Step");
-        let steps = found.recipe.job.steps;
+        let steps = found.recipe.job.draw.steps;
         let numbers: Vec<usize> = trail.steps.iter().map(|step| step.fork.step).collect();
         let slider = egui::Slider::new(&mut scrub.at, 0..=last).custom_formatter(move |at, _| {
             let number = numbers.get(at as usize).copied().unwrap_or_default();
@@ -222,8 +224,7 @@ fn contents(ui: &mut Ui, studio: &mut Studio, scrub: &mut Scrub) {
         &mut scrub.follow_drawing,
         "Follow the drawing at hand from here on",
     );
-    let sampler = found.recipe.job.sampler;
-    if matches!(sampler, Sampler::DpmPp2M | Sampler::UniPc) {
+    if found.recipe.job.draw.sampler.is_multistep() {
         ui.weak("This sampler remembers earlier steps: an unchanged branch comes close to the picture, but not exactly.");
     }
     let button = egui::Button::new(format!("Branch from step {}", step.fork.step));

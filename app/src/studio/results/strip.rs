@@ -268,13 +268,18 @@ impl Strip {
 
 #[cfg(test)]
 mod tests {
+    use mmface_engine::job::Draw;
+
     use super::*;
     use crate::project::library::About;
 
     fn entry(number: u64, template: Option<&str>) -> Entry {
         let about = About {
-            prompt: format!("face {number}"),
-            seed: number,
+            draw: Draw {
+                prompt: format!("face {number}"),
+                seed: number,
+                ..Draw::default()
+            },
             template: template.map(str::to_string),
             ..About::default()
         };
@@ -295,14 +300,14 @@ mod tests {
 
     fn shown(strip: &Strip) -> Vec<u64> {
         let entries = strip.cells().iter().filter_map(|cell| strip.entry(*cell));
-        entries.map(|entry| entry.about.seed).collect()
+        entries.map(|entry| entry.about.draw.seed).collect()
     }
 
     fn selected(strip: &Strip) -> Vec<u64> {
         strip
             .chosen()
             .iter()
-            .map(|entry| entry.about.seed)
+            .map(|entry| entry.about.draw.seed)
             .collect()
     }
 

@@ -173,7 +173,10 @@ pub(super) fn show(ui: &mut Ui, studio: &mut Studio) {
 
 /// What the steps of a picture take, and for how many there is room.
 fn each(studio: &Studio, used: Option<Used>) -> String {
-    let (size, steps) = (studio.generate.request.size, studio.settings.trail_steps);
+    let (size, steps) = (
+        studio.generate.request.draw.size,
+        studio.settings.trail_steps,
+    );
     let guess = STEP_BYTES * steps as u64 * (size * size) as u64 / (256 * 256);
     let known = used.filter(|used| used.steps.1 > 0);
     let one = match known {

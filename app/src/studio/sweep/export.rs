@@ -72,7 +72,7 @@ pub fn write(export: &Export, target: &Path, options: Options) -> Result<Vec<Pat
         return Err(Error::Argument(text.into()));
     }
     let mut written = Vec::new();
-    let mut grid = Grid::new(&export.sweep, export.base.size);
+    let mut grid = Grid::new(&export.sweep, export.base.draw.size);
     let mut cells = Vec::with_capacity(export.sweep.cells.len());
     for (cell, tile) in export.sweep.cells.iter().zip(&export.tiles) {
         let mut file = None;
@@ -102,14 +102,14 @@ pub fn write(export: &Export, target: &Path, options: Options) -> Result<Vec<Pat
             .collect();
         cells.push(json!({
             "row": cell.row, "column": cell.column, "words": cell.words, "prompt": cell.prompt,
-            "seed": export.base.seed, "finished": tile.is_some(), "file": file, "changes": changes,
+            "seed": export.base.draw.seed, "finished": tile.is_some(), "file": file, "changes": changes,
         }));
     }
     let index = json!({
         "template": export.sweep.template, "axes": export.sweep.axes,
         "rows": export.sweep.rows(), "columns": export.sweep.columns(),
-        "seed": export.base.seed, "size": export.base.size, "steps": export.base.steps,
-        "guidance": export.base.guidance, "negative": export.base.negative,
+        "seed": export.base.draw.seed, "size": export.base.draw.size, "steps": export.base.draw.steps,
+        "guidance": export.base.draw.guidance, "negative": export.base.draw.negative,
         "model": export.model, "fork_step": export.fork_step, "cells": cells,
     });
     let text = serde_json::to_vec_pretty(&index)
@@ -132,6 +132,8 @@ fn beside(target: &Path, suffix: &str, ending: &str) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use mmface_engine::job::Draw;
+
     use super::*;
 
     fn export(finished: &[bool]) -> Export {
@@ -149,8 +151,11 @@ mod tests {
         Export {
             tiles: finished.iter().map(tile).collect(),
             base: Job {
-                size: 64,
-                seed: 7,
+                draw: Draw {
+                    size: 64,
+                    seed: 7,
+                    ..Draw::default()
+                },
                 ..Job::default()
             },
             model: "demo".into(),

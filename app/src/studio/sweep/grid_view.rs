@@ -299,7 +299,7 @@ fn foot(
             "{} of {} pictures, seed {}",
             run.finished(),
             run.cells.len(),
-            run.base.seed
+            run.base.draw.seed
         ));
         if run.is_busy() && ui.button("Cancel").clicked() {
             commands.push(SweepCommand::Cancel);

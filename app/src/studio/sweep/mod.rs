@@ -130,7 +130,7 @@ pub fn run(studio: &mut Studio, command: SweepCommand) {
             }
         }
         SweepCommand::Edit(range) => {
-            let prompt = &studio.generate.request.prompt;
+            let prompt = &studio.generate.request.draw.prompt;
             studio.sweep.editing = Editing::of(prompt, &range);
         }
         SweepCommand::Toggle(word) => {
@@ -198,7 +198,7 @@ fn put_in(studio: &mut Studio, most: usize) {
         let text = "write at least one alternative";
         return studio.tell(Toast::Info(text.into()));
     }
-    let prompt = &mut studio.generate.request.prompt;
+    let prompt = &mut studio.generate.request.draw.prompt;
     if *prompt != editing.prompt {
         studio.sweep.editing = None;
         let text = "the prompt has changed meanwhile; click the word again";

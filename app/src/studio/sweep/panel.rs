@@ -20,7 +20,7 @@ pub fn show(ui: &mut Ui, studio: &mut Studio) {
 }
 
 fn words(ui: &mut Ui, studio: &mut Studio) {
-    let prompt = &studio.generate.request.prompt;
+    let prompt = &studio.generate.request.draw.prompt;
     let mut chips = chips::chips(prompt);
     chips.retain(|chip| chip.group || !GLUE.contains(&chip.text().to_lowercase().as_str()));
     if studio
@@ -176,7 +176,7 @@ fn editor(ui: &mut Ui, studio: &mut Studio) {
 }
 
 fn start(ui: &mut Ui, studio: &mut Studio) {
-    let prompt = &studio.generate.request.prompt;
+    let prompt = &studio.generate.request.draw.prompt;
     let has_groups = chips::chips(prompt).iter().any(|chip| chip.group);
     let has_run = studio.sweep.run.is_some();
     if has_groups {
@@ -217,7 +217,7 @@ fn plan(ui: &mut Ui, studio: &mut Studio, rows: usize, columns: usize) {
         text.push_str(&format!(", about {}", duration(seconds)));
     }
     ui.label(text);
-    let steps = studio.generate.request.steps;
+    let steps = studio.generate.request.draw.steps;
     let most = steps.saturating_sub(1);
     studio.sweep.fork_step = studio.sweep.fork_step.min(most);
     if most > 0 {

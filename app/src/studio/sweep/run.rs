@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mmface_engine::contract::Trail;
-use mmface_engine::job::{Condition, Fork, Job, Sweep};
+use mmface_engine::job::{Draw, Fork, Job, Sweep};
 use mmface_engine::labels::LabelImage;
 use mmface_engine::picture::RgbImage;
 use mmface_engine::picture::resize::lanczos_rgb;
@@ -109,7 +109,10 @@ impl Run {
         let prompt = self.sweep.cells.get(cell).map(|cell| cell.prompt.clone());
         let fork = if cell == 0 { None } else { self.fork.clone() };
         Job {
-            prompt: prompt.unwrap_or_default(),
+            draw: Draw {
+                prompt: prompt.unwrap_or_default(),
+                ..self.base.draw.clone()
+            },
             fork,
             ..self.base.clone()
         }
@@ -152,7 +155,7 @@ pub fn count(prompt: &str) -> Result<(usize, usize), String> {
 
 /// Seconds that so many cells take, as far as the last steps tell.
 pub fn estimate(studio: &Studio, cells: usize) -> Option<f64> {
-    let steps = studio.generate.request.steps;
+    let steps = studio.generate.request.draw.steps;
     let shared = studio.sweep.fork_step.min(steps.saturating_sub(1));
     let all = (steps * cells).saturating_sub(shared * cells.saturating_sub(1));
     Some(studio.generate.step_seconds? * all as f64)
@@ -172,11 +175,9 @@ pub fn start(studio: &mut Studio, confirmed: bool) {
     }
     let condition = flow::condition(studio);
     let request = &studio.generate.request;
-    let base = Job {
-        count: 1,
-        ..request.job(condition)
-    };
-    let sweep = match Sweep::parse(&base.prompt) {
+    let mut base = request.job(condition);
+    base.draw.count = 1;
+    let sweep = match Sweep::parse(&base.draw.prompt) {
         Ok(sweep) => sweep,
         Err(error) => return studio.tell(Toast::Error(error.to_string())),
     };
@@ -185,7 +186,7 @@ pub fn start(studio: &mut Studio, confirmed: bool) {
         studio.sweep.asking = Some(count);
         return;
     }
-    let prompt = request.prompt.clone();
+    let prompt = request.draw.prompt.clone();
     if studio.generate.history.add(&prompt) {
         keep::keep_history(studio);
     }
@@ -195,7 +196,10 @@ pub fn start(studio: &mut Studio, confirmed: bool) {
         _ => Some(studio.painter.drawing().label_image()),
     };
     let mask = mask.filter(|mask| mask.labels.iter().any(|class| *class != 0));
-    let fork_step = studio.sweep.fork_step.min(base.steps.saturating_sub(1));
+    let fork_step = studio
+        .sweep
+        .fork_step
+        .min(base.draw.steps.saturating_sub(1));
     studio.sweep.last += 1;
     let run = Run {
         number: studio.sweep.last,
@@ -214,14 +218,14 @@ pub fn start(studio: &mut Studio, confirmed: bool) {
         base,
     };
     generate::start::tell_if_empty(studio, &run.base.condition);
-    studio.generate.last_seed = Some(run.base.seed);
+    studio.generate.last_seed = Some(run.base.draw.seed);
     studio.generate.request.next_seed();
     studio.sweep.run = Some(run);
     studio.sweep.open = true;
     // With a fork the others wait for the first to show the way.
     let first = if fork_step > 0 { 1 } else { count };
     if fork_step > 0 {
-        keep_steps(studio, studio.generate.request.steps);
+        keep_steps(studio, studio.generate.request.draw.steps);
     }
     submit(studio, 0..first);
     generate::start::tell_if_waiting(studio);

@@ -5,6 +5,7 @@ use egui::{
     TextureOptions, Ui, WidgetInfo, Window, pos2, vec2,
 };
 use mmface_engine::condition::{read_mask, read_sketch};
+use mmface_engine::job::ConditionKind;
 use mmface_engine::labels::LabelImage;
 use mmface_engine::picture::GrayImage;
 
@@ -12,7 +13,6 @@ use super::ToolsCommand;
 use crate::assets::{Kind, Template, Templates};
 use crate::paint::Layer;
 use crate::studio::canvas::{Look, colours};
-use crate::studio::generate::Follow;
 use crate::studio::state::Studio;
 use crate::studio::toast::Toast;
 
@@ -158,14 +158,14 @@ fn put(studio: &mut Studio, picture: Picture, template: Template) {
     });
     studio.emit(ToolsCommand::Layer(layer));
     studio.canvas.look = Look::Drawing;
-    let prompt = &mut studio.generate.request.prompt;
+    let prompt = &mut studio.generate.request.draw.prompt;
     // Words that a person wrote stay; those of the template before go with it.
     if prompt.trim().is_empty() || studio.tools.template_prompt.as_ref() == Some(prompt) {
         prompt.clone_from(&template.prompt);
     }
     studio.generate.request.follow = match layer {
-        Layer::Mask => Follow::Mask,
-        Layer::Sketch => Follow::Sketch,
+        Layer::Mask => ConditionKind::Mask,
+        Layer::Sketch => ConditionKind::Sketch,
     };
     studio.tools.template_prompt = Some(template.prompt);
     studio.keeping.template = Some(template.name);

@@ -2,27 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::job::Objective;
 use crate::model::rope::TextRope;
-
-/// What the network predicts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Objective {
-    /// Rectified flow: the velocity from noise to data; time in 0..=1.
-    #[default]
-    Flow,
-    /// DDPM: the noise; time is an integer in 0..=999.
-    Diffusion,
-}
-
-impl Objective {
-    /// Its name in files and on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Flow => "flow",
-            Self::Diffusion => "diffusion",
-        }
-    }
-}
 
 /// Width of the sinusoidal time features.
 pub const TIME_FEATURES: usize = 256;

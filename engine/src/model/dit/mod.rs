@@ -11,9 +11,10 @@ use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::VarBuilder;
 
 pub use block::{Attention, Block};
-pub use config::{DitConfig, Objective, TIME_FEATURES};
+pub use config::{DitConfig, TIME_FEATURES};
 
 use super::{LoadOptions, linear::Linear, rope};
+use crate::job::Objective;
 use crate::kernels::fused::LeafGradients;
 use crate::kernels::{self, Precision, RopeTable, Storage};
 

@@ -9,10 +9,13 @@ fn tight(_: &Device) -> Option<u64> {
 
 fn large() -> Job {
     Job {
-        size: 384,
-        steps: 2,
-        count: 2,
-        guidance: 1.0,
+        draw: Draw {
+            size: 384,
+            steps: 2,
+            count: 2,
+            guidance: 1.0,
+            ..job().draw
+        },
         ..job()
     }
 }

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 pub use networks::{LatentConfig, LatentKind, LatentPreview, TextConfig, TextKind};
 pub use part::{PackageFile, Part};
 
-use crate::job::Guide;
-use crate::model::dit::{DitConfig, Objective};
+use crate::job::{DrawChanges, Guide, MAX_GUIDANCE, Objective, SIZE_STEP, SIZES, near_size};
+use crate::model::dit::DitConfig;
 
 /// The only format so far.
 pub const FORMAT: u32 = 1;
@@ -114,6 +114,17 @@ impl PackageManifest {
         Ok(text + "\n")
     }
 
+    /// The values to take when nobody says otherwise.
+    pub fn suggested(&self) -> DrawChanges {
+        DrawChanges {
+            size: Some(near_size(self.resolution)),
+            sampler: Some(self.objective.default_sampler()),
+            guidance: Some(self.guidance),
+            guide: Some(self.guide),
+            ..DrawChanges::default()
+        }
+    }
+
     fn check(&self) -> Result<(), String> {
         if self.format != FORMAT {
             return Err(format!(
@@ -128,14 +139,18 @@ impl PackageManifest {
             .check()
             .map_err(|error| error.to_string())?;
         self.text.tower().check()?;
-        let sizes = 64..=1024;
-        if !(0.0..=100.0).contains(&self.guidance) {
-            return Err(format!("guidance is {}, expected 0 to 100", self.guidance));
-        }
-        if !sizes.contains(&self.resolution) || !self.resolution.is_multiple_of(16) {
+        if !(0.0..=MAX_GUIDANCE).contains(&self.guidance) {
             return Err(format!(
-                "resolution is {}, expected a multiple of 16 from 64 to 1024",
-                self.resolution
+                "guidance is {}, expected 0 to {MAX_GUIDANCE}",
+                self.guidance
+            ));
+        }
+        if !SIZES.contains(&self.resolution) || !self.resolution.is_multiple_of(SIZE_STEP) {
+            return Err(format!(
+                "resolution is {}, expected a multiple of {SIZE_STEP} from {} to {}",
+                self.resolution,
+                SIZES.start(),
+                SIZES.end()
             ));
         }
         if self.dit.channels != 2 * self.latent.channels {

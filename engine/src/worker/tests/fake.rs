@@ -6,6 +6,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use crate::contract::*;
+use crate::job::Draw;
 use crate::picture::RgbImage;
 use crate::worker::*;
 
@@ -32,8 +33,11 @@ pub(super) const ACTS: [Act; 6] = [
 
 pub(super) fn job(act: Act) -> Job {
     Job {
-        prompt: format!("{act:?}"),
-        steps: 3,
+        draw: Draw {
+            prompt: format!("{act:?}"),
+            steps: 3,
+            ..Draw::default()
+        },
         ..Job::default()
     }
 }
@@ -108,7 +112,7 @@ impl Backend for Fake {
         };
         let act = *ACTS
             .iter()
-            .find(|act| format!("{act:?}") == job.prompt)
+            .find(|act| format!("{act:?}") == job.draw.prompt)
             .unwrap();
         if attempt.tiled_decoding {
             self.tiled.fetch_add(1, Ordering::Relaxed);
@@ -141,7 +145,7 @@ impl Backend for Fake {
             Act::OutOfMemory => Err(memory()),
             Act::OutOfMemoryOnce if !attempt.tiled_decoding => Err(memory()),
             _ => Ok(vec![Picture {
-                seed: job.seed,
+                seed: job.draw.seed,
                 image: image(),
                 latent: vec![],
             }]),

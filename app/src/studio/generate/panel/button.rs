@@ -82,8 +82,8 @@ fn progress(ui: &mut Ui, studio: &mut Studio, room: Option<&Room>) {
         None if state.works.queue.paused => "The queue is paused".to_string(),
         None => match state.step_seconds {
             Some(step) => {
-                let pictures = start::pictures(&request.prompt, request.count);
-                let all = step * (request.steps * pictures) as f64;
+                let pictures = start::pictures(&request.draw.prompt, request.draw.count);
+                let all = step * (request.draw.steps * pictures) as f64;
                 format!("About {} at the last pace", seconds(all))
             }
             None => " ".to_string(),
@@ -107,7 +107,7 @@ fn button(ui: &mut Ui, studio: &mut Studio, room: Option<&Room>) {
     let (accent, on_accent) = (colours.accent, colours.on_accent);
     let state = &studio.generate;
     let busy = state.running.is_some();
-    let count = start::pictures(&state.request.prompt, state.request.count);
+    let count = start::pictures(&state.request.draw.prompt, state.request.draw.count);
     let ready = !matches!(
         studio.models.status,
         Status::Loading { .. } | Status::Failed(_)

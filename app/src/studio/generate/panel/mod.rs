@@ -7,8 +7,9 @@ mod room;
 mod values;
 
 use egui::Ui;
+use mmface_engine::job::{ConditionKind, Named as _};
 
-use super::{Follow, GenerateCommand};
+use super::GenerateCommand;
 use crate::studio::state::Studio;
 use crate::studio::widgets::heading;
 
@@ -34,16 +35,11 @@ pub struct View {
 pub fn show(ui: &mut Ui, studio: &mut Studio) {
     heading(ui, "Follow");
     ui.horizontal(|ui| {
-        for follow in Follow::ALL {
-            let tip = match follow {
-                Follow::Mask => "The face follows the painted classes",
-                Follow::Sketch => "The face follows the drawn lines",
-                Follow::None => "The face follows the prompt alone",
-            };
+        for &follow in ConditionKind::ALL {
             let chosen = studio.generate.request.follow == follow;
             let label = ui
                 .selectable_label(chosen, follow.title())
-                .on_hover_text(tip);
+                .on_hover_text(follow.about());
             label.widget_info(|| {
                 let name = format!("Follow: {}", follow.title());
                 egui::WidgetInfo::selected(egui::Role::Button, true, chosen, name)

@@ -35,11 +35,11 @@ fn field(ui: &mut Ui, studio: &mut Studio, label: Id) {
     let state = &mut studio.generate;
     let lost = state
         .counter
-        .count(&state.request.prompt)
+        .count(&state.request.draw.prompt)
         .and_then(|count| count.lost_from);
     let mut layouter =
         |ui: &Ui, text: &dyn TextBuffer, width: f32| lay_out(ui, text.as_str(), lost, weak, width);
-    let edit = TextEdit::multiline(&mut state.request.prompt)
+    let edit = TextEdit::multiline(&mut state.request.draw.prompt)
         .hint_text("A young woman with long red hair, smiling")
         .desired_rows(4)
         .desired_width(f32::INFINITY)
@@ -51,7 +51,7 @@ fn field(ui: &mut Ui, studio: &mut Studio, label: Id) {
     }
     // Kept when the field loses the focus: the button that varies the words is elsewhere.
     if let Some(range) = output.cursor_range.filter(|_| response.has_focus()) {
-        let prompt = &state.request.prompt;
+        let prompt = &state.request.draw.prompt;
         let words = range.slice_str(prompt);
         let start = words.as_ptr() as usize - prompt.as_ptr() as usize;
         let selected = start..start + words.len();
@@ -80,7 +80,7 @@ fn counter(ui: &mut Ui, studio: &mut Studio) {
     let warning = studio.theme.colours(ui).warning;
     let state = &mut studio.generate;
     // The line is always there, so that nothing moves when the first word is lost.
-    ui.horizontal(|ui| match state.counter.count(&state.request.prompt) {
+    ui.horizontal(|ui| match state.counter.count(&state.request.draw.prompt) {
         Some(count) => {
             let text = format!("{} / {}", count.used, count.length);
             match &count.warning {
@@ -170,7 +170,7 @@ fn negative(ui: &mut Ui, studio: &mut Studio) {
     egui::CollapsingHeader::new("Negative prompt")
         .id_salt("negative_prompt")
         .show(ui, |ui| {
-            let edit = TextEdit::multiline(&mut studio.generate.request.negative)
+            let edit = TextEdit::multiline(&mut studio.generate.request.draw.negative)
                 .hint_text("What the face should not look like")
                 .desired_rows(2)
                 .desired_width(f32::INFINITY);

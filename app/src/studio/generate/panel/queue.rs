@@ -58,16 +58,16 @@ fn rows(studio: &Studio) -> Vec<Row> {
     let works = &studio.generate.works;
     let about = |waiting: &crate::project::Waiting| {
         let (drawn, all) = works.pictures(WorkId(waiting.id));
-        let size = waiting.job.size;
+        let size = waiting.job.draw.size;
         match all {
-            1 => format!("{size} px · seed {}", waiting.job.seed),
+            1 => format!("{size} px · seed {}", waiting.job.draw.seed),
             _ => format!("{size} px · {drawn} of {all}"),
         }
     };
     let jobs = works.queue.jobs().iter();
     jobs.map(|waiting| Row {
         work: WorkId(waiting.id),
-        title: title(&waiting.job.prompt),
+        title: title(&waiting.job.draw.prompt),
         template: waiting.template.is_some(),
         about: about(waiting),
         running: waiting.running,
@@ -174,7 +174,7 @@ fn failures(ui: &mut Ui, studio: &mut Studio) {
             .inner_margin(4.0)
             .show(ui, |ui| {
                 ui.set_width(ui.available_width());
-                let name = title(&failure.job.prompt);
+                let name = title(&failure.job.draw.prompt);
                 ui.add(Label::new(&name).truncate());
                 let why = RichText::new(&failure.why).small().color(colour);
                 ui.add(Label::new(why).wrap());

@@ -35,7 +35,7 @@ pub fn next(studio: &mut Studio) -> Option<Room> {
         .iter()
         .find(|entry| entry.listed.name == model.name)?;
     let memory = entry.memory.clone()?;
-    let side = studio.generate.request.size;
+    let side = studio.generate.request.draw.size;
     let free = if on_card { None } else { free(studio) };
     Some(Room::new(&memory, side, free))
 }

@@ -2,10 +2,9 @@
 
 use egui::{ComboBox, DragValue, Grid, Response, Slider, Ui, WidgetText};
 use egui_material_icons::icons;
-use mmface_engine::job::{Guide, MAX_STEPS, SIZE_STEP, SIZES};
-use mmface_engine::provenance::sampler_name;
+use mmface_engine::job::{Guide, MAX_STEPS, Named, SIZE_STEP, SIZES, near_size};
 
-use super::super::request::{MAX_PICTURES, near_size, samplers};
+use super::super::request::MAX_PICTURES;
 use super::super::{GenerateCommand as Do, State};
 use crate::studio::state::Studio;
 use crate::studio::widgets::{icon_button, icon_toggle};
@@ -25,42 +24,40 @@ pub fn show(ui: &mut Ui, studio: &mut Studio) {
             size(ui, state, model.as_ref().map(|model| model.resolution))
         });
         row(ui, "Steps", |ui| {
-            let slider = Slider::new(&mut state.request.steps, 1..=100).clamping(
+            let slider = Slider::new(&mut state.request.draw.steps, 1..=100).clamping(
                 // More may be typed in.
                 egui::SliderClamping::Never,
             );
             let response = ui.add(slider);
-            state.request.steps = state.request.steps.clamp(1, MAX_STEPS);
+            state.request.draw.steps = state.request.draw.steps.clamp(1, MAX_STEPS);
             response
         });
         row(ui, "Guidance", |ui| {
-            let slider = Slider::new(&mut state.request.guidance, 1.0..=15.0)
+            let slider = Slider::new(&mut state.request.draw.guidance, 1.0..=15.0)
                 .step_by(0.1)
                 .clamping(egui::SliderClamping::Never);
             let response = ui
                 .add(slider)
                 .on_hover_text("How strongly the face follows the prompt; 1 is without guidance");
-            if let Some(model) = &model
+            if let Some(guidance) = model.as_ref().and_then(|model| model.suggested.guidance)
                 && response.double_clicked()
             {
-                state.request.guidance = model.default_guidance;
+                state.request.draw.guidance = guidance;
             }
             response
         });
         row(ui, "Sampler", |ui| {
-            let fitting = samplers(model.as_ref().map_or("flow", |model| &model.objective));
-            ComboBox::from_id_salt("sampler")
-                .selected_text(sampler_name(state.request.sampler))
-                .show_ui(ui, |ui| {
-                    for sampler in fitting {
-                        let name = sampler_name(*sampler);
-                        ui.selectable_value(&mut state.request.sampler, *sampler, name);
-                    }
-                })
-                .response
+            let objective = model.as_ref().map(|model| model.objective);
+            let sampler = &mut state.request.draw.sampler;
+            choice(
+                ui,
+                "sampler",
+                sampler,
+                objective.unwrap_or_default().samplers(),
+            )
         });
         row(ui, "Pictures", |ui| {
-            ui.add(DragValue::new(&mut state.request.count).range(1..=MAX_PICTURES))
+            ui.add(DragValue::new(&mut state.request.draw.count).range(1..=MAX_PICTURES))
         });
     });
     egui::CollapsingHeader::new("Advanced").show(ui, |ui| advanced(ui, state));
@@ -68,6 +65,24 @@ pub fn show(ui: &mut Ui, studio: &mut Studio) {
     for command in commands {
         studio.emit(command);
     }
+}
+
+/// A menu of values.
+fn choice<T: Named>(
+    ui: &mut Ui,
+    id: &str,
+    chosen: &mut T,
+    offered: impl Iterator<Item = T>,
+) -> Response {
+    ComboBox::from_id_salt(id)
+        .selected_text(chosen.title())
+        .show_ui(ui, |ui| {
+            for value in offered {
+                ui.selectable_value(chosen, value, value.title())
+                    .on_hover_text(value.about());
+            }
+        })
+        .response
 }
 
 /// A named row of the grid; the widget is called by its name.
@@ -78,7 +93,7 @@ fn row(ui: &mut Ui, name: &str, add: impl FnOnce(&mut Ui) -> Response) {
 }
 
 fn seed(ui: &mut Ui, state: &mut State, commands: &mut Vec<Do>) -> Response {
-    let field = DragValue::new(&mut state.request.seed)
+    let field = DragValue::new(&mut state.request.draw.seed)
         .range(0..=u64::MAX - MAX_PICTURES as u64 - 1)
         .speed(1.0);
     let response = ui.add_sized([96.0, ui.spacing().interact_size.y], field);
@@ -113,7 +128,7 @@ fn seed(ui: &mut Ui, state: &mut State, commands: &mut Vec<Do>) -> Response {
 }
 
 fn size(ui: &mut Ui, state: &mut State, trained: Option<usize>) -> Response {
-    let size = &mut state.request.size;
+    let size = &mut state.request.draw.size;
     let field = DragValue::new(size)
         .range(SIZES)
         .speed(SIZE_STEP as f64 / 4.0)
@@ -159,7 +174,7 @@ fn advanced(ui: &mut Ui, state: &mut State) {
     Grid::new("generate_advanced")
         .num_columns(2)
         .show(ui, |ui| {
-            let (from, to) = &mut state.request.guidance_interval;
+            let (from, to) = &mut state.request.draw.interval;
             row(ui, "Guide from", |ui| {
                 ui.add(Slider::new(from, 0.0..=1.0).step_by(0.05))
                     .on_hover_text(
@@ -173,15 +188,9 @@ fn advanced(ui: &mut Ui, state: &mut State) {
             });
             *to = to.max(least);
             row(ui, "Strengthen", |ui| {
-                let mut drawing = state.request.guide == Guide::WordsAndDrawing;
-                let response = ui.checkbox(&mut drawing, "the drawing too").on_hover_text(
-                    "Guidance pushes the face towards mask or sketch as well as towards the words",
-                );
-                state.request.guide = match drawing {
-                    true => Guide::WordsAndDrawing,
-                    false => Guide::Words,
-                };
-                response
+                let guide = &mut state.request.draw.guide;
+                choice(ui, "guide", guide, Guide::ALL.iter().copied())
+                    .on_hover_text("What guidance pushes the face towards")
             });
             row(ui, "Live steps", |ui| {
                 ui.add(DragValue::new(&mut state.live.steps).range(1..=50))
