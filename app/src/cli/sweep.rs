@@ -14,7 +14,7 @@ use super::session::Session;
 use super::{generate, output, picture};
 use crate::failure::{Failure, Result};
 use crate::grid::Grid;
-use crate::project::SweepNote;
+use crate::project::{SweepIndex, SweepNote};
 
 /// Options of `mmface sweep`.
 #[derive(Debug, Args)]
@@ -55,7 +55,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
     ));
     let base = generate::job(start, &arguments.sample, 1, &session.summary);
     let mut grid = Grid::new(&sweep, base.draw.size);
-    let mut index = Vec::with_capacity(count);
+    let mut cells = Vec::with_capacity(count);
     for (number, cell) in sweep.cells.iter().enumerate() {
         // Seed, noise and condition are the base's: only the words differ.
         let job = Job {
@@ -80,19 +80,13 @@ pub fn run(arguments: Arguments) -> Result<()> {
             "seed": job.draw.seed, "file": tile.file_name().map(|name| name.to_string_lossy()),
         });
         session.json(&json!({ "event": "cell", "cell": object, "path": tile }));
-        index.push(object);
+        cells.push(object);
     }
-    let index = json!({
-        "template": sweep.template, "axes": sweep.axes, "rows": sweep.rows(), "columns": sweep.columns(),
-        "seed": base.draw.seed, "size": base.draw.size, "steps": base.draw.steps, "guidance": base.draw.guidance,
-        "model": session.summary.name, "cells": index,
-    });
-    let text = serde_json::to_vec_pretty(&index)
-        .map_err(|error| Failure::work(format!("cannot write the index: {error}")))?;
+    let note = SweepNote::new(&sweep.template, 0, &base);
+    let index = SweepIndex::new(&note, &sweep, &session.summary.name, &cells).json()?;
     let index_path = target.with_extension("json");
-    write_atomic(&index_path, &text)?;
+    write_atomic(&index_path, &index)?;
     if !arguments.no_grid {
-        let note = SweepNote::new(&sweep.template, 0, &base);
         write_atomic(&target, &note.png(&grid.finish())?)?;
         session.json(&json!({ "event": "grid", "path": target, "index": index_path }));
         session.say(&format!("{} ({count} pictures)", target.display()));

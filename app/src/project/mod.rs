@@ -22,5 +22,5 @@ pub use library::{Library, Listing};
 pub use queue::{Queue, QueueFile, QueueKeeper, Waiting};
 pub use recent::Recent;
 pub use session::{Claim, Left, Session};
-pub use sweep_note::SweepNote;
+pub use sweep_note::{SweepIndex, SweepNote};
 pub use writer::Report;

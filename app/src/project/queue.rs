@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use super::writer::{Report, Writer};
 
-/// Version of the file.
-const FORMAT: u32 = 1;
+/// Version of the file. Format 1 had the values of a job beside its condition.
+const FORMAT: u32 = 2;
 /// Longest file that is read, in bytes.
 const MAX_FILE: u64 = 256 << 20;
 /// Most jobs of a queue.
@@ -424,7 +424,7 @@ mod tests {
         );
         std::fs::write(&path, &text[..text.len() - 40]).unwrap();
         assert_eq!(ids(&QueueFile::load(&path).unwrap().0), [1, 2]);
-        for text in ["rubbish", "(format:2,paused:false)\n"] {
+        for text in ["rubbish", "(format:3,paused:false)\n"] {
             std::fs::write(&path, text).unwrap();
             let error = QueueFile::load(&path).unwrap_err().to_string();
             assert!(

@@ -2,20 +2,27 @@
 
 use std::path::Path;
 
-use mmface_engine::job::{Draw, Job, Sweep};
+use mmface_engine::job::{Draw, DrawChanges, Job, Sweep};
 use mmface_engine::picture::RgbImage;
 use mmface_engine::provenance::{self, Provenance};
 use mmface_engine::{Error, Result};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// Keyword of the text in a grid's PNG.
 const KEYWORD: &str = "mmface-sweep";
 /// Longest index that is read, bytes.
 pub const MAX_INDEX: u64 = 16 << 20;
 
+/// Version of the text: raised when an older program would misread it. Version 1 did not say it, and
+/// had the values of a job beside its condition.
+const FORMAT: u32 = 2;
+
 /// A sweep, to be drawn again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SweepNote {
+    #[serde(default)]
+    format: u32,
     /// The prompt with its groups of alternatives.
     pub template: String,
     /// Steps that all cells shared; 0 when they shared the noise only.
@@ -32,6 +39,7 @@ impl SweepNote {
     /// Of a sweep whose cells share a job.
     pub fn new(template: &str, fork_step: usize, base: &Job) -> Self {
         Self {
+            format: FORMAT,
             template: template.into(),
             fork_step,
             // The fork's numbers are those of one picture, and many.
@@ -65,8 +73,22 @@ impl SweepNote {
     pub fn of(texts: &Provenance, path: &Path) -> Option<Result<Self>> {
         let text = texts.texts.iter().find(|(keyword, _)| keyword == KEYWORD);
         text.map(|(_, text)| {
+            #[derive(Deserialize)]
+            struct Head {
+                #[serde(default)]
+                format: u32,
+            }
+            let head: Head = ron::from_str(text).map_err(|_| damaged(path))?;
+            if head.format > FORMAT {
+                return Err(Error::content(
+                    path,
+                    "the grid was written by a newer program",
+                    "update MMFace Studio to draw its sweep again",
+                ));
+            }
             let note: Self = ron::from_str(text).map_err(|_| damaged(path))?;
             Self {
+                format: FORMAT,
                 whole: true,
                 ..note
             }
@@ -83,36 +105,22 @@ impl SweepNote {
         #[derive(Deserialize)]
         struct Index {
             template: String,
-            seed: u64,
-            size: Option<usize>,
-            steps: Option<usize>,
-            guidance: Option<f64>,
-            #[serde(default)]
-            negative: String,
             #[serde(default)]
             fork_step: usize,
+            #[serde(flatten)]
+            values: DrawChanges,
         }
-        let index: Index = serde_json::from_slice(text).map_err(|_| {
+        let none = || {
             let what = "this JSON is no index of a sweep";
             Error::content(path, what, "drop the file beside an exported grid")
-        })?;
-        let usual = Job::default();
-        let job = Job {
-            draw: Draw {
-                negative: index.negative,
-                seed: index.seed,
-                size: index.size.unwrap_or(usual.size),
-                steps: index.steps.unwrap_or(usual.steps),
-                guidance: index.guidance.unwrap_or(usual.guidance),
-                ..usual.draw
-            },
-            ..usual
         };
+        let index: Index = serde_json::from_slice(text).map_err(|_| none())?;
+        index.values.seed.ok_or_else(none)?;
+        let mut job = Job::default();
+        index.values.apply(&mut job.draw);
         Self {
-            template: index.template,
-            fork_step: index.fork_step,
-            job,
             whole: false,
+            ..Self::new(&index.template, index.fork_step, &job)
         }
         .checked(path)
     }
@@ -121,6 +129,45 @@ impl SweepNote {
         Sweep::parse(self.template.trim()).map_err(|_| damaged(path))?;
         self.job.validate().map_err(|_| damaged(path))?;
         Ok(self)
+    }
+}
+
+/// The index beside a grid, for other programs.
+#[derive(Debug, Serialize)]
+pub struct SweepIndex<'a> {
+    template: &'a str,
+    axes: &'a [Vec<String>],
+    rows: usize,
+    columns: usize,
+    model: &'a str,
+    fork_step: usize,
+    #[serde(flatten)]
+    values: Draw,
+    cells: &'a [Value],
+}
+
+impl<'a> SweepIndex<'a> {
+    /// Of the sweep that a note tells of; `cells` are in the sweep's order.
+    pub fn new(note: &'a SweepNote, sweep: &'a Sweep, model: &'a str, cells: &'a [Value]) -> Self {
+        Self {
+            template: &note.template,
+            axes: &sweep.axes,
+            rows: sweep.rows(),
+            columns: sweep.columns(),
+            model,
+            fork_step: note.fork_step,
+            values: note.job.draw.clone(),
+            cells,
+        }
+    }
+
+    /// The index as JSON.
+    ///
+    /// # Errors
+    /// When a value has no text.
+    pub fn json(&self) -> Result<Vec<u8>> {
+        serde_json::to_vec_pretty(self)
+            .map_err(|error| Error::Argument(format!("cannot write the index: {error}")))
     }
 }
 
@@ -166,12 +213,28 @@ mod tests {
     fn an_index_tells_all_but_the_drawing_and_other_json_is_named() {
         let path = Path::new("grid.json");
         let text = br#"{"template": "[a|b]", "seed": 5, "size": 256, "steps": 9, "fork_step": 2, "cells": []}"#;
-        let read = SweepNote::of_index(text, path).expect("an index");
+        let read = SweepNote::of_index(text, path).expect("an index of the first version");
         assert_eq!(
             (read.job.draw.seed, read.job.draw.steps, read.fork_step),
             (5, 9, 2)
         );
         assert!(!read.whole);
+        let sweep = Sweep::parse("[red|grey] hair").expect("a group");
+        let index = SweepIndex::new(&note(), &sweep, "demo", &[])
+            .json()
+            .expect("plain data");
+        let expected = SweepNote {
+            job: Job {
+                condition: Condition::None,
+                ..note().job
+            },
+            whole: false,
+            ..note()
+        };
+        assert_eq!(
+            SweepNote::of_index(&index, path).expect("an index"),
+            expected
+        );
         for text in [
             &br#"{"seed": 5}"#[..],
             b"no",

@@ -29,13 +29,14 @@ use crate::{Error, Result};
 
 /// One generation (design.md section 5). Serialisable: it is what `replay` runs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(from = "format_1::FlatJob", into = "format_1::FlatJob")]
+#[serde(try_from = "format_1::EitherJob")]
 pub struct Job {
     /// Prompt, seed, steps and the like.
     pub draw: Draw,
     /// What the face must follow.
     pub condition: Condition,
     /// Where to go on from, instead of from noise.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub fork: Option<Fork>,
 }
 

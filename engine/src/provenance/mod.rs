@@ -23,8 +23,9 @@ use crate::job::Job;
 use crate::picture::RgbImage;
 use crate::precision::{Precision, Storage};
 
-/// Version of the recipe: raised by every change that gives other pixels.
-pub const RECIPE_VERSION: u32 = 1;
+/// Version of the recipe: raised when an older program would misread it or draw other pixels. Version
+/// 1 is version 2 with the job's values beside its condition.
+pub const RECIPE_VERSION: u32 = 2;
 
 /// Keyword of the recipe's text.
 pub const KEYWORD: &str = "mmface";

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use serde::Deserialize;
+
 use super::chunks::{MANIFEST, SIGNATURE, chunks, texts};
 use super::{Foreign, KEYWORD, RECIPE_VERSION, Recipe, XMP};
 use crate::picture;
@@ -98,8 +100,14 @@ pub fn is_signed(bytes: &[u8]) -> bool {
 
 /// A recipe from its text; the message says why it cannot be used.
 fn parse(text: &str) -> Result<Recipe, String> {
+    #[derive(Deserialize)]
+    struct Head {
+        recipe: u32,
+        #[serde(default)]
+        version: String,
+    }
     // The RON reader stops at 128 levels of nesting, so that a hostile text cannot use up the stack.
-    let recipe: Recipe = ron::from_str(text).map_err(|error| {
+    let unreadable = |error: ron::error::SpannedError| {
         // The place is of use, the quoted text may be as long as the recipe.
         let message: String = error
             .to_string()
@@ -108,13 +116,18 @@ fn parse(text: &str) -> Result<Recipe, String> {
             .take(200)
             .collect();
         format!("the recipe cannot be read: {message}")
-    })?;
-    if recipe.recipe > RECIPE_VERSION {
+    };
+    // The version comes first: a newer program may write what this one cannot read.
+    let head: Head = ron::from_str(text).map_err(unreadable)?;
+    if head.recipe > RECIPE_VERSION {
         return Err(format!(
             "the recipe has version {}, made by a newer program ({}); this one knows version {RECIPE_VERSION}",
-            recipe.recipe, recipe.version
+            head.recipe, head.version
         ));
     }
+    let mut recipe: Recipe = ron::from_str(text).map_err(unreadable)?;
+    // However old it was, this is what it says now.
+    recipe.recipe = RECIPE_VERSION;
     recipe
         .job
         .validate()

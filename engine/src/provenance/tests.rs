@@ -95,7 +95,7 @@ fn newer_and_senseless_recipes_say_so() {
     };
     assert!(
         problem(Recipe {
-            recipe: 2,
+            recipe: RECIPE_VERSION + 1,
             ..recipe("x")
         })
         .contains("newer program")

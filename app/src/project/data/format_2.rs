@@ -76,6 +76,10 @@ impl Default for FlatData {
 }
 
 impl From<FlatData> for ProjectData {
+    #[allow(
+        clippy::needless_update,
+        reason = "values that were added later are as before they could be set"
+    )]
     fn from(flat: FlatData) -> Self {
         Self {
             format: FORMAT,
@@ -90,6 +94,7 @@ impl From<FlatData> for ProjectData {
                 guidance: flat.guidance,
                 interval: flat.guidance_interval,
                 guide: flat.guide,
+                ..Draw::default()
             },
             seed_locked: flat.seed_locked,
             follow: flat.follow,

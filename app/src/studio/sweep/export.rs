@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::locality::Change;
 use crate::grid::Grid;
-use crate::project::SweepNote;
+use crate::project::{SweepIndex, SweepNote};
 
 /// A finished cell.
 #[derive(Clone, Debug)]
@@ -105,22 +105,14 @@ pub fn write(export: &Export, target: &Path, options: Options) -> Result<Vec<Pat
             "seed": export.base.draw.seed, "finished": tile.is_some(), "file": file, "changes": changes,
         }));
     }
-    let index = json!({
-        "template": export.sweep.template, "axes": export.sweep.axes,
-        "rows": export.sweep.rows(), "columns": export.sweep.columns(),
-        "seed": export.base.draw.seed, "size": export.base.draw.size, "steps": export.base.draw.steps,
-        "guidance": export.base.draw.guidance, "negative": export.base.draw.negative,
-        "model": export.model, "fork_step": export.fork_step, "cells": cells,
-    });
-    let text = serde_json::to_vec_pretty(&index)
-        .map_err(|error| Error::Argument(format!("cannot write the index: {error}")))?;
+    let note = SweepNote::new(&export.sweep.template, export.fork_step, &export.base);
+    let index = SweepIndex::new(&note, &export.sweep, &export.model, &cells).json()?;
     if options.grid {
-        let note = SweepNote::new(&export.sweep.template, export.fork_step, &export.base);
         write_atomic(target, &note.png(&grid.finish())?)?;
         written.push(target.to_path_buf());
     }
     let path = beside(target, "", "json");
-    write_atomic(&path, &text)?;
+    write_atomic(&path, &index)?;
     written.push(path);
     Ok(written)
 }
