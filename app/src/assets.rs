@@ -2,19 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use mmface_engine::job::ConditionKind;
 use mmface_engine::{Error, picture};
 use serde::Deserialize;
 
 use crate::failure::{Failure, Result};
-
-/// What a template's picture is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-pub enum Kind {
-    /// A class mask.
-    Mask,
-    /// A sketch.
-    Sketch,
-}
 
 /// A picture to start from.
 #[derive(Clone, Debug, Deserialize)]
@@ -24,7 +16,7 @@ pub struct Template {
     /// For people.
     pub title: String,
     /// What the picture is.
-    pub kind: Kind,
+    pub kind: ConditionKind,
     /// The file beside `templates.ron`.
     pub file: String,
     /// A prompt that fits.
@@ -109,7 +101,7 @@ mod tests {
             templates
                 .list
                 .iter()
-                .filter(|template| template.kind == Kind::Mask)
+                .filter(|template| template.kind == ConditionKind::Mask)
                 .count()
                 >= 4
         );
@@ -117,7 +109,7 @@ mod tests {
             templates
                 .list
                 .iter()
-                .filter(|template| template.kind == Kind::Sketch)
+                .filter(|template| template.kind == ConditionKind::Sketch)
                 .count()
                 >= 4
         );

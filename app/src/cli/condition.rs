@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use mmface_engine::condition::{read_mask, read_sketch};
-use mmface_engine::job::Condition;
+use mmface_engine::condition;
+use mmface_engine::job::{Condition, ConditionKind, Named as _};
 
 use super::args::OutputArgs;
 use super::session::warn;
-use crate::assets::{Kind, Templates};
+use crate::assets::Templates;
 use crate::failure::Result;
 
 /// Options that choose the condition.
@@ -39,6 +39,15 @@ pub struct Start {
 }
 
 impl ConditionArgs {
+    /// The file of a kind of condition.
+    fn file(&self, kind: ConditionKind) -> Option<&Path> {
+        match kind {
+            ConditionKind::Mask => self.mask.as_deref(),
+            ConditionKind::Sketch => self.sketch.as_deref(),
+            ConditionKind::None => None,
+        }
+    }
+
     /// Reads the condition. Without any option it is the first template, with its prompt and seed.
     pub fn start(&self, prompt: Option<String>, output: OutputArgs) -> Result<Start> {
         let plain = |condition| Start {
@@ -46,11 +55,11 @@ impl ConditionArgs {
             prompt: prompt.clone().unwrap_or_default(),
             seed: 0,
         };
-        if let Some(path) = &self.mask {
-            return read(path, Kind::Mask, output).map(plain);
-        }
-        if let Some(path) = &self.sketch {
-            return read(path, Kind::Sketch, output).map(plain);
+        let mut given = ConditionKind::ALL
+            .iter()
+            .map(|&kind| (kind, self.file(kind)));
+        if let Some((kind, Some(path))) = given.find(|(_, path)| path.is_some()) {
+            return read(path, kind, output).map(plain);
         }
         if self.no_condition {
             return Ok(plain(Condition::None));
@@ -68,17 +77,8 @@ impl ConditionArgs {
 }
 
 /// Reads a condition, and says what was guessed or mended.
-fn read(path: &Path, kind: Kind, output: OutputArgs) -> Result<Condition> {
-    let (condition, warnings) = match kind {
-        Kind::Mask => {
-            let (mask, report) = read_mask(path)?;
-            (Condition::Mask(mask), report.warnings)
-        }
-        Kind::Sketch => {
-            let (sketch, report) = read_sketch(path)?;
-            (Condition::Sketch(sketch), report.warnings)
-        }
-    };
+fn read(path: &Path, kind: ConditionKind, output: OutputArgs) -> Result<Condition> {
+    let (condition, warnings) = condition::read(path, kind)?;
     for warning in warnings {
         warn(
             output,

@@ -5,6 +5,7 @@
 
 mod brush;
 mod classes;
+mod condition;
 mod contour;
 pub mod doctor;
 mod drawing;

@@ -42,6 +42,7 @@ pub enum ConditionKind {
 struct About {
     name: &'static str,
     title: &'static str,
+    plural: &'static str,
     about: &'static str,
     modality: u32,
 }
@@ -52,22 +53,30 @@ impl ConditionKind {
             Self::Mask => About {
                 name: "mask",
                 title: "Mask",
+                plural: "Masks",
                 about: "The face follows the painted classes",
                 modality: 0,
             },
             Self::Sketch => About {
                 name: "sketch",
                 title: "Sketch",
+                plural: "Sketches",
                 about: "The face follows the drawn lines",
                 modality: 1,
             },
             Self::None => About {
                 name: "none",
                 title: "None",
+                plural: "None",
                 about: "The face follows the prompt alone",
                 modality: 0,
             },
         }
+    }
+
+    /// Several of them, as menus show it.
+    pub const fn plural(self) -> &'static str {
+        self.describe().plural
     }
 
     /// The row of the transformer's modality embedding (reference.md section 1).
@@ -116,6 +125,15 @@ impl Condition {
             Self::Mask(mask) => Some((mask.width, mask.height)),
             Self::Sketch(sketch) => Some((sketch.width, sketch.height)),
             Self::None => None,
+        }
+    }
+
+    /// The same in another size.
+    pub fn resized(&self, width: usize, height: usize) -> Self {
+        match self {
+            Self::Mask(mask) => Self::Mask(mask.resized(width, height)),
+            Self::Sketch(sketch) => Self::Sketch(sketch.resized(width, height)),
+            Self::None => Self::None,
         }
     }
 

@@ -86,14 +86,10 @@ impl Parts {
     /// # Shapes
     /// - result: `[1, channels, side, side]`
     pub fn encode(&self, condition: &Condition, size: usize) -> Result<Tensor> {
-        let picture = match condition {
-            Condition::Mask(mask) => condition::mask_tensor(mask, size, &self.device)?,
-            Condition::Sketch(sketch) => condition::sketch_tensor(sketch, size, &self.device)?,
-            Condition::None => {
-                let side = self.latent_side(size);
-                let shape = (1, self.channels(), side, side);
-                return Ok(Tensor::zeros(shape, candle_core::DType::F32, &self.device)?);
-            }
+        let Some(picture) = condition::tensor(condition, size, &self.device)? else {
+            let side = self.latent_side(size);
+            let shape = (1, self.channels(), side, side);
+            return Ok(Tensor::zeros(shape, candle_core::DType::F32, &self.device)?);
         };
         let latent = self.vae.to_model_space(self.vae.encode(&picture)?.mode())?;
         check_finite(&latent, || "the latent of the condition".into())?;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use mmface_engine::Error;
 use mmface_engine::contract::{Event, JobId, Lane, Picture};
-use mmface_engine::job::{Condition, ConditionKind};
+use mmface_engine::job::Condition;
 use mmface_engine::picture::RgbImage;
 use mmface_engine::provenance::Recipe;
 
@@ -119,24 +119,8 @@ pub fn submit(studio: &mut Studio, work: Work) -> Option<WorkId> {
 
 /// What the drawing says to follow. An empty drawing is nothing to follow.
 pub fn condition(studio: &Studio) -> Condition {
-    let drawing = studio.painter.drawing();
-    match studio.generate.request.follow {
-        ConditionKind::Mask => {
-            let mask = drawing.label_image();
-            match mask.labels.iter().any(|class| *class != 0) {
-                true => Condition::Mask(mask),
-                false => Condition::None,
-            }
-        }
-        ConditionKind::Sketch => {
-            let sketch = drawing.gray_image();
-            match sketch.pixels.iter().any(|grey| *grey != 255) {
-                true => Condition::Sketch(sketch),
-                false => Condition::None,
-            }
-        }
-        ConditionKind::None => Condition::None,
-    }
+    let follow = studio.generate.request.follow;
+    studio.painter.drawing().condition(follow)
 }
 
 /// Gives the engine the next picture, if it is free and there is one.

@@ -411,10 +411,7 @@ fn follow_layer(studio: &mut Studio) {
     let state = &mut studio.generate;
     let before = state.layer.replace(layer);
     if before.is_some_and(|before| before != layer) && state.request.follow != ConditionKind::None {
-        state.request.follow = match layer {
-            Layer::Mask => ConditionKind::Mask,
-            Layer::Sketch => ConditionKind::Sketch,
-        };
+        state.request.follow = layer.kind();
     }
 }
 
@@ -488,7 +485,7 @@ fn follow_model(studio: &mut Studio) {
 
 #[cfg(test)]
 mod tests {
-    use mmface_engine::job::{Guide, Objective, Sampler};
+    use mmface_engine::job::{Guide, Named as _, Objective, Sampler};
 
     use super::*;
 
@@ -509,6 +506,17 @@ mod tests {
             ..DrawChanges::default()
         };
         model(suggested, Objective::Flow)
+    }
+
+    #[test]
+    fn every_kind_of_condition_has_an_action() {
+        for &kind in ConditionKind::ALL {
+            let command = GenerateCommand::Follow(kind).into();
+            assert!(
+                ACTIONS.iter().any(|action| (action.command)() == command),
+                "{kind:?}"
+            );
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A recipe comes back: prompt, seed and settings into the panel, the condition into the drawing as
 //! one step that can be undone.
 
-use mmface_engine::job::{Condition, Draw, MAX_STEPS};
+use mmface_engine::job::{Condition, Draw, MAX_STEPS, Named as _};
 use mmface_engine::provenance::{Foreign, Recipe};
 
 use super::{library, scan};
@@ -77,7 +77,7 @@ pub fn bring_sweep_back(studio: &mut Studio, note: &SweepNote) {
     studio.sweep.fork_step = note.fork_step.min(note.job.draw.steps.saturating_sub(1));
     let (drawing, undo) = match note.whole {
         true => draw(studio, &note.job.condition),
-        false => ("", String::new()),
+        false => Default::default(),
     };
     studio.tell(Toast::Success(format!(
         "the sweep is back: alternatives, seed{drawing} and settings{undo}"
@@ -86,31 +86,20 @@ pub fn bring_sweep_back(studio: &mut Studio, note: &SweepNote) {
 
 /// Puts a condition into the drawing as one step of undo. Says what it was, and how it is taken
 /// back.
-fn draw(studio: &mut Studio, condition: &Condition) -> (&'static str, String) {
-    let drawing = match condition {
-        Condition::Mask(mask) => {
-            let side = side_for(mask.width, mask.height, studio.painter.drawing().side());
-            studio.painter.edit("Mask of a result", |drawing| {
-                *drawing = drawing.resized(side);
-                drawing.set_mask(mask);
-            });
-            ", mask"
-        }
-        Condition::Sketch(sketch) => {
-            let side = side_for(sketch.width, sketch.height, studio.painter.drawing().side());
-            studio.painter.edit("Sketch of a result", |drawing| {
-                *drawing = drawing.resized(side);
-                drawing.set_sketch(sketch);
-            });
-            ", sketch"
-        }
-        Condition::None => "",
+fn draw(studio: &mut Studio, condition: &Condition) -> (String, String) {
+    let Some((width, height)) = condition.dimensions() else {
+        return Default::default();
     };
-    let undo = match (drawing, studio.keymap.hint("tools.undo")) {
-        ("", _) | (_, None) => String::new(),
-        (_, Some(key)) => format!("; {key} brings your drawing back"),
-    };
-    (drawing, undo)
+    let kind = condition.kind();
+    let side = side_for(width, height, studio.painter.drawing().side());
+    let name = format!("{} of a result", kind.title());
+    studio.painter.edit(&name, |drawing| {
+        *drawing = drawing.resized(side);
+        drawing.set_condition(condition);
+    });
+    let undo = studio.keymap.hint("tools.undo");
+    let undo = undo.map(|key| format!("; {key} brings your drawing back"));
+    (format!(", {}", kind.name()), undo.unwrap_or_default())
 }
 
 /// The canvas takes on the side of a condition that was drawn on one of its own sides, so that

@@ -190,12 +190,10 @@ pub fn start(studio: &mut Studio, confirmed: bool) {
     if studio.generate.history.add(&prompt) {
         keep::keep_history(studio);
     }
-    let mask = match &base.condition {
-        Condition::Mask(mask) => Some(mask.clone()),
-        // A sketch has no regions; those that are painted beside it may serve.
-        _ => Some(studio.painter.drawing().label_image()),
-    };
-    let mask = mask.filter(|mask| mask.labels.iter().any(|class| *class != 0));
+    // Other conditions have no regions; those that are painted beside them may serve.
+    let mask = base.condition.mask().cloned();
+    let mask = mask.unwrap_or_else(|| studio.painter.drawing().label_image());
+    let mask = Some(mask).filter(|mask| mask.labels.iter().any(|class| *class != 0));
     let fork_step = studio
         .sweep
         .fork_step

@@ -4,13 +4,11 @@ use egui::{
     Align2, Color32, ColorImage, Context, Rect, Role, ScrollArea, Sense, TextureHandle,
     TextureOptions, Ui, WidgetInfo, Window, pos2, vec2,
 };
-use mmface_engine::condition::{read_mask, read_sketch};
-use mmface_engine::job::ConditionKind;
-use mmface_engine::labels::LabelImage;
-use mmface_engine::picture::GrayImage;
+use mmface_engine::condition;
+use mmface_engine::job::{Condition, ConditionKind, Named as _};
 
 use super::ToolsCommand;
-use crate::assets::{Kind, Template, Templates};
+use crate::assets::{Template, Templates};
 use crate::paint::Layer;
 use crate::studio::canvas::{Look, colours};
 use crate::studio::state::Studio;
@@ -28,66 +26,37 @@ pub struct State {
     entries: Vec<Entry>,
     /// The colours that the textures were made with.
     friendly: Option<bool>,
-    kind: Shown,
-}
-
-#[derive(Clone, Copy, Default, PartialEq)]
-enum Shown {
-    #[default]
-    Masks,
-    Sketches,
+    kind: ConditionKind,
 }
 
 struct Entry {
     template: Template,
-    picture: Picture,
+    /// As small as it is shown.
+    condition: Condition,
     texture: Option<TextureHandle>,
 }
 
-/// What a template puts on its layer.
-#[derive(Clone)]
-enum Picture {
-    Mask(LabelImage),
-    Sketch(GrayImage),
-}
-
-impl Picture {
-    fn small(&self) -> Self {
-        match self {
-            Self::Mask(mask) => Self::Mask(mask.resized(THUMB, THUMB)),
-            Self::Sketch(sketch) => Self::Sketch(sketch.resized(THUMB, THUMB)),
+/// What a template's picture looks like.
+fn image(condition: &Condition, friendly: bool) -> ColorImage {
+    let pixels: Vec<Color32> = match condition {
+        Condition::Mask(mask) => {
+            let colour = |&class: &u8| colours::colour(friendly, class);
+            mask.labels.iter().map(colour).collect()
         }
-    }
-
-    fn image(&self, friendly: bool) -> ColorImage {
-        let (size, pixels): (_, Vec<Color32>) = match self {
-            Self::Mask(mask) => (
-                [mask.width, mask.height],
-                mask.labels
-                    .iter()
-                    .map(|&class| colours::colour(friendly, class))
-                    .collect(),
-            ),
-            Self::Sketch(sketch) => (
-                [sketch.width, sketch.height],
-                sketch
-                    .pixels
-                    .iter()
-                    .map(|&v| Color32::from_gray(v))
-                    .collect(),
-            ),
-        };
-        ColorImage::new(size, pixels)
-    }
+        Condition::Sketch(sketch) => {
+            let grey = |&value: &u8| Color32::from_gray(value);
+            sketch.pixels.iter().map(grey).collect()
+        }
+        Condition::None => Vec::new(),
+    };
+    let (width, height) = condition.dimensions().unwrap_or_default();
+    ColorImage::new([width, height], pixels)
 }
 
-fn read(templates: &Templates, template: &Template) -> Result<Picture, String> {
-    let path = templates.path(template);
-    let picture = match template.kind {
-        Kind::Mask => read_mask(&path).map(|(mask, _)| Picture::Mask(mask)),
-        Kind::Sketch => read_sketch(&path).map(|(sketch, _)| Picture::Sketch(sketch)),
-    };
-    picture.map_err(|error| error.to_string())
+fn read(templates: &Templates, template: &Template) -> Result<Condition, String> {
+    let read = condition::read(&templates.path(template), template.kind);
+    read.map(|(condition, _)| condition)
+        .map_err(|error| error.to_string())
 }
 
 /// Opens or closes the window; the first time, the thumbnails are read beside the GUI thread.
@@ -105,7 +74,7 @@ pub(super) fn toggle(studio: &mut Studio) {
                 let list = templates.list.iter().map(|template| {
                     Ok(Entry {
                         template: template.clone(),
-                        picture: read(&templates, template)?.small(),
+                        condition: read(&templates, template)?.resized(THUMB, THUMB),
                         texture: None,
                     })
                 });
@@ -138,35 +107,29 @@ pub(super) fn open(studio: &mut Studio, name: &str) {
                     Ok((read(&templates, &template), template))
                 })
                 .map_err(|failure| failure.to_string())
-                .and_then(|(picture, template)| Ok((picture?, template)));
+                .and_then(|(condition, template)| Ok((condition?, template)));
             move |studio: &mut Studio| match result {
-                Ok((picture, template)) => put(studio, picture, template),
+                Ok((condition, template)) => put(studio, &condition, template),
                 Err(why) => studio.tell(Toast::Error(why)),
             }
         });
 }
 
-fn put(studio: &mut Studio, picture: Picture, template: Template) {
+fn put(studio: &mut Studio, condition: &Condition, template: Template) {
     let name = format!("Template {}", template.title);
-    let layer = match &picture {
-        Picture::Mask(_) => Layer::Mask,
-        Picture::Sketch(_) => Layer::Sketch,
-    };
-    studio.painter.edit(&name, |drawing| match &picture {
-        Picture::Mask(mask) => drawing.set_mask(mask),
-        Picture::Sketch(sketch) => drawing.set_sketch(sketch),
-    });
-    studio.emit(ToolsCommand::Layer(layer));
+    studio
+        .painter
+        .edit(&name, |drawing| drawing.set_condition(condition));
+    if let Some(layer) = Layer::of(condition.kind()) {
+        studio.emit(ToolsCommand::Layer(layer));
+    }
     studio.canvas.look = Look::Drawing;
     let prompt = &mut studio.generate.request.draw.prompt;
     // Words that a person wrote stay; those of the template before go with it.
     if prompt.trim().is_empty() || studio.tools.template_prompt.as_ref() == Some(prompt) {
         prompt.clone_from(&template.prompt);
     }
-    studio.generate.request.follow = match layer {
-        Layer::Mask => ConditionKind::Mask,
-        Layer::Sketch => ConditionKind::Sketch,
-    };
+    studio.generate.request.follow = condition.kind();
     studio.tools.template_prompt = Some(template.prompt);
     studio.keeping.template = Some(template.name);
 }
@@ -192,9 +155,13 @@ pub(super) fn show(ctx: &Context, studio: &mut Studio) {
         .fixed_size(vec2(620.0, 430.0))
         .show(ctx, |ui| {
             ui.horizontal(|ui| {
-                let kind = &mut studio.tools.gallery.kind;
-                ui.selectable_value(kind, Shown::Masks, "Masks");
-                ui.selectable_value(kind, Shown::Sketches, "Sketches");
+                let gallery = &mut studio.tools.gallery;
+                for &kind in ConditionKind::ALL {
+                    let mut templates = gallery.entries.iter().map(|entry| entry.template.kind);
+                    if templates.any(|there| there == kind) {
+                        ui.selectable_value(&mut gallery.kind, kind, kind.plural());
+                    }
+                }
                 ui.weak("Replaces the layer and the prompt; undo brings the layer back.");
             });
             ui.separator();
@@ -213,10 +180,7 @@ fn entries(ui: &mut Ui, studio: &mut Studio, friendly: bool) {
         ui.spinner();
         return;
     }
-    let wanted = match studio.tools.gallery.kind {
-        Shown::Masks => Kind::Mask,
-        Shown::Sketches => Kind::Sketch,
-    };
+    let wanted = studio.tools.gallery.kind;
     let mut chosen = None;
     let theme = studio.theme.colours(ui).clone();
     ui.horizontal_wrapped(|ui| {
@@ -236,7 +200,7 @@ fn entries(ui: &mut Ui, studio: &mut Studio, friendly: bool) {
             ui.painter().rect_filled(rect, 5.0, fill);
             let texture = entry.texture.get_or_insert_with(|| {
                 let name = format!("template {}", entry.template.name);
-                let image = entry.picture.image(friendly);
+                let image = image(&entry.condition, friendly);
                 ui.ctx().load_texture(name, image, TextureOptions::LINEAR)
             });
             let picture =
