@@ -11,8 +11,8 @@ use common::{settle, studio_with, told, wait_for};
 use egui::{Key, Modifiers};
 use egui_kittest::kittest::Queryable;
 use mmface::studio::Options;
+use mmface::studio::command::GenerateCommand;
 use mmface::studio::dialogs::Prepared;
-use mmface::studio::generate::GenerateCommand;
 use mmface::studio::testing::{FakeBackend, options};
 use mmface_engine::job::ConditionKind;
 
@@ -38,11 +38,11 @@ fn nothing_is_lost_on_a_full_disk_and_all_is_saved_once_there_is_room() {
         ..options(home.path(), FakeBackend::default())
     });
     wait_for(&mut harness, "the model", |app| {
-        app.studio.models.ready().is_some()
+        app.studio.context.facts.model.ready().is_some()
     });
     settle(&mut harness);
     let studio = &mut harness.state_mut().studio;
-    studio.painter.edit("Noise", |drawing| {
+    studio.context.document.painter.edit("Noise", |drawing| {
         for y in 0..512 {
             for x in 0..512 {
                 drawing
@@ -51,10 +51,10 @@ fn nothing_is_lost_on_a_full_disk_and_all_is_saved_once_there_is_room() {
             }
         }
     });
-    studio.generate.request.draw.prompt = "a queen".into();
-    studio.generate.request.follow = ConditionKind::Mask;
-    studio.generate.request.draw.size = 64;
-    let drawn = studio.painter.drawing().clone();
+    studio.context.document.request.draw.prompt = "a queen".into();
+    studio.context.document.request.follow = ConditionKind::Mask;
+    studio.context.document.request.draw.size = 64;
+    let drawn = studio.context.document.painter.drawing().clone();
 
     limit(2048);
     harness.key_press_modifiers(Modifiers::COMMAND, Key::S);
@@ -73,7 +73,10 @@ fn nothing_is_lost_on_a_full_disk_and_all_is_saved_once_there_is_room() {
             .query_by_label("Project Untitled, not saved")
             .is_some()
     );
-    assert_eq!(*harness.state().studio.painter.drawing(), drawn);
+    assert_eq!(
+        *harness.state().studio.context.document.painter.drawing(),
+        drawn
+    );
 
     harness.state_mut().studio.emit(GenerateCommand::Start);
     harness.step();

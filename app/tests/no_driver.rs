@@ -22,6 +22,8 @@ fn without_an_adapter_the_program_ends_with_one_line_and_lost_work_stays() {
         harness
             .state_mut()
             .studio
+            .context
+            .document
             .painter
             .edit("Stroke", |drawing| {
                 drawing.mask.fill_row(9, 50..400, 13);

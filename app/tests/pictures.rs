@@ -13,18 +13,20 @@ use std::time::{Duration, Instant};
 use egui::{Vec2, vec2};
 use egui_kittest::Harness;
 use mmface::studio::StudioApp;
-use mmface::studio::canvas::{CanvasCommand, Look as View};
+use mmface::studio::Workspace;
+use mmface::studio::command::CanvasCommand;
 use mmface::studio::command::Command;
+use mmface::studio::command::GenerateCommand;
+use mmface::studio::command::PaletteCommand;
+use mmface::studio::command::PersistenceCommand;
+use mmface::studio::command::ResultsCommand;
+use mmface::studio::command::SettingsCommand;
 use mmface::studio::command::ShellCommand;
-use mmface::studio::generate::GenerateCommand;
-use mmface::studio::keeping::KeepingCommand;
-use mmface::studio::palette::PaletteCommand;
-use mmface::studio::results::ResultsCommand;
-use mmface::studio::settings::{Look, SettingsCommand};
-use mmface::studio::state::Workspace;
-use mmface::studio::sweep::SweepCommand;
+use mmface::studio::command::SweepCommand;
+use mmface::studio::command::ToolsCommand;
+use mmface::studio::document::Look as View;
+use mmface::studio::settings::Look;
 use mmface::studio::testing::{FakeBackend, options};
-use mmface::studio::tools::ToolsCommand;
 
 type Studio = Harness<'static, StudioApp>;
 
@@ -35,7 +37,7 @@ fn open(home: &Path, size: Vec2, look: Look) -> Studio {
     let mut harness = common::drawn(options, size);
     act(&mut harness, SettingsCommand::Look(look));
     wait(&mut harness, "the model", |app| {
-        app.studio.models.ready().is_some()
+        app.studio.context.facts.model.ready().is_some()
     });
     harness
 }
@@ -67,19 +69,19 @@ fn settle(harness: &mut Studio) {
 fn template(harness: &mut Studio, name: &str) {
     act(harness, ToolsCommand::Template(name.into()));
     wait(harness, "the template", |app| {
-        !app.studio.generate.request.draw.prompt.is_empty()
+        !app.studio.context.document.request.draw.prompt.is_empty()
     });
 }
 
 fn generate(harness: &mut Studio, seed: u64) {
     let studio = &mut harness.state_mut().studio;
     (
-        studio.generate.request.draw.seed,
-        studio.generate.request.seed_locked,
+        studio.context.document.request.draw.seed,
+        studio.context.document.request.seed_locked,
     ) = (seed, true);
     act(harness, GenerateCommand::Start);
     wait(harness, "the picture", |app| {
-        app.studio.generate.works.queue.is_empty()
+        app.studio.context.document.works.queue.is_empty()
     });
 }
 
@@ -106,7 +108,14 @@ fn slow_pictures_of_the_readme() {
     save(&mut harness, &folder.join("studio.png"));
 
     let prompt = "a [smiling|serious] woman with [blonde|brown|black] hair";
-    harness.state_mut().studio.generate.request.draw.prompt = prompt.into();
+    harness
+        .state_mut()
+        .studio
+        .context
+        .document
+        .request
+        .draw
+        .prompt = prompt.into();
     act(&mut harness, SweepCommand::Start);
     wait(&mut harness, "the sweep", |app| {
         let run = app.studio.sweep.run.as_ref();
@@ -160,7 +169,7 @@ fn slow_every_screen_in_both_looks() {
             act(&mut harness, ResultsCommand::Export);
             shot(&mut harness, "08-export");
             act(&mut harness, ResultsCommand::Export);
-            let request = &mut harness.state_mut().studio.generate.request;
+            let request = &mut harness.state_mut().studio.context.document.request;
             request.draw.prompt = "a woman with [blonde|black] hair, [smiling|serious]".into();
             act(&mut harness, SweepCommand::Start);
             wait(&mut harness, "the sweep", |app| {
@@ -180,7 +189,7 @@ fn slow_every_screen_in_both_looks() {
                 shot(&mut harness, screen);
             }
             act(&mut harness, ShellCommand::Show(Workspace::Studio));
-            act(&mut harness, KeepingCommand::New);
+            act(&mut harness, PersistenceCommand::New);
             shot(&mut harness, "13-new-asks");
         }
     }

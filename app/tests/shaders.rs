@@ -4,10 +4,10 @@ use std::path::Path;
 
 use egui_kittest::wgpu::{create_render_state, default_wgpu_setup};
 use mmface::paint::Tiles;
-use mmface::studio::canvas::colours;
 use mmface::studio::canvas::gpu::{
     CanvasGpu, Cost, Frame, HATCH, NO_CLASS, SHADER, SMOOTH, Texels, View,
 };
+use mmface::studio::class_colours as colours;
 use mmface_engine::labels::class;
 use mmface_engine::picture::RgbImage;
 use wgpu::naga::TypeInner;

@@ -5,11 +5,14 @@ mod canvas;
 #[path = "common/studio.rs"]
 mod common;
 
+use std::sync::Arc;
+
 use canvas::{Studio, at, button, class_of, drag_with, paint};
 use common::{studio, wait_for};
 use egui::{Event, Key, Modifiers, PointerButton, Pos2, pos2, vec2};
 use egui_kittest::kittest::Queryable;
-use mmface::studio::canvas::Look;
+use mmface::studio::command::CanvasCommand;
+use mmface::studio::document::Look;
 use mmface_engine::labels::class;
 use mmface_engine::picture::RgbImage;
 
@@ -32,7 +35,7 @@ fn a_stroke_that_fits_into_one_slow_frame_is_painted() {
     for x in [100.0, 200.0, 300.0] {
         assert_eq!(class_of(&harness, x, 250.0), class::HAIR, "at {x}");
     }
-    assert!(!harness.state().studio.painter.busy());
+    assert!(!harness.state().studio.context.document.painter.busy());
 }
 
 #[test]
@@ -59,7 +62,7 @@ fn a_stroke_is_painted_undone_and_done_again() {
     harness.key_press_modifiers(Modifiers::COMMAND | Modifiers::SHIFT, Key::Z);
     harness.run();
     assert_eq!(class_of(&harness, 200.0, 138.0), class::HAIR);
-    assert!(harness.state().studio.painter.can_undo());
+    assert!(harness.state().studio.context.document.painter.can_undo());
 }
 
 #[test]
@@ -69,6 +72,8 @@ fn every_point_of_a_fast_hand_counts() {
     harness
         .state_mut()
         .studio
+        .context
+        .document
         .painter
         .settings
         .stabiliser
@@ -99,7 +104,7 @@ fn every_point_of_a_fast_hand_counts() {
         class::SKIN,
         "the corner was cut"
     );
-    assert!(!harness.state().studio.painter.busy());
+    assert!(!harness.state().studio.context.document.painter.busy());
 }
 
 #[test]
@@ -136,7 +141,14 @@ fn the_other_button_erases_and_escape_takes_a_stroke_back() {
     assert_eq!(class_of(&harness, 150.0, 100.0), class::BACKGROUND);
     assert_eq!(class_of(&harness, 100.0, 100.0), class::SKIN);
 
-    let before = harness.state().studio.painter.drawing().clone();
+    let before = harness
+        .state()
+        .studio
+        .context
+        .document
+        .painter
+        .drawing()
+        .clone();
     let (from, to) = (at(&harness, 300.0, 300.0), at(&harness, 400.0, 300.0));
     harness.hover_at(from);
     harness.step();
@@ -147,11 +159,17 @@ fn the_other_button_erases_and_escape_takes_a_stroke_back() {
     assert_eq!(class_of(&harness, 330.0, 300.0), class::SKIN);
     harness.key_press(Key::Escape);
     harness.step();
-    assert_eq!(*harness.state().studio.painter.drawing(), before);
+    assert_eq!(
+        *harness.state().studio.context.document.painter.drawing(),
+        before
+    );
     harness.hover_at(from);
     harness.drop_at(from);
     harness.run();
-    assert_eq!(*harness.state().studio.painter.drawing(), before);
+    assert_eq!(
+        *harness.state().studio.context.document.painter.drawing(),
+        before
+    );
 }
 
 #[test]
@@ -207,13 +225,15 @@ fn strokes_go_where_the_hand_is_in_a_turned_and_mirrored_view() {
 fn a_picture_is_shown_and_a_stroke_shows_what_is_painted() {
     let home = tempfile::tempdir().expect("a folder");
     let mut harness = studio(home.path());
-    let ctx = harness.ctx.clone();
     let image = RgbImage::filled(64, 64, [90, 120, 150]);
-    harness.state_mut().studio.canvas.show_picture(&ctx, &image);
+    harness
+        .state_mut()
+        .studio
+        .emit(CanvasCommand::ShowPicture(Arc::new(image.clone())));
     harness.run();
-    assert_eq!(harness.state().studio.canvas.look, Look::Picture);
+    assert_eq!(harness.state().studio.context.document.look, Look::Picture);
     paint(&mut harness, &[(120.0, 200.0), (160.0, 200.0)]);
-    assert_eq!(harness.state().studio.canvas.look, Look::Overlay);
+    assert_eq!(harness.state().studio.context.document.look, Look::Overlay);
     harness.get_by_label("Drawing beside picture").click();
     harness.run();
     paint(&mut harness, &[(256.0, 100.0), (128.0, 100.0)]);
@@ -221,7 +241,7 @@ fn a_picture_is_shown_and_a_stroke_shows_what_is_painted() {
     assert!((split - 0.25).abs() < 0.02, "{split}");
     harness.key_press(Key::V);
     harness.run();
-    assert_eq!(harness.state().studio.canvas.look, Look::Drawing);
+    assert_eq!(harness.state().studio.context.document.look, Look::Drawing);
 }
 
 #[test]
@@ -231,23 +251,39 @@ fn a_template_opens_as_one_step_with_its_prompt() {
     harness.get_by_label("Start from a template").click();
     harness.step();
     wait_for(&mut harness, "the templates", |app| {
-        app.studio.services.tasks.running().count() == 0
+        app.studio.context.services.tasks.running().count() == 0
     });
     harness.run();
     harness.get_by_label("Full beard").click();
     harness.step();
     harness.step();
     wait_for(&mut harness, "the template", |app| {
-        app.studio.painter.can_undo()
+        app.studio.context.document.painter.can_undo()
     });
     harness.run();
-    let counts = harness.state().studio.painter.drawing().mask.counts();
+    let counts = harness
+        .state()
+        .studio
+        .context
+        .document
+        .painter
+        .drawing()
+        .mask
+        .counts();
     assert!(counts[usize::from(class::SKIN)] > 10_000);
-    let prompt = &harness.state().studio.generate.request.draw.prompt;
+    let prompt = &harness.state().studio.context.document.request.draw.prompt;
     assert!(prompt.contains("beard"), "{prompt}");
     harness.key_press_modifiers(Modifiers::COMMAND, Key::Z);
     harness.run();
-    let counts = harness.state().studio.painter.drawing().mask.counts();
+    let counts = harness
+        .state()
+        .studio
+        .context
+        .document
+        .painter
+        .drawing()
+        .mask
+        .counts();
     assert_eq!(counts[usize::from(class::SKIN)], 0);
 }
 
@@ -309,7 +345,9 @@ fn a_foreign_mask_is_looked_at_mended_and_taken() {
     harness.run();
     let studio = &harness.state().studio;
     assert!(studio.tools.import.is_none());
-    assert!(sides_are_right(&studio.painter.drawing().label_image()));
+    assert!(sides_are_right(
+        &studio.context.document.painter.drawing().label_image()
+    ));
 }
 
 #[test]
@@ -317,11 +355,17 @@ fn names_stand_on_the_regions_that_have_room() {
     let home = tempfile::tempdir().expect("a folder");
     let mut harness = studio(home.path());
     let paint = |harness: &mut Studio, rows: std::ops::Range<usize>, class: u8| {
-        harness.state_mut().studio.painter.edit("Box", |drawing| {
-            for y in rows {
-                drawing.mask.fill_row(y, 100..300, class);
-            }
-        });
+        harness
+            .state_mut()
+            .studio
+            .context
+            .document
+            .painter
+            .edit("Box", |drawing| {
+                for y in rows {
+                    drawing.mask.fill_row(y, 100..300, class);
+                }
+            });
         harness.step();
         common::settle(harness);
     };
@@ -348,27 +392,23 @@ fn names_stand_on_the_regions_that_have_room() {
         ["Hair", "LiU"],
         "letters where a name has no room"
     );
-    harness
-        .state_mut()
-        .studio
-        .emit(mmface::studio::canvas::CanvasCommand::Zoom(0.1));
+    harness.state_mut().studio.emit(CanvasCommand::Zoom(0.1));
     harness.run_steps(3);
     assert!(told(&harness).is_empty(), "nothing is readable so small");
-    harness
-        .state_mut()
-        .studio
-        .emit(mmface::studio::canvas::CanvasCommand::Zoom(40.0));
+    harness.state_mut().studio.emit(CanvasCommand::Zoom(40.0));
     harness.run_steps(3);
     assert_eq!(told(&harness), ["Hair", "Upper lip"], "near enough");
     harness
         .state_mut()
         .studio
+        .context
+        .document
         .painter
         .settings
         .hidden
         .toggle(class::HAIR);
     assert_eq!(told(&harness), ["Upper lip"]);
-    harness.state_mut().studio.painter.undo();
+    harness.state_mut().studio.context.document.painter.undo();
     harness.step();
     common::settle(&mut harness);
     assert!(told(&harness).is_empty(), "undone and hidden");

@@ -3,11 +3,14 @@
 #[path = "common/studio.rs"]
 mod common;
 
+use std::sync::Arc;
+
 use common::wait_for;
 use egui::{Event, Pos2, pos2, vec2};
 use egui_kittest::Harness;
 use mmface::studio::StudioApp;
-use mmface::studio::canvas::Look;
+use mmface::studio::command::CanvasCommand;
+use mmface::studio::document::Look;
 use mmface_engine::picture::RgbImage;
 
 type Studio = Harness<'static, StudioApp>;
@@ -46,15 +49,17 @@ fn picture_of_a_face_with_the_mirror_on() {
     let home = tempfile::tempdir().expect("a folder");
     let mut harness = drawn(home.path(), vec2(760.0, 520.0));
     let studio = &mut harness.state_mut().studio;
-    studio.settings.show_right = false;
-    studio.settings.show_filmstrip = false;
-    studio.settings.look = mmface::studio::settings::Look::Dark;
+    studio.context.settings.show_right = false;
+    studio.context.settings.show_filmstrip = false;
+    studio.context.settings.look = mmface::studio::settings::Look::Dark;
     let mask = template("bob-fringe");
     studio
+        .context
+        .document
         .painter
         .edit("Template", |drawing| drawing.set_mask(&mask));
-    studio.painter.settings.mirror.on = true;
-    studio.emit(mmface::studio::settings::SettingsCommand::Look(
+    studio.context.document.painter.settings.mirror.on = true;
+    studio.emit(mmface::studio::command::SettingsCommand::Look(
         mmface::studio::settings::Look::Dark,
     ));
     harness.run();
@@ -66,16 +71,18 @@ fn picture_of_names_on_classes() {
     let home = tempfile::tempdir().expect("a folder");
     let mut harness = drawn(home.path(), vec2(760.0, 520.0));
     let studio = &mut harness.state_mut().studio;
-    studio.settings.show_left = false;
-    studio.settings.show_right = false;
-    studio.settings.show_filmstrip = false;
-    studio.settings.hatch = true;
-    studio.settings.class_names = true;
-    studio.emit(mmface::studio::settings::SettingsCommand::Look(
+    studio.context.settings.show_left = false;
+    studio.context.settings.show_right = false;
+    studio.context.settings.show_filmstrip = false;
+    studio.context.settings.hatch = true;
+    studio.context.settings.class_names = true;
+    studio.emit(mmface::studio::command::SettingsCommand::Look(
         mmface::studio::settings::Look::Dark,
     ));
     let mask = template("glasses");
     studio
+        .context
+        .document
         .painter
         .edit("Template", |drawing| drawing.set_mask(&mask));
     harness.step();
@@ -88,24 +95,25 @@ fn picture_of_names_on_classes() {
 fn picture_of_a_result_under_the_mask() {
     let home = tempfile::tempdir().expect("a folder");
     let mut harness = drawn(home.path(), vec2(760.0, 520.0));
-    let ctx = harness.ctx.clone();
     let studio = &mut harness.state_mut().studio;
-    studio.settings.show_right = false;
-    studio.settings.show_filmstrip = false;
-    studio.settings.hatch = true;
-    studio.emit(mmface::studio::settings::SettingsCommand::Look(
+    studio.context.settings.show_right = false;
+    studio.context.settings.show_filmstrip = false;
+    studio.context.settings.hatch = true;
+    studio.emit(mmface::studio::command::SettingsCommand::Look(
         mmface::studio::settings::Look::Light,
     ));
     let mask = template("glasses");
     studio
+        .context
+        .document
         .painter
         .edit("Template", |drawing| drawing.set_mask(&mask));
     let mut image = RgbImage::filled(256, 256, [0; 3]);
     for (i, pixel) in image.pixels.chunks_exact_mut(3).enumerate() {
         pixel.copy_from_slice(&[(i % 256) as u8, (i / 256) as u8, 120]);
     }
-    studio.canvas.show_picture(&ctx, &image);
-    studio.canvas.look = Look::Overlay;
+    studio.emit(CanvasCommand::ShowPicture(Arc::new(image.clone())));
+    studio.context.document.look = Look::Overlay;
     harness.run();
     harness.snapshot_options("canvas_overlay", &options());
 }
@@ -133,17 +141,19 @@ fn slow_a_stroke_at_1024_costs_less_than_a_frame_while_a_picture_is_drawn() {
     options.engine = None;
     let mut harness = common::drawn(options, vec2(1280.0, 800.0));
     wait_for(&mut harness, "the model", |app| {
-        app.studio.models.ready().is_some()
+        app.studio.context.facts.model.ready().is_some()
     });
     let mask = template("long-waves");
     let studio = &mut harness.state_mut().studio;
-    studio.painter.resize(1024);
+    studio.context.document.painter.resize(1024);
     studio
+        .context
+        .document
         .painter
         .edit("Template", |drawing| drawing.set_mask(&mask));
-    studio.painter.settings.set_radius(24.0);
-    studio.generate.request.draw.steps = 400;
-    studio.emit(mmface::studio::generate::GenerateCommand::Start);
+    studio.context.document.painter.settings.set_radius(24.0);
+    studio.context.document.request.draw.steps = 400;
+    studio.emit(mmface::studio::command::GenerateCommand::Start);
     wait_for(&mut harness, "the first steps", |app| {
         let running = app.studio.generate.running.as_ref();
         running.is_some_and(|running| running.step.0 > 2)

@@ -25,29 +25,93 @@ fn keys_choose_tools_classes_and_sizes_unless_a_person_types() {
     ] {
         harness.key_press(key);
         harness.run();
-        assert_eq!(harness.state().studio.painter.settings.tool, tool);
+        assert_eq!(
+            harness
+                .state()
+                .studio
+                .context
+                .document
+                .painter
+                .settings
+                .tool,
+            tool
+        );
     }
     harness.key_press(Key::Num2);
     harness.key_press_modifiers(Modifiers::ALT, Key::Num3);
     harness.run();
-    assert_eq!(harness.state().studio.painter.settings.class, class::HAIR);
+    assert_eq!(
+        harness
+            .state()
+            .studio
+            .context
+            .document
+            .painter
+            .settings
+            .class,
+        class::HAIR
+    );
     harness.key_press(Key::X);
     harness.run();
-    assert_eq!(harness.state().studio.painter.settings.class, class::NOSE);
-    let before = harness.state().studio.painter.settings.radius();
+    assert_eq!(
+        harness
+            .state()
+            .studio
+            .context
+            .document
+            .painter
+            .settings
+            .class,
+        class::NOSE
+    );
+    let before = harness
+        .state()
+        .studio
+        .context
+        .document
+        .painter
+        .settings
+        .radius();
     harness.key_press(Key::CloseBracket);
     harness.run();
-    assert!(harness.state().studio.painter.settings.radius() > before);
+    assert!(
+        harness
+            .state()
+            .studio
+            .context
+            .document
+            .painter
+            .settings
+            .radius()
+            > before
+    );
     harness.key_press(Key::K);
     harness.run();
-    let target = harness.state().studio.painter.settings.target;
+    let target = harness
+        .state()
+        .studio
+        .context
+        .document
+        .painter
+        .settings
+        .target;
     assert_eq!(target, Target::Background);
 
     harness.get_by_label("Find a class").focus();
     harness.run();
     harness.key_press(Key::E);
     harness.run();
-    assert_eq!(harness.state().studio.painter.settings.tool, Tool::Brush);
+    assert_eq!(
+        harness
+            .state()
+            .studio
+            .context
+            .document
+            .painter
+            .settings
+            .tool,
+        Tool::Brush
+    );
 }
 
 #[test]
@@ -62,13 +126,20 @@ fn the_class_list_is_searched() {
     harness.get_by_label("Left brow").click();
     harness.run();
     assert_eq!(
-        harness.state().studio.painter.settings.class,
+        harness
+            .state()
+            .studio
+            .context
+            .document
+            .painter
+            .settings
+            .class,
         class::LEFT_BROW
     );
     harness.get_by_label("Lock left brow").click();
     harness.get_by_label("Hide right brow").click();
     harness.run();
-    let settings = &harness.state().studio.painter.settings;
+    let settings = &harness.state().studio.context.document.painter.settings;
     assert!(settings.locked.contains(class::LEFT_BROW));
     assert!(settings.hidden.contains(class::RIGHT_BROW));
 }
@@ -79,16 +150,33 @@ fn tools_are_chosen_by_name_and_bring_their_layer() {
     let mut harness = studio(home.path());
     harness.get_by_label("Pencil").click();
     harness.run();
-    assert_eq!(harness.state().studio.painter.settings.layer, Layer::Sketch);
+    assert_eq!(
+        harness
+            .state()
+            .studio
+            .context
+            .document
+            .painter
+            .settings
+            .layer,
+        Layer::Sketch
+    );
     paint(
         &mut harness,
         &[(100.0, 200.0), (300.0, 210.0), (300.0, 210.0)],
     );
-    let sketch = &harness.state().studio.painter.drawing().sketch;
+    let sketch = &harness
+        .state()
+        .studio
+        .context
+        .document
+        .painter
+        .drawing()
+        .sketch;
     assert!(sketch.get(200, 205) < 160, "{}", sketch.get(200, 205));
     harness.get_by_label("Mask").click();
     harness.run();
-    let settings = &harness.state().studio.painter.settings;
+    let settings = &harness.state().studio.context.document.painter.settings;
     assert_eq!((settings.layer, settings.tool), (Layer::Mask, Tool::Brush));
 }
 
@@ -105,7 +193,14 @@ fn the_mirror_paints_both_sides_with_exchanged_classes() {
 
     // The axis is moved by its handle at the top.
     paint(&mut harness, &[(256.0, 0.0), (300.0, 0.0), (300.0, 2.0)]);
-    let mirror = harness.state().studio.painter.settings.mirror;
+    let mirror = harness
+        .state()
+        .studio
+        .context
+        .document
+        .painter
+        .settings
+        .mirror;
     assert!((mirror.x - 300.0).abs() < 2.0, "{}", mirror.x);
 }
 
@@ -118,12 +213,12 @@ fn a_polygon_is_closed_by_enter() {
     for (x, y) in [(100.0, 100.0), (300.0, 100.0), (200.0, 300.0)] {
         paint(&mut harness, &[(x, y)]);
     }
-    assert!(harness.state().studio.painter.busy());
+    assert!(harness.state().studio.context.document.painter.busy());
     assert_eq!(class_of(&harness, 200.0, 180.0), class::BACKGROUND);
     harness.key_press(Key::Enter);
     harness.run();
     assert_eq!(class_of(&harness, 200.0, 180.0), class::SKIN);
-    assert!(!harness.state().studio.painter.busy());
+    assert!(!harness.state().studio.context.document.painter.busy());
 }
 
 #[test]
@@ -133,15 +228,38 @@ fn alt_drag_changes_the_size_and_alt_click_picks_a_class() {
     paint(&mut harness, &[(100.0, 100.0), (120.0, 100.0)]);
     harness.get_by_label("Hair").click();
     harness.run();
-    let before = harness.state().studio.painter.drawing().clone();
-    let radius = harness.state().studio.painter.settings.radii.brush;
+    let before = harness
+        .state()
+        .studio
+        .context
+        .document
+        .painter
+        .drawing()
+        .clone();
+    let radius = harness
+        .state()
+        .studio
+        .context
+        .document
+        .painter
+        .settings
+        .radii
+        .brush;
     drag_with(
         &mut harness,
         PointerButton::Primary,
         Modifiers::ALT,
         &[(200.0, 200.0), (230.0, 200.0)],
     );
-    let now = harness.state().studio.painter.settings.radii.brush;
+    let now = harness
+        .state()
+        .studio
+        .context
+        .document
+        .painter
+        .settings
+        .radii
+        .brush;
     assert!((now - radius - 30.0).abs() < 1.0, "{radius} became {now}");
     drag_with(
         &mut harness,
@@ -150,15 +268,36 @@ fn alt_drag_changes_the_size_and_alt_click_picks_a_class() {
         &[(110.0, 100.0)],
     );
     harness.run();
-    assert_eq!(harness.state().studio.painter.settings.class, class::SKIN);
-    assert_eq!(*harness.state().studio.painter.drawing(), before);
+    assert_eq!(
+        harness
+            .state()
+            .studio
+            .context
+            .document
+            .painter
+            .settings
+            .class,
+        class::SKIN
+    );
+    assert_eq!(
+        *harness.state().studio.context.document.painter.drawing(),
+        before
+    );
 }
 
 #[test]
 fn escape_during_a_resize_brings_the_old_size_back() {
     let home = tempfile::tempdir().expect("a folder");
     let mut harness = studio(home.path());
-    let radius = harness.state().studio.painter.settings.radii.brush;
+    let radius = harness
+        .state()
+        .studio
+        .context
+        .document
+        .painter
+        .settings
+        .radii
+        .brush;
     let (from, to) = (at(&harness, 200.0, 200.0), at(&harness, 240.0, 200.0));
     harness.event(Event::PointerMoved(from));
     harness.step();
@@ -167,16 +306,46 @@ fn escape_during_a_resize_brings_the_old_size_back() {
     harness.step();
     harness.event_modifiers(Event::PointerMoved(to), Modifiers::ALT);
     harness.step();
-    assert!(harness.state().studio.painter.settings.radii.brush > radius + 30.0);
+    assert!(
+        harness
+            .state()
+            .studio
+            .context
+            .document
+            .painter
+            .settings
+            .radii
+            .brush
+            > radius + 30.0
+    );
     harness.key_press(Key::Escape);
     harness.step();
-    let now = harness.state().studio.painter.settings.radii.brush;
+    let now = harness
+        .state()
+        .studio
+        .context
+        .document
+        .painter
+        .settings
+        .radii
+        .brush;
     assert_eq!(now, radius);
     let release = button(to, PointerButton::Primary, false, Modifiers::NONE);
     harness.event(release);
     harness.run();
-    assert_eq!(harness.state().studio.painter.settings.radii.brush, radius);
-    assert!(!harness.state().studio.painter.can_undo());
+    assert_eq!(
+        harness
+            .state()
+            .studio
+            .context
+            .document
+            .painter
+            .settings
+            .radii
+            .brush,
+        radius
+    );
+    assert!(!harness.state().studio.context.document.painter.can_undo());
 }
 
 /// Clicks twice, faster than a frame of the harness lasts.
@@ -224,7 +393,7 @@ fn a_fill_of_most_of_the_canvas_is_seen_first_and_asked_about() {
     let place = at(&harness, 100.0, 100.0);
     harness.hover_at(place);
     harness.run();
-    let painter = &mut harness.state_mut().studio.painter;
+    let painter = &mut harness.state_mut().studio.context.document.painter;
     let preview = painter.fill_preview(100.0, 100.0).expect("all of it");
     assert_eq!(preview.share, 1.0);
     paint(&mut harness, &[(100.0, 100.0)]);

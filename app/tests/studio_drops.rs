@@ -24,7 +24,7 @@ type Studio = Harness<'static, StudioApp>;
 fn ready(home: &Path) -> Studio {
     let mut harness = studio(home);
     wait_for(&mut harness, "the model", |app| {
-        app.studio.models.ready().is_some()
+        app.studio.context.facts.model.ready().is_some()
     });
     settle(&mut harness);
     harness
@@ -49,17 +49,17 @@ fn dropped_pictures_tell_what_they_know() {
     .unwrap();
     let_fall(&mut harness, &ours);
     assert_eq!(
-        harness.state().studio.generate.request.draw.prompt,
+        harness.state().studio.context.document.request.draw.prompt,
         "from afar"
     );
-    assert_eq!(harness.state().studio.generate.request.draw.seed, 5);
+    assert_eq!(harness.state().studio.context.document.request.draw.seed, 5);
 
     let plain = elsewhere.path().join("plain.png");
     fs::write(&plain, write::encode_rgb(&picture).unwrap()).unwrap();
     let_fall(&mut harness, &plain);
     let studio = &harness.state().studio;
     assert_eq!(
-        studio.generate.request.draw.prompt, "from afar",
+        studio.context.document.request.draw.prompt, "from afar",
         "nothing is lost"
     );
     assert!(
@@ -82,7 +82,7 @@ fn dropped_pictures_tell_what_they_know() {
     let foreign = elsewhere.path().join("foreign.png");
     fs::write(&foreign, bytes).unwrap();
     let_fall(&mut harness, &foreign);
-    let request = &harness.state().studio.generate.request;
+    let request = &harness.state().studio.context.document.request;
     assert_eq!(
         (request.draw.prompt.as_str(), request.draw.negative.as_str()),
         ("a knight", "helmet")
@@ -158,13 +158,32 @@ fn masks_in_numbers_and_colours_are_looked_at_before_they_are_taken() {
             "{name}"
         );
         harness.get_by_label(&name);
-        let before = harness.state().studio.painter.drawing().clone();
+        let before = harness
+            .state()
+            .studio
+            .context
+            .document
+            .painter
+            .drawing()
+            .clone();
         harness.get_by_label("Use this mask").click();
         harness.run_steps(3);
-        let counts = harness.state().studio.painter.drawing().mask.counts();
+        let counts = harness
+            .state()
+            .studio
+            .context
+            .document
+            .painter
+            .drawing()
+            .mask
+            .counts();
         assert!(counts[usize::from(class::HAIR)] > 10_000, "{name}");
-        harness.state_mut().studio.painter.undo();
-        assert_eq!(*harness.state().studio.painter.drawing(), before, "{name}");
+        harness.state_mut().studio.context.document.painter.undo();
+        assert_eq!(
+            *harness.state().studio.context.document.painter.drawing(),
+            before,
+            "{name}"
+        );
         harness.run_steps(2);
     }
 }
@@ -214,17 +233,20 @@ fn a_grid_and_its_index_bring_the_sweep_back() {
     fs::write(&grid, note.png(&RgbImage::filled(40, 20, [9; 3])).unwrap()).unwrap();
     let_fall(&mut harness, &grid);
     let studio = &harness.state().studio;
-    let request = &studio.generate.request;
+    let request = &studio.context.document.request;
     assert_eq!(request.draw.prompt, "a [red|green] hat");
     assert_eq!(
         (
             request.draw.seed,
             request.draw.steps,
-            studio.sweep.fork_step
+            studio.context.document.fork_step
         ),
         (31, 12, 4)
     );
-    assert_eq!(studio.painter.drawing().label_image(), mask);
+    assert_eq!(
+        studio.context.document.painter.drawing().label_image(),
+        mask
+    );
     harness.run_steps(3);
     harness.get_by_label("Alternatives: red | green");
     harness.get_by_label_contains("2 pictures");
@@ -235,13 +257,19 @@ fn a_grid_and_its_index_bring_the_sweep_back() {
     fs::write(&index, text).unwrap();
     let_fall(&mut harness, &index);
     let studio = &harness.state().studio;
-    assert_eq!(studio.generate.request.draw.prompt, "a [wise|silly] queen");
     assert_eq!(
-        (studio.generate.request.draw.seed, studio.sweep.fork_step),
+        studio.context.document.request.draw.prompt,
+        "a [wise|silly] queen"
+    );
+    assert_eq!(
+        (
+            studio.context.document.request.draw.seed,
+            studio.context.document.fork_step
+        ),
         (8, 0)
     );
     assert_eq!(
-        studio.painter.drawing().label_image(),
+        studio.context.document.painter.drawing().label_image(),
         mask,
         "it has no drawing to bring"
     );
@@ -249,7 +277,7 @@ fn a_grid_and_its_index_bring_the_sweep_back() {
     fs::write(&index, "{\"cells\": 3}").unwrap();
     let_fall(&mut harness, &index);
     assert!(told(&harness, "no index of a sweep"));
-    assert_eq!(harness.state().studio.generate.request.draw.seed, 8);
+    assert_eq!(harness.state().studio.context.document.request.draw.seed, 8);
 }
 
 #[test]
@@ -267,6 +295,6 @@ fn what_nobody_can_use_is_named_and_a_package_is_installed() {
     let package = elsewhere.path().join("new.mmface");
     fs::write(&package, "no package").unwrap();
     let_fall(&mut harness, &package);
-    assert_eq!(harness.state().studio.workspace, Workspace::Models);
+    assert_eq!(harness.state().studio.context.workspace, Workspace::Models);
     assert!(told(&harness, "new.mmface"));
 }

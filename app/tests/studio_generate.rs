@@ -14,8 +14,9 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
 use mmface::paint::Layer;
 use mmface::studio::StudioApp;
-use mmface::studio::generate::{GenerateCommand as Do, WorkId};
-use mmface::studio::keeping::KeepingCommand;
+use mmface::studio::command::GenerateCommand as Do;
+use mmface::studio::command::PersistenceCommand;
+use mmface::studio::document::WorkId;
 use mmface::studio::testing::{FakeBackend, options};
 use mmface_engine::job::{Condition, ConditionKind};
 use mmface_engine::labels::LabelImage;
@@ -42,13 +43,24 @@ fn loaded(mut harness: Studio) -> Studio {
     // High enough to show the whole queue: what is scrolled away cannot be clicked.
     harness.set_size(egui::vec2(1280.0, 1600.0));
     wait_for(&mut harness, "the model and the files", |app| {
-        app.studio.models.ready().is_some() && app.studio.services.tasks.running().next().is_none()
+        app.studio.context.facts.model.ready().is_some()
+            && app.studio.context.services.tasks.running().next().is_none()
     });
     // A second start in the same home offers what the first left; these tests are about the queue.
-    harness.state_mut().studio.emit(KeepingCommand::HideLost);
+    harness
+        .state_mut()
+        .studio
+        .emit(PersistenceCommand::HideLost);
     harness.step();
-    harness.state_mut().studio.generate.request.follow = ConditionKind::None;
-    harness.state_mut().studio.generate.request.draw.size = 64;
+    harness.state_mut().studio.context.document.request.follow = ConditionKind::None;
+    harness
+        .state_mut()
+        .studio
+        .context
+        .document
+        .request
+        .draw
+        .size = 64;
     harness
 }
 
@@ -58,7 +70,14 @@ fn emit(harness: &mut Studio, command: Do) {
 }
 
 fn prompt(harness: &mut Studio, text: &str) {
-    harness.state_mut().studio.generate.request.draw.prompt = text.into();
+    harness
+        .state_mut()
+        .studio
+        .context
+        .document
+        .request
+        .draw
+        .prompt = text.into();
 }
 
 fn generate(harness: &mut Studio, text: &str) {
@@ -68,7 +87,7 @@ fn generate(harness: &mut Studio, text: &str) {
 
 fn idle(harness: &mut Studio) {
     wait_for(harness, "the queue to end", |app| {
-        !app.studio.generate.is_busy() && app.studio.generate.works.queue.is_empty()
+        !app.studio.context.is_busy() && app.studio.context.document.works.queue.is_empty()
     });
 }
 
@@ -98,7 +117,7 @@ fn prompts(home: &Path) -> Vec<String> {
 }
 
 fn told(harness: &Studio, part: &str) -> bool {
-    let log = &harness.state().studio.toasts.log;
+    let log = &harness.state().studio.context.toasts.log;
     log.iter().any(|toast| toast.text().contains(part))
 }
 
@@ -112,18 +131,20 @@ fn ctrl_enter_within_the_prompt_draws_and_saves_with_a_recipe() {
     let field = harness.get_by_role_and_label(Role::MultilineTextInput, "Prompt");
     field.type_text("an old man");
     harness.step();
-    let seed = harness.state().studio.generate.request.draw.seed;
+    let seed = harness.state().studio.context.document.request.draw.seed;
     harness.key_press_modifiers(Modifiers::COMMAND, Key::Enter);
     harness.step();
     idle(&mut harness);
     assert_eq!(saved(home.path()), [("an old man".to_string(), seed, 0)]);
     let state = &harness.state().studio.generate;
-    assert_eq!(state.request.draw.prompt, "an old man", "no line break");
+    let request = &harness.state().studio.context.document.request;
+    assert_eq!(request.draw.prompt, "an old man", "no line break");
     assert_eq!(state.history.entries()[0].prompt, "an old man");
     assert!(state.preview.is_some());
     harness.run_steps(2);
-    let canvas = &harness.state().studio.canvas;
-    assert!(canvas.has_picture() && canvas.progress.is_none());
+    let studio = &harness.state().studio;
+    assert!(studio.canvas.has_picture());
+    assert!(studio.context.facts.drawing.progress.is_none());
 }
 
 #[test]
@@ -152,14 +173,21 @@ fn the_face_follows_what_is_painted() {
     harness.run_steps(2);
     generate(&mut harness, "nothing painted");
     assert!(told(&harness, "the mask is empty"));
-    let painter = &mut harness.state_mut().studio.painter;
+    let painter = &mut harness.state_mut().studio.context.document.painter;
     painter.edit("a face", |drawing| {
         *drawing = drawing.clone().with_mask(&LabelImage::filled(512, 512, 1));
     });
     generate(&mut harness, "a mask");
-    harness.state_mut().studio.painter.settings.layer = Layer::Sketch;
+    harness
+        .state_mut()
+        .studio
+        .context
+        .document
+        .painter
+        .settings
+        .layer = Layer::Sketch;
     harness.run_steps(2);
-    let follow = harness.state().studio.generate.request.follow;
+    let follow = harness.state().studio.context.document.request.follow;
     assert_eq!(follow, ConditionKind::Sketch, "the hand changed over");
     idle(&mut harness);
     let conditions: Vec<bool> = recipes(home.path())
@@ -182,7 +210,18 @@ fn no_picture_is_shown_as_finished_before_it_is_on_disk() {
     });
     assert!(told(&harness, "not saved yet"));
     harness.run_steps(2);
-    assert_eq!(harness.state().studio.generate.works.queue.jobs().len(), 2);
+    assert_eq!(
+        harness
+            .state()
+            .studio
+            .context
+            .document
+            .works
+            .queue
+            .jobs()
+            .len(),
+        2
+    );
     std::fs::remove_file(home.path().join("results")).unwrap();
     harness.get_by_label("Save again").click();
     harness.step();
@@ -194,7 +233,14 @@ fn no_picture_is_shown_as_finished_before_it_is_on_disk() {
 fn progress_and_cancel_within_a_step() {
     let home = tempfile::tempdir().unwrap();
     let mut harness = slow(home.path());
-    harness.state_mut().studio.generate.request.draw.steps = 900;
+    harness
+        .state_mut()
+        .studio
+        .context
+        .document
+        .request
+        .draw
+        .steps = 900;
     generate(&mut harness, "a long one");
     wait_for(&mut harness, "the third step", |app| {
         let running = &app.studio.generate.running;
@@ -204,7 +250,8 @@ fn progress_and_cancel_within_a_step() {
     assert!(state.fraction() > 0.0 && state.preview.is_some());
     let canvas = &harness.state().studio.canvas;
     assert!(canvas.has_picture(), "the preview is on the canvas");
-    let progress = canvas.progress.as_ref().unwrap();
+    let drawing = &harness.state().studio.context.facts.drawing;
+    let progress = drawing.progress.as_ref().unwrap();
     assert!(progress.text.ends_with("of 900"), "{progress:?}");
     assert!(state.seconds_left().unwrap() > 5.0);
     harness.step();
@@ -223,7 +270,14 @@ fn progress_and_cancel_within_a_step() {
 fn escape_cancels_unless_a_person_types() {
     let home = tempfile::tempdir().unwrap();
     let mut harness = slow(home.path());
-    harness.state_mut().studio.generate.request.draw.steps = 900;
+    harness
+        .state_mut()
+        .studio
+        .context
+        .document
+        .request
+        .draw
+        .steps = 900;
     generate(&mut harness, "a long one");
     let field = harness.get_by_role_and_label(Role::MultilineTextInput, "Prompt");
     field.focus();
@@ -271,12 +325,15 @@ fn failing_and_panicking_jobs_are_told_and_the_next_runs() {
     idle(&mut harness);
     assert_eq!(prompts(home.path()), ["a face"]);
     assert!(told(&harness, "change the prompt") && told(&harness, "internal error"));
-    assert_eq!(harness.state().studio.generate.works.failures.len(), 2);
+    assert_eq!(
+        harness.state().studio.context.document.works.failures.len(),
+        2
+    );
     harness.run_steps(2);
     click(&mut harness, "Retry");
     harness.step();
     idle(&mut harness);
-    let failures = &harness.state().studio.generate.works.failures;
+    let failures = &harness.state().studio.context.document.works.failures;
     assert_eq!(failures.len(), 2, "it fails again");
     assert_eq!(failures[1].job.draw.prompt, "please fail");
 }
@@ -285,7 +342,14 @@ fn failing_and_panicking_jobs_are_told_and_the_next_runs() {
 fn out_of_memory_offers_a_smaller_picture() {
     let home = tempfile::tempdir().unwrap();
     let mut harness = ready(home.path());
-    harness.state_mut().studio.generate.request.draw.size = 160;
+    harness
+        .state_mut()
+        .studio
+        .context
+        .document
+        .request
+        .draw
+        .size = 160;
     generate(&mut harness, "little memory");
     idle(&mut harness);
     harness.run_steps(2);
@@ -293,14 +357,17 @@ fn out_of_memory_offers_a_smaller_picture() {
     harness.step();
     idle(&mut harness);
     assert_eq!(prompts(home.path()), ["little memory"]);
-    assert_eq!(harness.state().studio.generate.request.draw.size, 112);
+    assert_eq!(
+        harness.state().studio.context.document.request.draw.size,
+        112
+    );
 }
 
 #[test]
 fn seeds_roll_lock_and_come_back() {
     let home = tempfile::tempdir().unwrap();
     let mut harness = ready(home.path());
-    let seed = |harness: &Studio| harness.state().studio.generate.request.draw.seed;
+    let seed = |harness: &Studio| harness.state().studio.context.document.request.draw.seed;
     let first = seed(&harness);
     generate(&mut harness, "a");
     let second = seed(&harness);
@@ -327,8 +394,22 @@ fn seeds_roll_lock_and_come_back() {
 fn several_pictures_are_saved_one_by_one_and_can_end_early() {
     let home = tempfile::tempdir().unwrap();
     let mut harness = ready(home.path());
-    harness.state_mut().studio.generate.request.draw.count = 3;
-    harness.state_mut().studio.generate.request.draw.seed = 40;
+    harness
+        .state_mut()
+        .studio
+        .context
+        .document
+        .request
+        .draw
+        .count = 3;
+    harness
+        .state_mut()
+        .studio
+        .context
+        .document
+        .request
+        .draw
+        .seed = 40;
     generate(&mut harness, "three");
     idle(&mut harness);
     let places: Vec<(u64, usize)> = saved(home.path())
@@ -338,7 +419,14 @@ fn several_pictures_are_saved_one_by_one_and_can_end_early() {
     assert_eq!(places, [(40, 0), (41, 1), (42, 2)]);
     let home = tempfile::tempdir().unwrap();
     let mut harness = slow(home.path());
-    harness.state_mut().studio.generate.request.draw.count = 50;
+    harness
+        .state_mut()
+        .studio
+        .context
+        .document
+        .request
+        .draw
+        .count = 50;
     generate(&mut harness, "many");
     wait_for(&mut harness, "the second picture", |app| {
         let running = &app.studio.generate.running;
@@ -372,9 +460,23 @@ fn the_queue_survives_the_end_of_the_program() {
     let home = tempfile::tempdir().unwrap();
     {
         let mut harness = slow(home.path());
-        harness.state_mut().studio.generate.request.draw.steps = 200;
+        harness
+            .state_mut()
+            .studio
+            .context
+            .document
+            .request
+            .draw
+            .steps = 200;
         generate(&mut harness, "was running");
-        harness.state_mut().studio.generate.request.draw.steps = 2;
+        harness
+            .state_mut()
+            .studio
+            .context
+            .document
+            .request
+            .draw
+            .steps = 2;
         generate(&mut harness, "was waiting");
         wait_for(&mut harness, "a step", |app| {
             let running = &app.studio.generate.running;
@@ -390,7 +492,7 @@ fn the_queue_survives_the_end_of_the_program() {
     );
     generate(&mut harness, "new work");
     wait_for(&mut harness, "the new work", |app| {
-        !app.studio.generate.is_busy()
+        !app.studio.context.is_busy()
     });
     assert_eq!(
         prompts(home.path()),
@@ -428,7 +530,17 @@ fn prompts_come_back_by_key_and_by_search() {
     let field = harness.get_by_role_and_label(Role::MultilineTextInput, "Prompt");
     field.focus();
     harness.step();
-    let text = |harness: &Studio| harness.state().studio.generate.request.draw.prompt.clone();
+    let text = |harness: &Studio| {
+        harness
+            .state()
+            .studio
+            .context
+            .document
+            .request
+            .draw
+            .prompt
+            .clone()
+    };
     for (key, wanted) in [
         (Key::ArrowUp, "two faces"),
         (Key::ArrowUp, "one face"),
@@ -462,7 +574,14 @@ fn live_mode_draws_the_newest_and_off_is_off() {
     });
     let colour = |app: &StudioApp| app.studio.generate.preview.as_ref().map(|at| at.pixels[0]);
     for seed in 1..=20 {
-        harness.state_mut().studio.generate.request.draw.seed = seed;
+        harness
+            .state_mut()
+            .studio
+            .context
+            .document
+            .request
+            .draw
+            .seed = seed;
         harness.step();
     }
     wait_for(&mut harness, "the newest", |app| {
@@ -476,14 +595,28 @@ fn live_mode_draws_the_newest_and_off_is_off() {
     harness.get_by_label("Keep this picture").click();
     harness.step();
     wait_for(&mut harness, "the picture to be saved", |app| {
-        !app.studio.generate.is_busy()
+        !app.studio.context.is_busy()
     });
     assert_eq!(saved(home.path()).len(), 1);
-    harness.state_mut().studio.generate.request.draw.seed = 99;
+    harness
+        .state_mut()
+        .studio
+        .context
+        .document
+        .request
+        .draw
+        .seed = 99;
     harness.step();
     emit(&mut harness, Do::Live);
     assert_eq!(harness.state().studio.generate.live.job(), None);
-    harness.state_mut().studio.generate.request.draw.seed = 100;
+    harness
+        .state_mut()
+        .studio
+        .context
+        .document
+        .request
+        .draw
+        .seed = 100;
     let number = harness.state().studio.generate.preview_number;
     for _ in 0..10 {
         std::thread::sleep(Duration::from_millis(10));
@@ -502,8 +635,8 @@ fn without_a_model_the_button_rests_and_says_why() {
     let mut harness = studio_with(options(home.path(), backend));
     wait_for(&mut harness, "the failure", |app| {
         matches!(
-            app.studio.models.status,
-            mmface::studio::models::Status::Failed(_)
+            app.studio.context.facts.model,
+            mmface::studio::facts::ModelStatus::Failed(_)
         )
     });
     harness.run_steps(2);
@@ -512,7 +645,7 @@ fn without_a_model_the_button_rests_and_says_why() {
     harness.get_by_label_contains("the model is broken");
     harness.get_by_label("Choose another model").click();
     harness.run_steps(2);
-    let workspace = harness.state().studio.workspace;
+    let workspace = harness.state().studio.context.workspace;
     assert_eq!(workspace, mmface::studio::Workspace::Models);
 }
 
@@ -522,7 +655,7 @@ fn cancelling_a_waiting_work_leaves_the_running_one() {
     let mut harness = slow(home.path());
     generate(&mut harness, "runs");
     generate(&mut harness, "waits");
-    let waits = harness.state().studio.generate.works.queue.jobs()[1].id;
+    let waits = harness.state().studio.context.document.works.queue.jobs()[1].id;
     emit(&mut harness, Do::Remove(WorkId(waits)));
     idle(&mut harness);
     assert_eq!(prompts(home.path()), ["runs"]);

@@ -8,7 +8,8 @@ use std::path::Path;
 use common::{studio, wait_for};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
-use mmface::studio::models::{ModelsCommand, Status};
+use mmface::studio::command::ModelsCommand;
+use mmface::studio::facts::ModelStatus;
 use mmface::studio::toast::Toast;
 use mmface::studio::{StudioApp, Workspace};
 use mmface_engine::weights::Registry;
@@ -40,9 +41,9 @@ fn show_models(harness: &mut Harness<'_, StudioApp>, home: &Path) {
         app.studio.models.listing.is_some()
     });
     let studio = &mut harness.state_mut().studio;
-    studio.models.registry = own_models(home);
+    studio.context.services.registry = own_models(home);
     studio.models.listing = None;
-    studio.workspace = Workspace::Models;
+    studio.context.workspace = Workspace::Models;
     studio.emit(ModelsCommand::Refresh);
     wait_for(harness, "the listing", |app| {
         app.studio.models.listing.is_some()
@@ -55,12 +56,12 @@ fn the_model_loads_at_the_start_and_its_name_is_in_the_bar() {
     let home = tempfile::tempdir().expect("a folder");
     let mut harness = studio(home.path());
     wait_for(&mut harness, "the model", |app| {
-        app.studio.models.ready().is_some()
+        app.studio.context.facts.model.ready().is_some()
     });
     harness.run();
     harness.get_by_label("Fake model · nowhere").click();
     harness.run();
-    assert_eq!(harness.state().studio.workspace, Workspace::Models);
+    assert_eq!(harness.state().studio.context.workspace, Workspace::Models);
 }
 
 #[test]
@@ -69,10 +70,10 @@ fn a_model_that_does_not_load_is_told_and_another_is_chosen() {
     write_settings(home.path(), "(notice_read: true, model: \"broken\")");
     let mut harness = studio(home.path());
     wait_for(&mut harness, "the failure", |app| {
-        matches!(app.studio.models.status, Status::Failed(_))
+        matches!(app.studio.context.facts.model, ModelStatus::Failed(_))
     });
     harness.run_steps(2);
-    let told = &harness.state().studio.toasts.log;
+    let told = &harness.state().studio.context.toasts.log;
     assert!(
         told.iter().any(|toast| toast
             .text()
@@ -84,10 +85,10 @@ fn a_model_that_does_not_load_is_told_and_another_is_chosen() {
     show_models(&mut harness, home.path());
     harness.get_by_label("Use demo").click();
     wait_for(&mut harness, "the other model", |app| {
-        app.studio.models.ready().is_some()
+        app.studio.context.facts.model.ready().is_some()
     });
     let studio = &harness.state().studio;
-    assert_eq!(studio.settings.model, "demo");
+    assert_eq!(studio.context.settings.model, "demo");
 }
 
 #[test]
@@ -113,13 +114,13 @@ fn what_does_not_fit_the_memory_is_said_beside_the_button() {
     let mut harness = studio(home.path());
     show_models(&mut harness, home.path());
     wait_for(&mut harness, "the model", |app| {
-        app.studio.models.ready().is_some()
+        app.studio.context.facts.model.ready().is_some()
     });
     let free = |harness: &mut Harness<'_, StudioApp>,
-                bytes: mmface::studio::models::memory::FreeMemory| {
+                bytes: mmface::studio::services::FreeMemory| {
         let studio = &mut harness.state_mut().studio;
-        studio.workspace = Workspace::Studio;
-        studio.models.free_memory = bytes;
+        studio.context.workspace = Workspace::Studio;
+        studio.context.services.free_memory = bytes;
         // What was asked is good for two seconds.
         let later = harness.ctx.input(|input| input.time) + 10.0;
         harness.input_mut().time = Some(later);
@@ -130,7 +131,14 @@ fn what_does_not_fit_the_memory_is_said_beside_the_button() {
             .get_by_role_and_label(egui::Role::Button, "Generate")
             .rect()
     };
-    harness.state_mut().studio.generate.request.draw.size = 1024;
+    harness
+        .state_mut()
+        .studio
+        .context
+        .document
+        .request
+        .draw
+        .size = 1024;
     let place = free(&mut harness, || Some(64 << 30));
     assert!(harness.query_by_label_contains("needed").is_none());
     harness
@@ -160,7 +168,7 @@ fn a_damaged_package_is_refused_and_leaves_nothing() {
         .emit(ModelsCommand::Install(file));
     harness.step();
     wait_for(&mut harness, "the refusal", |app| {
-        let mut log = app.studio.toasts.log.iter();
+        let mut log = app.studio.context.toasts.log.iter();
         log.any(|toast| toast.text().contains("cut.mmface"))
     });
     assert!(!home.path().join("models").exists(), "nothing was made");
@@ -201,11 +209,11 @@ fn a_package_without_room_is_refused_before_anything_is_copied() {
     let mut harness = studio(home.path());
     show_models(&mut harness, home.path());
     let studio = &mut harness.state_mut().studio;
-    studio.models.free_space = |_| Some(1 << 20);
+    studio.context.services.free_space = |_| Some(1 << 20);
     studio.emit(ModelsCommand::Install(file));
     harness.step();
     wait_for(&mut harness, "the shortfall", |app| {
-        let mut log = app.studio.toasts.log.iter();
+        let mut log = app.studio.context.toasts.log.iter();
         log.any(|toast| {
             toast.text().contains("the disk has 1 MB free")
                 && toast.text().contains("MB are missing")
@@ -249,7 +257,7 @@ fn the_notice_is_shown_once() {
     harness.get_by_label("I have read this").click();
     harness.run();
     assert!(harness.query_by_label("I have read this").is_none());
-    assert!(harness.state().studio.settings.notice_read);
+    assert!(harness.state().studio.context.settings.notice_read);
     let file = home.path().join("config/settings.ron");
     wait_for(&mut harness, "the settings to be kept", |_| {
         std::fs::read_to_string(&file).is_ok_and(|text| text.contains("notice_read: true"))
@@ -261,7 +269,7 @@ fn about_names_both_licences_and_the_privacy() {
     let home = tempfile::tempdir().expect("a folder");
     let mut harness = studio(home.path());
     wait_for(&mut harness, "the model", |app| {
-        app.studio.models.ready().is_some()
+        app.studio.context.facts.model.ready().is_some()
     });
     harness.state_mut().studio.emit_action("models.about");
     harness.run();
@@ -290,12 +298,12 @@ fn a_report_keeps_secrets_unless_ticked() {
     let mut harness = studio(home.path());
     harness.set_size(egui::vec2(1280.0, 1400.0));
     wait_for(&mut harness, "the model", |app| {
-        app.studio.models.ready().is_some()
+        app.studio.context.facts.model.ready().is_some()
     });
     let person = directories::UserDirs::new().expect("a person");
     let place = person.home_dir().join("secret.png").display().to_string();
     let studio = &mut harness.state_mut().studio;
-    studio.generate.request.draw.prompt = "my neighbour as a pirate".into();
+    studio.context.document.request.draw.prompt = "my neighbour as a pirate".into();
     studio.tell(Toast::Error(format!(
         "“my neighbour as a pirate” was not written to {place}"
     )));

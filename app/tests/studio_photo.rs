@@ -11,8 +11,8 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use mmface::paint::Layer;
 use mmface::studio::StudioApp;
+use mmface::studio::command::PhotoCommand;
 use mmface::studio::dialogs::Prepared;
-use mmface::studio::photo::PhotoCommand;
 use mmface::studio::testing::{FakeBackend, options};
 use mmface_engine::picture::RgbImage;
 use mmface_engine::picture::write::{encode_rgb, write_atomic};
@@ -69,9 +69,14 @@ fn a_photo_becomes_mask_and_sketch_in_one_step_of_undo() {
     harness.get_by_label("Put into the drawing").click();
     harness.step();
     wait_for(&mut harness, "the drawing", |app| {
-        !app.studio.painter.drawing().is_empty(Layer::Mask)
+        !app.studio
+            .context
+            .document
+            .painter
+            .drawing()
+            .is_empty(Layer::Mask)
     });
-    let painter = &mut harness.state_mut().studio.painter;
+    let painter = &mut harness.state_mut().studio.context.document.painter;
     let mask = painter.drawing().label_image();
     let (side, counts) = (mask.width, mask.counts());
     assert_eq!(side, painter.drawing().side());
@@ -91,7 +96,17 @@ fn a_photo_becomes_mask_and_sketch_in_one_step_of_undo() {
     harness.run_steps(2);
     let photo = &harness.state().studio.photo;
     assert!(photo.photo.is_none(), "the window has closed");
-    assert_eq!(photo.under.as_ref().map(|under| under.width), Some(side));
+    assert_eq!(
+        harness
+            .state()
+            .studio
+            .context
+            .document
+            .under
+            .as_ref()
+            .map(|under| under.width),
+        Some(side)
+    );
 }
 
 #[test]
@@ -139,7 +154,7 @@ fn lines_follow_the_style_and_the_mask_can_be_left_out() {
         wait_for(harness, "the drawing", |app| {
             app.studio.photo.photo.is_none()
         });
-        let drawing = harness.state().studio.painter.drawing();
+        let drawing = harness.state().studio.context.document.painter.drawing();
         assert!(drawing.is_empty(Layer::Mask));
         let sketch = drawing.gray_image();
         let ink = sketch.pixels.iter().map(|v| u64::from(255 - v));
@@ -150,14 +165,14 @@ fn lines_follow_the_style_and_the_mask_can_be_left_out() {
     open(&mut harness, path);
     let pale = ink_with(&mut harness, 0.3);
     assert!(pale < dark, "{pale} of {dark}");
-    assert!(harness.state().studio.photo.under.is_none());
+    assert!(harness.state().studio.context.document.under.is_none());
 }
 
 #[test]
 fn bad_photos_are_told_in_one_line_and_change_nothing() {
     let home = tempfile::tempdir().expect("a folder");
     let mut harness = studio(home.path());
-    let revision = harness.state().studio.painter.revision();
+    let revision = harness.state().studio.context.document.painter.revision();
     let huge = {
         let mut bytes = Vec::new();
         let encoder = png::Encoder::new(&mut bytes, 20_000, 20_000);
@@ -175,7 +190,14 @@ fn bad_photos_are_told_in_one_line_and_change_nothing() {
         harness.state_mut().studio.emit(PhotoCommand::Read(path));
         harness.step();
         wait_for(&mut harness, name, |app| !app.studio.photo.reading);
-        let told = harness.state().studio.toasts.log.last().expect("a message");
+        let told = harness
+            .state()
+            .studio
+            .context
+            .toasts
+            .log
+            .last()
+            .expect("a message");
         let text = told.text();
         assert!(
             text.contains(name) && text.contains(wanted) && !text.contains('\n'),
@@ -183,7 +205,10 @@ fn bad_photos_are_told_in_one_line_and_change_nothing() {
         );
         assert!(harness.state().studio.photo.photo.is_none());
     }
-    assert_eq!(harness.state().studio.painter.revision(), revision);
+    assert_eq!(
+        harness.state().studio.context.document.painter.revision(),
+        revision
+    );
 }
 
 #[test]

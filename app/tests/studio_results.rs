@@ -15,9 +15,9 @@ use egui::{Key, Modifiers, Role};
 use egui_kittest::kittest::Queryable;
 use library::{comparison, current, emit, keep, library, ready, settle, shown, told};
 use mmface::project::Listing;
-use mmface::studio::generate::GenerateCommand;
-use mmface::studio::results::ResultsCommand as Do;
-use mmface::studio::results::compare::Mode;
+use mmface::studio::command::CompareMode as Mode;
+use mmface::studio::command::GenerateCommand;
+use mmface::studio::command::ResultsCommand as Do;
 use mmface_engine::picture::RgbImage;
 use mmface_engine::provenance::Recipe;
 
@@ -43,7 +43,7 @@ fn pictures_of_the_folder_and_new_ones_appear_newest_first() {
     let mut harness = ready(home.path());
     assert_eq!(shown(&harness), [7]);
     assert!(harness.query_by_label("a pirate, seed 7").is_some());
-    let request = &mut harness.state_mut().studio.generate.request;
+    let request = &mut harness.state_mut().studio.context.document.request;
     request.draw.prompt = "a queen".into();
     request.follow = ConditionKind::None;
     request.draw.seed = 9;

@@ -14,8 +14,8 @@ use common::{job, wait_for};
 use egui::Key;
 use egui_kittest::kittest::Queryable;
 use library::{current, emit, keep, library, ready, settle, told};
-use mmface::studio::generate::GenerateCommand;
-use mmface::studio::results::ResultsCommand as Do;
+use mmface::studio::command::GenerateCommand;
+use mmface::studio::command::ResultsCommand as Do;
 use mmface_engine::job::{Condition, ConditionKind, Draw, Job, Sampler};
 use mmface_engine::labels::LabelImage;
 use mmface_engine::picture::GrayImage;
@@ -44,16 +44,23 @@ fn enter_brings_everything_back_as_one_step() {
         },
     );
     let mut harness = ready(home.path());
-    let before = harness.state().studio.painter.drawing().label_image();
+    let before = harness
+        .state()
+        .studio
+        .context
+        .document
+        .painter
+        .drawing()
+        .label_image();
     harness.get_by_label("a sailor, seed 77").click();
     harness.run_steps(2);
     harness.key_press(Key::Enter);
     harness.step();
     wait_for(&mut harness, "the recipe", |app| {
-        app.studio.generate.request.draw.prompt == "a sailor"
+        app.studio.context.document.request.draw.prompt == "a sailor"
     });
     let studio = &harness.state().studio;
-    let request = &studio.generate.request;
+    let request = &studio.context.document.request;
     assert_eq!(
         (request.draw.seed, request.draw.steps, request.draw.size),
         (77, 11, 64)
@@ -66,10 +73,23 @@ fn enter_brings_everything_back_as_one_step() {
         (request.draw.negative.as_str(), request.follow),
         ("glasses", ConditionKind::Mask)
     );
-    assert_eq!(studio.painter.drawing().label_image(), mask);
-    assert!(harness.state_mut().studio.painter.undo(), "one step");
     assert_eq!(
-        harness.state().studio.painter.drawing().label_image(),
+        studio.context.document.painter.drawing().label_image(),
+        mask
+    );
+    assert!(
+        harness.state_mut().studio.context.document.painter.undo(),
+        "one step"
+    );
+    assert_eq!(
+        harness
+            .state()
+            .studio
+            .context
+            .document
+            .painter
+            .drawing()
+            .label_image(),
         before
     );
 }
@@ -85,7 +105,7 @@ fn a_picture_dragged_onto_the_canvas_brings_its_recipe() {
     common::drag(&mut harness, &[from, from + egui::vec2(30.0, 0.0)]);
     settle(&mut harness);
     assert_ne!(
-        harness.state().studio.generate.request.draw.prompt,
+        harness.state().studio.context.document.request.draw.prompt,
         "a sailor"
     );
     common::drag(
@@ -94,7 +114,7 @@ fn a_picture_dragged_onto_the_canvas_brings_its_recipe() {
     );
     settle(&mut harness);
     assert_eq!(
-        harness.state().studio.generate.request.draw.prompt,
+        harness.state().studio.context.document.request.draw.prompt,
         "a sailor"
     );
     assert_eq!(current(&harness), Some(77));
@@ -130,8 +150,8 @@ fn any_recipe_comes_back_exactly() {
         emit(&mut harness, Do::Select(file));
         emit(&mut harness, Do::Restore);
         let studio = &harness.state().studio;
-        let condition = mmface::studio::generate::flow::condition(studio);
-        prop_assert!(studio.generate.request.job(condition) == job);
+        let condition = studio.context.document.condition();
+        prop_assert!(studio.context.document.request.job(condition) == job);
     });
 }
 
@@ -263,7 +283,7 @@ fn a_signature_is_never_broken_silently() {
 fn a_branch_goes_on_from_a_kept_step_with_other_words() {
     let home = tempfile::tempdir().unwrap();
     let mut harness = ready(home.path());
-    let request = &mut harness.state_mut().studio.generate.request;
+    let request = &mut harness.state_mut().studio.context.document.request;
     request.draw.prompt = "a man".into();
     request.follow = ConditionKind::None;
     request.draw.size = 64;
@@ -311,7 +331,7 @@ fn a_branch_goes_on_from_a_kept_step_with_other_words() {
         .get_by_label("Keep 8 steps of each new picture")
         .click();
     harness.run_steps(2);
-    assert_eq!(harness.state().studio.settings.trail_steps, 0);
+    assert_eq!(harness.state().studio.context.settings.trail_steps, 0);
 }
 
 #[test]

@@ -13,8 +13,10 @@ use common::{click, settle, studio, studio_with, told, wait_for};
 use egui::{Event, Key, Modifiers};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
-use mmface::studio::generate::{GenerateCommand, Request};
-use mmface::studio::settings::{EngineSettings, Processor, SettingsCommand};
+use mmface::studio::command::GenerateCommand;
+use mmface::studio::command::SettingsCommand;
+use mmface::studio::document::Request;
+use mmface::studio::settings::{EngineSettings, Processor};
 use mmface::studio::testing::{FakeBackend, options};
 use mmface::studio::{StudioApp, Workspace};
 
@@ -29,7 +31,7 @@ fn open(home: &Path, step: u64) -> Studio {
     let mut harness = studio_with(options(home, backend));
     harness.set_size(egui::vec2(1280.0, 1600.0));
     wait_for(&mut harness, "the model", |app| {
-        app.studio.models.ready().is_some()
+        app.studio.context.facts.model.ready().is_some()
     });
     harness.state_mut().studio.emit_action("settings.show");
     settle(&mut harness);
@@ -37,7 +39,12 @@ fn open(home: &Path, step: u64) -> Studio {
 }
 
 fn device(app: &StudioApp) -> Option<&str> {
-    app.studio.models.ready().map(|model| model.device.as_str())
+    app.studio
+        .context
+        .facts
+        .model
+        .ready()
+        .map(|model| model.device.as_str())
 }
 
 fn choose(harness: &mut Studio, wanted: EngineSettings) {
@@ -54,7 +61,7 @@ fn another_processor_takes_over_and_the_queue_stays() {
     let home = tempfile::tempdir().unwrap();
     let mut harness = open(home.path(), 15);
     harness.get_by_label_contains("At work on nowhere");
-    harness.state_mut().studio.generate.request = Request {
+    harness.state_mut().studio.context.document.request = Request {
         follow: ConditionKind::None,
         draw: Draw {
             size: 64,
@@ -63,7 +70,14 @@ fn another_processor_takes_over_and_the_queue_stays() {
         ..Request::default()
     };
     for prompt in ["a queen", "a king", "a page"] {
-        harness.state_mut().studio.generate.request.draw.prompt = prompt.into();
+        harness
+            .state_mut()
+            .studio
+            .context
+            .document
+            .request
+            .draw
+            .prompt = prompt.into();
         harness.state_mut().studio.emit(GenerateCommand::Start);
         harness.step();
     }
@@ -77,12 +91,16 @@ fn another_processor_takes_over_and_the_queue_stays() {
     wait_for(&mut harness, "the other engine", |app| {
         device(app) == Some("cpu")
     });
-    assert_eq!(harness.state().studio.settings.processor, Processor::Cpu);
+    assert_eq!(
+        harness.state().studio.context.settings.processor,
+        Processor::Cpu
+    );
     harness.run_steps(2);
     harness.get_by_label_contains("At work on cpu: as chosen");
     wait_for(&mut harness, "all pictures", |app| {
         let state = &app.studio.generate;
-        state.running.is_none() && state.works.queue.jobs().is_empty() && state.saver.unsaved() == 0
+        let works = &app.studio.context.document.works;
+        state.running.is_none() && works.queue.jobs().is_empty() && state.saver.unsaved() == 0
     });
     settle(&mut harness);
     let entries = &harness.state().studio.results.strip.listing.entries;
@@ -100,7 +118,7 @@ fn a_processor_that_does_not_answer_changes_nothing() {
     let home = tempfile::tempdir().unwrap();
     let mut harness = open(home.path(), 1);
     harness.get_by_label_contains("built without CUDA");
-    let now = EngineSettings::of(&harness.state().studio.settings);
+    let now = EngineSettings::of(&harness.state().studio.context.settings);
     choose(
         &mut harness,
         EngineSettings {
@@ -111,7 +129,7 @@ fn a_processor_that_does_not_answer_changes_nothing() {
     assert!(told(&harness, "built without it"));
     assert!(told(&harness, "nothing was changed"));
     let studio = &harness.state().studio;
-    assert_eq!(EngineSettings::of(&studio.settings), now);
+    assert_eq!(EngineSettings::of(&studio.context.settings), now);
     assert_eq!(device(harness.state()), Some("nowhere"));
 }
 
@@ -138,17 +156,17 @@ fn a_chosen_card_that_is_gone_leaves_a_model_on_the_cpu() {
     settle(&mut harness);
     harness.get_by_label_contains("At work on cpu, because no card; CUDA card 0 is tried again");
     // Another number of threads asks no card, and the choice stays.
-    let now = EngineSettings::of(&harness.state().studio.settings);
+    let now = EngineSettings::of(&harness.state().studio.context.settings);
     choose(&mut harness, EngineSettings { threads: 1, ..now });
     wait_for(&mut harness, "the model again", |app| {
         device(app) == Some("cpu")
     });
     assert_eq!(
-        harness.state().studio.settings.processor,
+        harness.state().studio.context.settings.processor,
         Processor::Cuda(0)
     );
     let warnings = |harness: &Studio| {
-        let log = &harness.state().studio.toasts.log;
+        let log = &harness.state().studio.context.toasts.log;
         log.iter()
             .filter(|toast| toast.text().contains("computes instead"))
             .count()
@@ -159,7 +177,8 @@ fn a_chosen_card_that_is_gone_leaves_a_model_on_the_cpu() {
         device(app) == Some("cpu")
     });
     assert_eq!(warnings(&harness), 2, "it is asked and told again");
-    mmface::studio::settings::save(&mut harness.state_mut().studio);
+    let studio = &mut harness.state_mut().studio;
+    mmface::studio::settings_window::save(&mut studio.settings_window, &mut studio.context);
     settle(&mut harness);
     let kept = std::fs::read_to_string(&file).unwrap();
     assert!(kept.contains("processor: Cuda(0)"), "{kept}");
@@ -182,9 +201,9 @@ fn kept_steps_have_a_size_a_limit_and_an_end() {
     let limit = "At most 0.5 GB";
     assert_eq!(harness.query_all_by_value(limit).count().max(1), 1);
     click(&mut harness, "Keep steps of each new picture");
-    assert_eq!(harness.state().studio.settings.trail_steps, 0);
+    assert_eq!(harness.state().studio.context.settings.trail_steps, 0);
     click(&mut harness, "Keep steps of each new picture");
-    assert_eq!(harness.state().studio.settings.trail_steps, 8);
+    assert_eq!(harness.state().studio.context.settings.trail_steps, 8);
     harness
         .state_mut()
         .studio
@@ -221,10 +240,24 @@ fn a_key_of_two_actions_is_told_and_shown_and_reset() {
         .emit(SettingsCommand::Bind("tools.flip", keys(&[])));
     harness.run_steps(3);
     assert!(harness.query_by_label_contains("B is the key of").is_none());
-    assert!(harness.state().studio.keymap.keys("tools.flip").is_empty());
+    assert!(
+        harness
+            .state()
+            .studio
+            .context
+            .keymap
+            .keys("tools.flip")
+            .is_empty()
+    );
     click(&mut harness, "Reset all keys");
     assert_eq!(
-        harness.state().studio.keymap.hint("tools.flip").as_deref(),
+        harness
+            .state()
+            .studio
+            .context
+            .keymap
+            .hint("tools.flip")
+            .as_deref(),
         Some("Shift+F")
     );
 }
@@ -249,22 +282,28 @@ fn letters_follow_the_layout_or_their_place() {
     let home = tempfile::tempdir().unwrap();
     let mut harness = open(home.path(), 1);
     let paint = |harness: &mut Studio| {
-        harness.state_mut().studio.painter.edit("Dot", |drawing| {
-            drawing.mask.fill_row(3, 3..9, 1);
-        });
+        harness
+            .state_mut()
+            .studio
+            .context
+            .document
+            .painter
+            .edit("Dot", |drawing| {
+                drawing.mask.fill_row(3, 3..9, 1);
+            });
         harness.run_steps(2);
     };
     paint(&mut harness);
     press(&mut harness, Key::Z, Key::Y, Modifiers::COMMAND);
     assert!(
-        !harness.state().studio.painter.can_undo(),
+        !harness.state().studio.context.document.painter.can_undo(),
         "the letter counts"
     );
     click(&mut harness, "Letters follow their place on the keyboard");
     paint(&mut harness);
     press(&mut harness, Key::Y, Key::Z, Modifiers::COMMAND);
     assert!(
-        !harness.state().studio.painter.can_undo(),
+        !harness.state().studio.context.document.painter.can_undo(),
         "the place counts"
     );
 }
@@ -283,11 +322,21 @@ fn keys_work_whenever_no_text_field_has_the_focus() {
         harness.run_steps(2);
         harness.key_press(Key::F6);
         harness.run_steps(2);
-        assert!(!harness.state().studio.settings.show_left, "with {name}");
+        assert!(
+            !harness.state().studio.context.settings.show_left,
+            "with {name}"
+        );
         harness.key_press(Key::F6);
         harness.key_press(Key::E);
         harness.run_steps(2);
-        let tool = harness.state().studio.painter.settings.tool;
+        let tool = harness
+            .state()
+            .studio
+            .context
+            .document
+            .painter
+            .settings
+            .tool;
         assert_eq!(tool, mmface::paint::Tool::Eraser, "with {name}");
         harness.key_press(Key::B);
         harness.run_steps(2);
@@ -301,7 +350,14 @@ fn keys_work_whenever_no_text_field_has_the_focus() {
     harness.run_steps(2);
     harness.key_press(Key::E);
     harness.run_steps(2);
-    let tool = harness.state().studio.painter.settings.tool;
+    let tool = harness
+        .state()
+        .studio
+        .context
+        .document
+        .painter
+        .settings
+        .tool;
     assert_eq!(
         tool,
         mmface::paint::Tool::Brush,
@@ -309,5 +365,5 @@ fn keys_work_whenever_no_text_field_has_the_focus() {
     );
     harness.key_press_modifiers(Modifiers::COMMAND, Key::Num3);
     harness.run_steps(2);
-    assert_eq!(harness.state().studio.workspace, Workspace::Models);
+    assert_eq!(harness.state().studio.context.workspace, Workspace::Models);
 }

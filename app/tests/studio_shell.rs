@@ -19,7 +19,7 @@ fn palette_finds_an_action_and_runs_it() {
     harness.run();
     harness.get_by_label("Show the trainer").click();
     harness.run();
-    assert_eq!(harness.state().studio.workspace, Workspace::Trainer);
+    assert_eq!(harness.state().studio.context.workspace, Workspace::Trainer);
     assert!(!harness.state().studio.palette.open);
 }
 
@@ -29,9 +29,16 @@ fn nothing_happens_behind_an_open_question() {
     let mut harness = studio(home.path());
     harness.key_press(Key::L);
     harness.run();
-    let tool = harness.state().studio.painter.settings.tool;
+    let tool = harness
+        .state()
+        .studio
+        .context
+        .document
+        .painter
+        .settings
+        .tool;
     let studio = &mut harness.state_mut().studio;
-    studio.painter.edit("Patch", |drawing| {
+    studio.context.document.painter.edit("Patch", |drawing| {
         drawing.mask.fill_row(9, 3..30, 1);
     });
     harness.key_press_modifiers(Modifiers::COMMAND, Key::N);
@@ -41,14 +48,24 @@ fn nothing_happens_behind_an_open_question() {
     harness.key_press_modifiers(Modifiers::COMMAND, Key::Z);
     harness.run();
     let studio = &harness.state().studio;
-    assert_eq!(studio.painter.settings.tool, tool);
-    assert!(studio.painter.can_undo());
+    assert_eq!(studio.context.document.painter.settings.tool, tool);
+    assert!(studio.context.document.painter.can_undo());
     harness.key_press(Key::Escape);
     harness.run();
     assert!(harness.query_by_label("Don't save").is_none());
     harness.key_press(Key::G);
     harness.run();
-    assert_ne!(harness.state().studio.painter.settings.tool, tool);
+    assert_ne!(
+        harness
+            .state()
+            .studio
+            .context
+            .document
+            .painter
+            .settings
+            .tool,
+        tool
+    );
 }
 
 #[test]
@@ -72,14 +89,14 @@ fn a_key_is_bound_used_and_kept() {
         harness.run();
         harness.key_press_modifiers(Modifiers::ALT, Key::M);
         harness.run();
-        assert_eq!(harness.state().studio.workspace, Workspace::Models);
+        assert_eq!(harness.state().studio.context.workspace, Workspace::Models);
         let file = home.path().join("config/keymap.ron");
         wait_for(&mut harness, "the key map to be written", |_| file.exists());
     }
     let mut harness = studio(home.path());
     harness.key_press_modifiers(Modifiers::ALT, Key::M);
     harness.run();
-    assert_eq!(harness.state().studio.workspace, Workspace::Models);
+    assert_eq!(harness.state().studio.context.workspace, Workspace::Models);
 }
 
 /// Gives an action a key of its own in the palette, and waits until it is on disk.
@@ -111,7 +128,7 @@ fn a_key_bound_later_leaves_those_of_before() {
     for (key, workspace) in [(Key::M, Workspace::Models), (Key::T, Workspace::Trainer)] {
         harness.key_press_modifiers(Modifiers::ALT, key);
         harness.run();
-        assert_eq!(harness.state().studio.workspace, workspace);
+        assert_eq!(harness.state().studio.context.workspace, workspace);
     }
 }
 
@@ -123,7 +140,7 @@ fn a_broken_settings_file_is_told_and_kept() {
     std::fs::write(config.join("settings.ron"), "(look: Purple").expect("a file");
     let mut harness = studio(home.path());
     harness.run_steps(2);
-    let told = &harness.state().studio.toasts.log;
+    let told = &harness.state().studio.context.toasts.log;
     assert!(
         told.iter()
             .any(|toast| toast.text().contains("settings.ron")),

@@ -11,8 +11,9 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use mmface::project::Library;
 use mmface::studio::StudioApp;
+use mmface::studio::command::SweepCommand;
 use mmface::studio::dialogs::Prepared;
-use mmface::studio::sweep::{CellState, MANY, SweepCommand};
+use mmface::studio::sweep::{CellState, MANY};
 use mmface::studio::testing::{FakeBackend, options};
 use mmface_engine::job::{Condition, Draw, Job};
 
@@ -22,18 +23,18 @@ fn ready(home: &Path, backend: FakeBackend, prompt: &str) -> Harness<'static, St
     options.dialogs = Box::new(Prepared(Some(home.join("grid.png"))));
     let mut harness = studio_with(options);
     wait_for(&mut harness, "the model", |app| {
-        app.studio.models.ready().is_some()
+        app.studio.context.facts.model.ready().is_some()
     });
     let studio = &mut harness.state_mut().studio;
-    studio.painter.edit("Patch", |drawing| {
+    studio.context.document.painter.edit("Patch", |drawing| {
         for y in 100..300 {
             drawing.mask.fill_row(y, 100..300, 13);
         }
     });
-    studio.generate.request.draw.prompt = prompt.into();
-    studio.generate.request.draw.steps = 4;
-    studio.generate.request.draw.size = 64;
-    studio.generate.request.draw.seed = 41;
+    studio.context.document.request.draw.prompt = prompt.into();
+    studio.context.document.request.draw.steps = 4;
+    studio.context.document.request.draw.size = 64;
+    studio.context.document.request.draw.seed = 41;
     harness.step();
     harness
 }
@@ -45,7 +46,7 @@ fn over(app: &StudioApp) -> bool {
 
 /// The jobs of the cells as they were saved, in the sweep's order.
 fn saved_jobs(app: &StudioApp) -> Vec<Job> {
-    let folders = &app.studio.services.folders;
+    let folders = &app.studio.context.services.folders;
     let library = Library::new(&folders.results, &folders.cache);
     let run = app.studio.sweep.run.as_ref().expect("a sweep");
     let job = |cell: &mmface::studio::sweep::run::Cell| {
@@ -74,7 +75,7 @@ fn a_word_is_clicked_given_alternatives_and_swept_with_one_noise() {
     harness.get_by_label("Put into the prompt").click();
     harness.run_steps(6);
     assert_eq!(
-        harness.state().studio.generate.request.draw.prompt,
+        harness.state().studio.context.document.request.draw.prompt,
         "a man with [brown|red|grey] hair"
     );
     harness.get_by_label_contains("3 pictures");
@@ -139,7 +140,7 @@ fn selected_words_are_varied_as_one() {
     harness.get_by_label("Put into the prompt").click();
     harness.run_steps(6);
     assert_eq!(
-        harness.state().studio.generate.request.draw.prompt,
+        harness.state().studio.context.document.request.draw.prompt,
         "a man with dark [brown hair|and no beard]"
     );
     assert!(harness.query_by_label("Phrase: brown hair").is_none());
@@ -211,7 +212,16 @@ fn cancelling_in_the_middle_keeps_what_is_finished() {
     assert!((1..4).contains(&finished), "{finished} cells");
     assert!(matches!(run.cells[3].state, CellState::Cancelled));
     assert!(run.cells[0].tile().expect("kept").file.is_file());
-    assert!(harness.state().studio.generate.works.queue.is_empty());
+    assert!(
+        harness
+            .state()
+            .studio
+            .context
+            .document
+            .works
+            .queue
+            .is_empty()
+    );
 }
 
 #[test]
@@ -238,12 +248,26 @@ fn many_pictures_are_asked_about_and_broken_groups_named() {
     harness.get_by_label("Never mind").click();
     harness.run_steps(3);
     assert_eq!(harness.state().studio.sweep.asking, None);
-    harness.state_mut().studio.generate.request.draw.prompt = "[a|b] [c|d] [e|f]".into();
+    harness
+        .state_mut()
+        .studio
+        .context
+        .document
+        .request
+        .draw
+        .prompt = "[a|b] [c|d] [e|f]".into();
     harness.run_steps(2);
     harness.get_by_label_contains("3 groups");
     harness.state_mut().studio.emit(SweepCommand::Start);
     harness.run_steps(2);
-    let told = harness.state().studio.toasts.log.last().expect("a message");
+    let told = harness
+        .state()
+        .studio
+        .context
+        .toasts
+        .log
+        .last()
+        .expect("a message");
     assert!(told.text().contains("3 groups"), "{}", told.text());
     assert!(harness.state().studio.sweep.run.is_none());
 }
@@ -254,7 +278,14 @@ fn alternatives_come_from_a_text_file() {
     let path = home.path().join("hair.txt");
     std::fs::write(&path, "platinum\ndark red\n").expect("a file");
     let mut harness = studio(home.path());
-    harness.state_mut().studio.generate.request.draw.prompt = "brown hair".into();
+    harness
+        .state_mut()
+        .studio
+        .context
+        .document
+        .request
+        .draw
+        .prompt = "brown hair".into();
     harness.run_steps(2);
     harness.get_by_label("Word: brown").click();
     harness.run_steps(2);
@@ -271,7 +302,7 @@ fn alternatives_come_from_a_text_file() {
     harness.get_by_label("Put into the prompt").click();
     harness.run_steps(2);
     assert_eq!(
-        harness.state().studio.generate.request.draw.prompt,
+        harness.state().studio.context.document.request.draw.prompt,
         "[platinum|dark red] hair"
     );
 }
@@ -280,7 +311,7 @@ fn alternatives_come_from_a_text_file() {
 fn with_a_late_fork_the_others_go_on_from_the_first() {
     let home = tempfile::tempdir().expect("a folder");
     let mut harness = ready(home.path(), FakeBackend::default(), "[red|brown|grey] hair");
-    harness.state_mut().studio.sweep.fork_step = 3;
+    harness.state_mut().studio.context.document.fork_step = 3;
     harness.state_mut().studio.emit(SweepCommand::Start);
     harness.step();
     wait_for(&mut harness, "the sweep", over);
@@ -304,7 +335,7 @@ fn a_cancelled_first_cell_leaves_none_that_waits_for_it() {
         ..FakeBackend::default()
     };
     let mut harness = ready(home.path(), backend, "[red|brown|grey] hair");
-    harness.state_mut().studio.sweep.fork_step = 2;
+    harness.state_mut().studio.context.document.fork_step = 2;
     harness.state_mut().studio.emit(SweepCommand::Start);
     harness.step();
     harness.state_mut().studio.emit(SweepCommand::Cancel);

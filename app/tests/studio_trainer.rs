@@ -13,7 +13,8 @@ use common::{click, wait_for};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
 use fake::{Fake, press_last, wait_for_phase};
-use mmface::studio::trainer::{Phase, TrainerCommand};
+use mmface::studio::command::TrainerCommand;
+use mmface::studio::trainer::Phase;
 use mmface::studio::{StudioApp, Workspace};
 use mmface_run_protocol::{RunInputs, TrainEvent, run_folder};
 
@@ -158,7 +159,7 @@ fn a_crash_is_a_message_and_the_run_goes_on_from_its_checkpoint() {
     // The studio works on.
     harness.get_by_label("Studio").click();
     harness.run_steps(3);
-    assert_eq!(harness.state().studio.workspace, Workspace::Studio);
+    assert_eq!(harness.state().studio.context.workspace, Workspace::Studio);
     harness.get_by_label("Trainer").click();
     harness.run_steps(3);
 
@@ -188,7 +189,7 @@ fn a_checkpoint_becomes_the_model_of_the_studio() {
     fake.set("prepared");
     let mut harness = fake.studio(home.path());
     let models = home.path().join("models");
-    harness.state_mut().studio.models.registry = fake::models_in(&models);
+    harness.state_mut().studio.context.services.registry = fake::models_in(&models);
     fake.start(&mut harness);
     wait_for_phase(&mut harness, &Phase::Running);
     press(&mut harness, "Write a checkpoint now");
@@ -199,10 +200,10 @@ fn a_checkpoint_becomes_the_model_of_the_studio() {
     assert!(harness.query_by_label("0.5000 best").is_some());
     press(&mut harness, "Use in studio: update 30");
     wait_for(&mut harness, "the model", |app| {
-        let ready = app.studio.models.ready();
+        let ready = app.studio.context.facts.model.ready();
         ready.is_some_and(|model| model.name == "run-30")
     });
-    assert_eq!(harness.state().studio.settings.model, "run-30");
+    assert_eq!(harness.state().studio.context.settings.model, "run-30");
     let calls = fake.read("calls");
     let export = calls
         .iter()
@@ -234,7 +235,14 @@ fn an_old_run_is_opened_with_its_curves() {
     let mut harness = fake.studio(home.path());
     harness.get_by_label("Trainer").click();
     harness.run_steps(3);
-    let weights = harness.state().studio.settings.trainer.weights.clone();
+    let weights = harness
+        .state()
+        .studio
+        .context
+        .settings
+        .trainer
+        .weights
+        .clone();
     harness
         .state_mut()
         .studio
@@ -248,7 +256,7 @@ fn an_old_run_is_opened_with_its_curves() {
         matches!(view.phase, Phase::Stopped(_)),
         "nobody holds its lock"
     );
-    let form = &harness.state().studio.settings.trainer;
+    let form = &harness.state().studio.context.settings.trainer;
     assert_eq!(form.out().as_deref(), Some(run.as_path()));
     assert_eq!(form.work, work.display().to_string(), "it can go on");
     assert_eq!(form.weights, weights, "nothing is noted of these");
@@ -369,12 +377,15 @@ fn without_a_trainer_the_tab_says_what_to_do() {
     let fake = Fake::new(home.path());
     let mut harness = fake.studio(home.path());
     let program: PathBuf = home.path().join("nothing");
-    harness.state_mut().studio.settings.trainer.program = program.display().to_string();
+    harness.state_mut().studio.context.settings.trainer.program = program.display().to_string();
     harness.get_by_label("Trainer").click();
     harness.run_steps(3);
     let text = "cargo build --release -p mmface-trainer";
     assert!(harness.query_by_label_contains(text).is_some());
-    let found = TrainerCommand::Set(mmface::studio::trainer::Field::Program, fake.program());
+    let found = TrainerCommand::Set(
+        mmface::studio::settings::training::Field::Program,
+        fake.program(),
+    );
     assert!(harness.query_by_label("Choose program…").is_some());
     harness.state_mut().studio.emit(found);
     wait_for(&mut harness, "the presets", |app| {
@@ -387,8 +398,15 @@ fn mistakes_stand_beside_their_fields() {
     let home = tempfile::tempdir().expect("a folder");
     let fake = Fake::new(home.path());
     let mut harness = fake.studio(home.path());
-    harness.state_mut().studio.settings.trainer.data = "/no/such/place".into();
-    harness.state_mut().studio.settings.trainer.work.clear();
+    harness.state_mut().studio.context.settings.trainer.data = "/no/such/place".into();
+    harness
+        .state_mut()
+        .studio
+        .context
+        .settings
+        .trainer
+        .work
+        .clear();
     harness.get_by_label("Trainer").click();
     harness.run_steps(3);
     assert!(harness.query_by_label("there is no such folder").is_some());

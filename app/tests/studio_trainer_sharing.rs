@@ -12,12 +12,13 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use fake::{Fake, press_last, wait_for_phase};
 use mmface::studio::StudioApp;
-use mmface::studio::trainer::ask::Sharing;
-use mmface::studio::trainer::{Phase, TrainerCommand};
+use mmface::studio::command::Sharing;
+use mmface::studio::command::TrainerCommand;
+use mmface::studio::trainer::Phase;
 
 fn wait_for_model(harness: &mut Harness<'_, StudioApp>) {
     wait_for(harness, "the model", |app| {
-        app.studio.models.ready().is_some()
+        app.studio.context.facts.model.ready().is_some()
     });
 }
 
@@ -58,7 +59,7 @@ fn drawing_asks_first_and_training_goes_on_after_the_queue() {
     // Cancelled: the picture waits in a paused queue.
     press_last(&mut harness, "Cancel");
     harness.run_steps(3);
-    assert!(harness.state().studio.generate.works.queue.paused);
+    assert!(harness.state().studio.context.document.works.queue.paused);
     harness.state_mut().studio.emit_action("generate.pause");
     harness.run_steps(3);
     harness
@@ -67,7 +68,7 @@ fn drawing_asks_first_and_training_goes_on_after_the_queue() {
     wait_for(&mut harness, "both pictures and the run", |app| {
         app.studio.results.strip.found() == 1
             && app.studio.trainer.view.phase == Phase::Running
-            && !app.studio.generate.is_busy()
+            && !app.studio.context.is_busy()
     });
     assert_eq!(fake.read("commands"), ["pause", "resume"]);
 
@@ -113,7 +114,7 @@ fn drawing_asks_also_while_data_is_prepared_or_the_speed_measured() {
     assert!(nothing, "nothing is drawn unasked");
     press_last(&mut harness, "Cancel");
     harness.run_steps(3);
-    assert!(harness.state().studio.generate.works.queue.paused);
+    assert!(harness.state().studio.context.document.works.queue.paused);
     assert_eq!(calls(&fake, &["latents"]), 1, "it was left alone");
 
     // It waits for the picture, then begins anew; what it has encoded is kept.

@@ -109,7 +109,7 @@ fn a_tiny_run_from_plan_to_stop_and_on_again() {
     let config = home.path().join("tiny.ron");
     std::fs::write(&config, CONFIG).expect("a file");
     let mut harness = studio(home.path());
-    let form = &mut harness.state_mut().studio.settings.trainer;
+    let form = &mut harness.state_mut().studio.context.settings.trainer;
     form.program = program.display().to_string();
     form.from_file = true;
     form.config = config.display().to_string();
@@ -193,12 +193,12 @@ fn a_tiny_run_from_plan_to_stop_and_on_again() {
 fn left_running(harness: Harness<'_, StudioApp>, home: &Path) {
     let out = home.join("run");
     let before = harness.state().studio.trainer.view.step();
-    let form = harness.state().studio.settings.trainer.clone();
+    let form = harness.state().studio.context.settings.trainer.clone();
     drop(harness);
     let holder = lock::holder(&out);
     assert!(matches!(holder, Holder::Process(Some(_))), "{holder:?}");
     let mut harness = studio(home);
-    harness.state_mut().studio.settings.trainer = form;
+    harness.state_mut().studio.context.settings.trainer = form;
     harness.get_by_label("Trainer").click();
     wait_for(&mut harness, "the run of the other window", |app| {
         app.studio.trainer.is_foreign()

@@ -6,6 +6,7 @@
 
 pub mod clock;
 pub mod data;
+pub mod disk;
 pub mod file;
 pub mod journal;
 pub mod library;
@@ -13,6 +14,7 @@ pub mod queue;
 pub mod recent;
 pub mod session;
 pub mod sweep_note;
+pub mod trail;
 pub mod writer;
 
 pub use data::{ProjectData, ResultRef};

@@ -2,9 +2,12 @@
 
 use egui::{Context, Ui};
 
+use super::dispatcher::Studio;
+use super::services::Options;
 use super::start_trace::StartTrace;
-use super::state::{Options, Studio};
-use super::{canvas, generate, keeping, layout, models, results, settings, theme, trainer};
+use super::{
+    canvas, generate, layout, models, persistence, photo, results, settings_window, theme, trainer,
+};
 
 /// The program with a window.
 pub struct StudioApp {
@@ -18,7 +21,7 @@ impl StudioApp {
     pub fn new(cc: &eframe::CreationContext<'_>, options: Options) -> Self {
         egui_material_icons::initialize(&cc.egui_ctx);
         let mut studio = Studio::new(&cc.egui_ctx, options);
-        theme::apply(&studio.theme, &cc.egui_ctx);
+        theme::apply(&studio.context.theme, &cc.egui_ctx);
         if let Some(render) = &cc.wgpu_render_state {
             canvas::start_gpu(render);
             studio.models.adapter = Some(models::about::Adapter::of(&render.adapter.get_info()));
@@ -32,12 +35,13 @@ impl StudioApp {
 
 impl eframe::App for StudioApp {
     fn logic(&mut self, ctx: &Context, _frame: &mut eframe::Frame) {
-        self.studio.now = ctx.input(|input| input.time);
+        self.studio.context.now = ctx.input(|input| input.time);
         self.studio.take_in();
         self.studio.run_commands();
         trainer::tick(&mut self.studio);
+        models::tick(&mut self.studio);
         generate::tick(&mut self.studio);
-        keeping::tick(&mut self.studio);
+        persistence::tick(&mut self.studio);
     }
 
     fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
@@ -46,15 +50,17 @@ impl eframe::App for StudioApp {
         take_keys(&mut self.studio, &ctx);
         // Keys act in the frame in which they were pressed.
         self.studio.run_commands();
+        photo::tick(&mut self.studio.photo, &mut self.studio.context);
         layout::show(ui, &mut self.studio);
-        self.studio.toasts.show(&ctx);
+        self.studio.context.toasts.show(&ctx);
         self.studio.run_commands();
-        settings::tick(&mut self.studio);
-        keeping::show_close_question(&ctx, &mut self.studio);
+        let studio = &mut self.studio;
+        settings_window::tick(&mut studio.settings_window, &mut studio.context);
+        persistence::show_close_question(&ctx, &mut self.studio);
     }
 
     fn on_exit(&mut self) {
-        keeping::on_exit(&mut self.studio);
+        persistence::on_exit(&mut self.studio);
         results::on_exit(&mut self.studio);
     }
 
@@ -73,9 +79,13 @@ fn take_keys(studio: &mut Studio, ctx: &Context) {
     }
     results::panel::take_keys(studio, ctx);
     let typing = ctx.text_edit_focused();
-    let by_position = studio.settings.keys_by_position;
-    let commands =
-        ctx.input_mut(|input| studio.keymap.take(&mut input.events, typing, by_position));
+    let by_position = studio.context.settings.keys_by_position;
+    let commands = ctx.input_mut(|input| {
+        studio
+            .context
+            .keymap
+            .take(&mut input.events, typing, by_position)
+    });
     for command in commands {
         studio.emit(command);
     }

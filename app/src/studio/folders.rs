@@ -2,9 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use super::state::Studio;
-use super::toast::Toast;
-
 /// Environment variable that moves everything into one folder.
 pub const HOME: &str = "MMFACE_HOME";
 
@@ -52,27 +49,4 @@ impl Folders {
             cache: home.join("cache"),
         }
     }
-}
-
-/// Shows a folder with the desktop's file manager; makes it when it is not there yet.
-pub fn show(studio: &mut Studio, folder: PathBuf) {
-    studio.services.tasks.spawn("opening the folder", move || {
-        let program = match () {
-            () if cfg!(windows) => "explorer",
-            () if cfg!(target_os = "macos") => "open",
-            () => "xdg-open",
-        };
-        let opened = std::fs::create_dir_all(&folder)
-            .and_then(|()| std::process::Command::new(program).arg(&folder).spawn());
-        // Waiting keeps the system from remembering an ended child.
-        let opened = opened.map(|mut child| child.wait());
-        move |studio: &mut Studio| {
-            if let Err(error) = opened {
-                studio.tell(Toast::Warning(format!(
-                    "no file manager answers ({error}); the folder is {}",
-                    folder.display()
-                )));
-            }
-        }
-    });
 }

@@ -1,4 +1,4 @@
-//! Which keys run which action: the defaults of [`actions`], changed by the
+//! Which keys run which action: the defaults of [`command::actions`], changed by the
 //! person's own `keymap.ron`.
 
 use std::collections::BTreeMap;
@@ -8,8 +8,9 @@ use std::str::FromStr;
 use egui::{Event, Key, Modifiers};
 use serde::{Deserialize, Serialize};
 
-use super::actions::{self, Action};
-use super::command::Command;
+use super::command::{self, Action, Command};
+use super::folders::Folders;
+use super::settings::file;
 
 /// A key with its modifiers: `Ctrl+Shift+Z`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -99,11 +100,16 @@ pub struct KeyMap {
 pub struct KeyChanges(pub BTreeMap<String, Vec<String>>);
 
 impl KeyMap {
+    /// The keys as `keymap.ron` says; what cannot be used comes back as sentences.
+    pub fn load(folders: &Folders, problems: &mut Vec<String>) -> (Self, Vec<String>) {
+        Self::new(file::read(folders, "keymap.ron", problems))
+    }
+
     /// The defaults with a person's changes; what cannot be used comes back as sentences.
     pub fn new(changes: KeyChanges) -> (Self, Vec<String>) {
         let mut problems = Vec::new();
         let mut chords = BTreeMap::new();
-        for action in actions::all() {
+        for action in command::actions() {
             let chosen = changes.0.get(action.id);
             let names: Vec<&str> = match chosen {
                 Some(names) => names.iter().map(String::as_str).collect(),
@@ -118,7 +124,7 @@ impl KeyMap {
             }
             chords.insert(action.id, keys);
         }
-        for id in changes.0.keys().filter(|id| actions::find(id).is_none()) {
+        for id in changes.0.keys().filter(|id| command::find(id).is_none()) {
             problems.push(format!("keymap.ron: there is no action `{id}`"));
         }
         (Self { chords, changes }, problems)
@@ -149,14 +155,14 @@ impl KeyMap {
                     .iter()
                     .any(|chord| mine.contains(chord))
         };
-        actions::all().filter(shares).collect()
+        command::actions().filter(shares).collect()
     }
 
     /// The keys that more than one action has, with the titles of these actions: only the first one
     /// acts.
     pub fn doubled(&self) -> Vec<(String, Vec<&'static str>)> {
         let mut owners: BTreeMap<Chord, Vec<&'static str>> = BTreeMap::new();
-        for action in actions::all() {
+        for action in command::actions() {
             for chord in self.keys(action.id) {
                 owners.entry(*chord).or_default().push(action.title);
             }
@@ -189,7 +195,7 @@ impl KeyMap {
             } else {
                 *key
             };
-            let bound = actions::all().find(|action| {
+            let bound = command::actions().find(|action| {
                 (action.in_text || !typing)
                     && self
                         .keys(action.id)
@@ -207,6 +213,8 @@ impl KeyMap {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn press(key: Key, modifiers: Modifiers) -> Event {
@@ -216,6 +224,32 @@ mod tests {
             pressed: true,
             repeat: false,
             modifiers,
+        }
+    }
+
+    #[test]
+    fn ids_are_unique_and_keys_are_readable_and_free_of_conflicts() {
+        let mut ids = BTreeSet::new();
+        let mut chords = BTreeSet::new();
+        for action in command::actions() {
+            assert!(
+                ids.insert(action.id),
+                "two actions are called {}",
+                action.id
+            );
+            assert!(
+                action.id.contains('.') && !action.title.is_empty(),
+                "{}",
+                action.id
+            );
+            for key in action.keys {
+                let chord: Chord = key.parse().expect(key);
+                assert!(
+                    chords.insert(chord),
+                    "{key} is bound twice, also by {}",
+                    action.id
+                );
+            }
         }
     }
 

@@ -3,10 +3,13 @@
 use egui::{CentralPanel, Frame, Margin, Panel, ScrollArea, Ui};
 use egui_material_icons::icons;
 
-use super::command::ShellCommand;
-use super::state::{Studio, Workspace};
+use super::command::{ShellCommand, Workspace};
+use super::dispatcher::Studio;
 use super::widgets::{action_button, icon_toggle};
-use super::{canvas, generate, keeping, models, palette, photo, results, settings, tools, trainer};
+use super::{
+    canvas, generate, models, palette, persistence, photo, results, settings_window, sweep, tools,
+    trainer,
+};
 
 /// Draws the whole window.
 pub fn show(ui: &mut Ui, studio: &mut Studio) {
@@ -14,7 +17,7 @@ pub fn show(ui: &mut Ui, studio: &mut Studio) {
     Panel::top("bar")
         .frame(bar)
         .show(ui, |ui| top_bar(ui, studio));
-    match studio.workspace {
+    match studio.context.workspace {
         Workspace::Studio => show_studio(ui, studio),
         Workspace::Trainer => {
             trainer::panel::show(ui, studio);
@@ -23,18 +26,22 @@ pub fn show(ui: &mut Ui, studio: &mut Studio) {
             CentralPanel::default_margins().show(ui, |ui| models::panel::show(ui, studio));
         }
     }
-    palette::panel::show(ui, studio);
-    settings::panel::show(ui, studio);
-    photo::panel::show_window(ui, studio);
+    let cx = &studio.context;
+    palette::panel::show(ui, &mut studio.palette, cx);
+    settings_window::panel::show(ui, &mut studio.settings_window, cx);
+    photo::panel::show_window(ui, &mut studio.photo, cx);
     results::panel::show_windows(ui, studio);
     models::about::show_windows(ui, studio);
-    trainer::panel::show_windows(ui, studio);
-    keeping::panel::show_windows(ui, studio);
+    // Unsaved work is asked about first.
+    if studio.persistence.question.is_none() {
+        trainer::panel::show_windows(ui, studio);
+    }
+    persistence::panel::show_windows(ui, studio);
 }
 
 fn top_bar(ui: &mut Ui, studio: &mut Studio) {
     ui.horizontal(|ui| {
-        keeping::panel::menu(ui, studio);
+        persistence::panel::menu(ui, studio);
         ui.separator();
         for (workspace, title) in [
             (Workspace::Studio, "Studio"),
@@ -42,33 +49,33 @@ fn top_bar(ui: &mut Ui, studio: &mut Studio) {
             (Workspace::Models, "Models"),
         ] {
             if ui
-                .selectable_label(studio.workspace == workspace, title)
+                .selectable_label(studio.context.workspace == workspace, title)
                 .clicked()
             {
                 studio.emit(ShellCommand::Show(workspace));
             }
         }
         ui.separator();
-        action_button(ui, studio, icons::ICON_UNDO, "tools.undo");
-        action_button(ui, studio, icons::ICON_REDO, "tools.redo");
+        action_button(ui, &studio.context, icons::ICON_UNDO, "tools.undo");
+        action_button(ui, &studio.context, icons::ICON_REDO, "tools.redo");
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            action_button(ui, studio, icons::ICON_SETTINGS, "settings.show");
-            action_button(ui, studio, icons::ICON_SEARCH, "palette.show");
+            action_button(ui, &studio.context, icons::ICON_SETTINGS, "settings.show");
+            action_button(ui, &studio.context, icons::ICON_SEARCH, "palette.show");
             for (on, icon, name, command) in [
                 (
-                    studio.settings.show_right,
+                    studio.context.settings.show_right,
                     icons::ICON_RIGHT_PANEL_OPEN,
                     "Prompt and settings",
                     ShellCommand::ToggleRight,
                 ),
                 (
-                    studio.settings.show_filmstrip,
+                    studio.context.settings.show_filmstrip,
                     icons::ICON_BOTTOM_PANEL_OPEN,
                     "Filmstrip",
                     ShellCommand::ToggleFilmstrip,
                 ),
                 (
-                    studio.settings.show_left,
+                    studio.context.settings.show_left,
                     icons::ICON_LEFT_PANEL_OPEN,
                     "Tools and classes",
                     ShellCommand::ToggleLeft,
@@ -81,13 +88,13 @@ fn top_bar(ui: &mut Ui, studio: &mut Studio) {
             ui.separator();
             models::panel::show_status(ui, studio);
             trainer::panel::show_status(ui, studio);
-            ui.centered_and_justified(|ui| keeping::panel::title(ui, studio));
+            ui.centered_and_justified(|ui| persistence::panel::title(ui, studio));
         });
     });
 }
 
 fn show_studio(ui: &mut Ui, studio: &mut Studio) {
-    if studio.settings.show_left {
+    if studio.context.settings.show_left {
         Panel::left("tools")
             .exact_size(46.0)
             .resizable(false)
@@ -103,23 +110,26 @@ fn show_studio(ui: &mut Ui, studio: &mut Studio) {
                 tools::panel::show_classes(ui, studio);
             });
     }
-    if studio.settings.show_right {
+    if studio.context.settings.show_right {
         Panel::right("generate")
             .default_size(292.0)
             .size_range(250.0..=440.0)
             .show(ui, |ui| {
+                let elsewhere = studio.palette.open || studio.settings_window.open;
                 // The button stays in sight whatever is unfolded above it.
                 Panel::bottom("generate_button")
                     .show_separator_line(false)
-                    .show(ui, |ui| generate::panel::show_button(ui, studio));
+                    .show(ui, |ui| generate::panel::show_button(ui, studio, elsewhere));
                 ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
-                    generate::panel::show(ui, studio);
-                    photo::panel::show(ui, studio);
+                    generate::panel::show_prompt(ui, studio);
+                    sweep::panel::show(ui, studio);
+                    generate::panel::show_values(ui, studio);
+                    photo::panel::show(ui, &studio.photo, &studio.context);
                     generate::panel::show_queue(ui, studio);
                 });
             });
     }
-    if studio.settings.show_filmstrip {
+    if studio.context.settings.show_filmstrip {
         Panel::bottom("filmstrip")
             .default_size(124.0)
             .size_range(96.0..=260.0)
@@ -127,5 +137,14 @@ fn show_studio(ui: &mut Ui, studio: &mut Studio) {
             .show(ui, |ui| results::panel::show(ui, studio));
     }
     Panel::top("options").show(ui, |ui| tools::panel::show_options(ui, studio));
-    CentralPanel::no_frame().show(ui, |ui| canvas::panel::show(ui, studio));
+    let beside = canvas::panel::Beside {
+        lit: studio
+            .tools
+            .lit
+            .filter(|_| studio.context.settings.show_left),
+        elsewhere: studio.tools.gallery.open
+            || studio.tools.import.is_some()
+            || studio.photo.photo.is_some(),
+    };
+    CentralPanel::no_frame().show(ui, |ui| canvas::panel::show(ui, studio, beside));
 }

@@ -6,7 +6,7 @@ use eframe::{NativeOptions, Renderer};
 use egui::ViewportBuilder;
 
 use super::app::StudioApp;
-use super::state::Options;
+use super::services::Options;
 use crate::failure::{Failure, Result};
 
 /// Opens the studio and returns when the person closes it.

@@ -1,24 +1,64 @@
 //! Slow work beside the GUI thread: reading and writing files, decoding pictures, parsing photos.
 //!
-//! A task ends with a closure that is run on the GUI thread with the whole studio in hand; a task
-//! that panics is reported like any failure.
+//! A task ends with something that is left in the [`Inbox`] of whoever started it, and taken out
+//! on the GUI thread; a task that panics is reported like any failure.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
-use super::state::Studio;
-use super::toast::Toast;
+/// Where the work of one feature leaves what comes of it.
+pub struct Inbox<T> {
+    sender: Sender<T>,
+    done: Receiver<T>,
+}
 
-/// What a task leaves to be done on the GUI thread.
-pub type Apply = Box<dyn FnOnce(&mut Studio) + Send>;
+impl<T> Default for Inbox<T> {
+    fn default() -> Self {
+        let (sender, done) = unbounded();
+        Self { sender, done }
+    }
+}
+
+impl<T> fmt::Debug for Inbox<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inbox")
+            .field("waiting", &self.done.len())
+            .finish()
+    }
+}
+
+impl<T> Inbox<T> {
+    /// Puts something in.
+    pub fn put(&self, item: T) {
+        // The receiver stands beside the sender, so there is one.
+        let _ = self.sender.send(item);
+    }
+
+    /// Another entrance, for another thread or for later.
+    pub fn sender(&self) -> Sender<T> {
+        self.sender.clone()
+    }
+
+    /// Takes everything out, oldest first.
+    pub fn take(&self) -> Vec<T> {
+        self.done.try_iter().collect()
+    }
+}
+
+/// How a task ended.
+struct Ended {
+    id: u64,
+    /// One line for a person, when it did not end as it should.
+    problem: Option<String>,
+}
 
 /// Runs tasks, each on a thread of its own.
 pub struct Tasks {
-    sender: Sender<(u64, Apply)>,
-    done: Receiver<(u64, Apply)>,
+    ended: Inbox<Ended>,
     running: BTreeMap<u64, String>,
     last: u64,
     wake: Arc<dyn Fn() + Send + Sync>,
@@ -27,41 +67,38 @@ pub struct Tasks {
 impl Tasks {
     /// `wake` asks for a frame, from any thread.
     pub fn new(wake: impl Fn() + Send + Sync + 'static) -> Self {
-        let (sender, done) = unbounded();
         Self {
-            sender,
-            done,
+            ended: Inbox::default(),
             running: BTreeMap::new(),
             last: 0,
             wake: Arc::new(wake),
         }
     }
 
-    /// Runs `work` beside the GUI thread; what it returns is run on the GUI thread. `name` is
-    /// for people: "saving the project".
-    pub fn spawn<A: FnOnce(&mut Studio) + Send + 'static>(
+    /// Runs `work` beside the GUI thread; what it returns is put into `inbox`. `name` is for
+    /// people: "saving the project".
+    pub fn spawn<T: Send + 'static>(
         &mut self,
         name: &str,
-        work: impl FnOnce() -> A + Send + 'static,
+        inbox: &Inbox<T>,
+        work: impl FnOnce() -> T + Send + 'static,
     ) {
         self.last += 1;
         let id = self.last;
-        let (sender, wake, what) = (
-            self.sender.clone(),
-            Arc::clone(&self.wake),
-            name.to_string(),
-        );
+        let (results, ended) = (inbox.sender(), self.ended.sender());
+        let (wake, what) = (Arc::clone(&self.wake), name.to_string());
         let body = move || {
-            let apply: Apply = match catch_unwind(AssertUnwindSafe(work)) {
-                Ok(apply) => Box::new(apply),
-                Err(_) => Box::new(move |studio: &mut Studio| {
-                    studio.tell(Toast::Error(format!(
-                        "{what} failed unexpectedly; your drawing is kept, please report it"
-                    )));
-                }),
+            // The studio may be gone by the end; then there is nobody to tell.
+            let problem = match catch_unwind(AssertUnwindSafe(work)) {
+                Ok(result) => {
+                    let _ = results.send(result);
+                    None
+                }
+                Err(_) => Some(format!(
+                    "{what} failed unexpectedly; your drawing is kept, please report it"
+                )),
             };
-            // The studio may be gone by now; then there is nobody to tell.
-            let _ = sender.send((id, apply));
+            let _ = ended.send(Ended { id, problem });
             wake();
         };
         match std::thread::Builder::new().name(name.into()).spawn(body) {
@@ -71,24 +108,34 @@ impl Tasks {
             Err(error) => {
                 let text =
                     format!("{name} could not start: {error}; close other programs and try again");
-                let apply: Apply =
-                    Box::new(move |studio: &mut Studio| studio.tell(Toast::Error(text)));
-                let _ = self.sender.send((id, apply));
+                self.ended.put(Ended {
+                    id,
+                    problem: Some(text),
+                });
             }
         }
     }
 
-    /// What has ended since the last call, oldest first.
-    pub fn finished(&mut self) -> Vec<Apply> {
-        let mut applies = Vec::new();
-        while let Ok((id, apply)) = self.done.try_recv() {
+    /// Takes in which tasks have ended, and gives back what went wrong with them, one line each.
+    /// What an ended task made is in its inbox by then.
+    pub fn take_in(&mut self) -> Vec<String> {
+        let mut problems = Vec::new();
+        for Ended { id, problem } in self.ended.take() {
             self.running.remove(&id);
-            applies.push(apply);
+            problems.extend(problem);
         }
-        applies
+        problems
     }
 
-    /// The names of the tasks at hand.
+    /// Waits until a task has ended; false when none has by then.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn wait(&mut self, most: std::time::Duration) -> bool {
+        let ended = self.ended.done.recv_timeout(most);
+        // Taken in with the others in its turn.
+        ended.map(|ended| self.ended.put(ended)).is_ok()
+    }
+
+    /// The names of the tasks that run.
     pub fn running(&self) -> impl Iterator<Item = &str> {
         self.running.values().map(String::as_str)
     }

@@ -12,10 +12,12 @@ use mmface_engine::picture::RgbImage;
 use mmface_engine::provenance::pixel_hash;
 use mmface_engine::{Error, Result};
 
+use super::context::{Context, Inbox, settle};
 use super::dialogs::Prepared;
 use super::engine_link::EngineLink;
 use super::folders::Folders;
-use super::state::Options;
+use super::outbox::Message;
+use super::services::Options;
 
 /// An engine that computes nothing: its pictures are painted from mask and seed, so that a test
 /// can tell which job made which.
@@ -188,3 +190,34 @@ pub fn options(home: &Path, backend: FakeBackend) -> Options {
         })),
     }
 }
+
+/// What a feature works with, without a window, an engine or any other feature; everything is kept
+/// under `home`.
+pub fn context(home: &Path) -> Context {
+    Context::new(
+        &egui::Context::default(),
+        options(home, FakeBackend::default()),
+    )
+}
+
+/// Waits until no slow work runs and nothing is left to be done of it for this feature.
+///
+/// # Panics
+/// When the work does not end.
+pub fn finish<S>(state: &mut S, inbox: impl Fn(&S) -> &Inbox<S>, cx: &mut Context) {
+    cx.take_in();
+    settle(state, &inbox, cx);
+    while cx.services.tasks.running().next().is_some() {
+        assert!(cx.services.tasks.wait(PATIENCE), "slow work does not end");
+        cx.take_in();
+        settle(state, &inbox, cx);
+    }
+}
+
+/// What the feature asked for and announced, oldest first.
+pub fn sent(cx: &Context) -> Vec<Message> {
+    std::iter::from_fn(|| cx.outbox.next()).collect()
+}
+
+/// How long slow work of a test may take.
+const PATIENCE: Duration = Duration::from_secs(30);

@@ -3,7 +3,9 @@
 use egui::{Response, RichText, Role, Ui, WidgetInfo};
 use egui_material_icons::MaterialIcon;
 
-use super::state::Studio;
+use super::command::{self, SettingsCommand};
+use super::context::Context;
+use super::settings::Change;
 
 /// A button that shows an icon and is called `name`.
 pub fn icon_button(ui: &mut Ui, icon: MaterialIcon, name: &str) -> Response {
@@ -22,16 +24,31 @@ pub fn icon_toggle(ui: &mut Ui, on: bool, icon: MaterialIcon, name: &str) -> Res
 }
 
 /// A button of a named action: emits it when clicked; its tooltip carries the key.
-pub fn action_button(ui: &mut Ui, studio: &mut Studio, icon: MaterialIcon, id: &str) -> Response {
-    let title = super::actions::find(id).map_or(id, |action| action.title);
-    let tip = match studio.keymap.hint(id) {
+pub fn action_button(ui: &mut Ui, cx: &Context, icon: MaterialIcon, id: &str) -> Response {
+    let title = command::find(id).map_or(id, |action| action.title);
+    let tip = match cx.keymap.hint(id) {
         Some(key) => format!("{title}  ({key})"),
         None => title.to_string(),
     };
     let response = ui.button(icon.rich_text()).on_hover_text(tip);
     response.widget_info(|| WidgetInfo::labeled(Role::Button, ui.is_enabled(), title));
     if response.clicked() {
-        studio.emit_action(id);
+        cx.emit_action(id);
+    }
+    response
+}
+
+/// A switch of one setting.
+pub fn setting(
+    ui: &mut Ui,
+    cx: &Context,
+    mut on: bool,
+    name: &str,
+    change: impl FnOnce(bool) -> Change,
+) -> Response {
+    let response = ui.checkbox(&mut on, name);
+    if response.changed() {
+        cx.emit(SettingsCommand::Set(change(on)));
     }
     response
 }

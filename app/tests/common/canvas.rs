@@ -17,7 +17,13 @@ pub fn at(harness: &Studio, x: f32, y: f32) -> Pos2 {
 }
 
 pub fn class_of(harness: &Studio, x: f32, y: f32) -> u8 {
-    let class = harness.state().studio.painter.class_at(x, y);
+    let class = harness
+        .state()
+        .studio
+        .context
+        .document
+        .painter
+        .class_at(x, y);
     class.expect("a place on the canvas")
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use egui_kittest::Harness;
 use mmface::project::Library;
 use mmface::studio::StudioApp;
-use mmface::studio::results::ResultsCommand as Do;
+use mmface::studio::command::ResultsCommand as Do;
 use mmface::studio::results::compare::Compare;
 use mmface_engine::job::Job;
 use mmface_engine::picture::RgbImage;
@@ -37,7 +37,8 @@ pub fn ready(home: &Path) -> Studio {
 
 pub fn settle(harness: &mut Studio) {
     wait_for(harness, "model and tasks", |app| {
-        app.studio.models.ready().is_some() && app.studio.services.tasks.running().next().is_none()
+        app.studio.context.facts.model.ready().is_some()
+            && app.studio.context.services.tasks.running().next().is_none()
     });
     harness.run_steps(2);
 }
@@ -65,6 +66,6 @@ pub fn comparison(harness: &Studio) -> &Compare {
 }
 
 pub fn told(harness: &Studio, part: &str) -> bool {
-    let log = &harness.state().studio.toasts.log;
+    let log = &harness.state().studio.context.toasts.log;
     log.iter().any(|toast| toast.text().contains(part))
 }

@@ -133,13 +133,13 @@ pub fn let_fall(harness: &mut Harness<'_, StudioApp>, path: &std::path::Path) {
 /// Steps until no work goes on beside the GUI thread.
 pub fn settle(harness: &mut Harness<'_, StudioApp>) {
     wait_for(harness, "background work to end", |app| {
-        app.studio.services.tasks.running().next().is_none()
+        app.studio.context.services.tasks.running().next().is_none()
     });
     harness.run_steps(3);
 }
 
 /// Whether a person was told this.
 pub fn told(harness: &Harness<'_, StudioApp>, part: &str) -> bool {
-    let log = &harness.state().studio.toasts.log;
+    let log = &harness.state().studio.context.toasts.log;
     log.iter().any(|toast| toast.text().contains(part))
 }

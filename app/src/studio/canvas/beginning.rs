@@ -3,8 +3,8 @@
 use egui::{Align2, Area, Frame, Id, Order, Pos2, Rect, RichText, Role, Ui, WidgetInfo, vec2};
 
 use crate::paint::Drawing;
-use crate::studio::keeping;
-use crate::studio::state::Studio;
+use crate::studio::dispatcher::Studio;
+use crate::studio::recent_list;
 
 /// Projects that fit beside the ways to begin.
 const RECENT: usize = 4;
@@ -27,9 +27,9 @@ impl Empty {
 
 /// Draws the card at the lower edge of the canvas, where a first stroke seldom begins; it goes with
 /// that stroke.
-pub(super) fn show(ui: &Ui, rect: Rect, studio: &mut Studio) {
+pub(super) fn show(ui: &Ui, rect: Rect, studio: &mut Studio, elsewhere: bool) {
     studio.canvas.empty.card = None;
-    if !is_due(studio) {
+    if !is_due(studio, elsewhere) {
         return;
     }
     let card = Area::new(Id::unique("canvas beginning"))
@@ -44,23 +44,21 @@ pub(super) fn show(ui: &Ui, rect: Rect, studio: &mut Studio) {
     studio.canvas.empty.card = Some(card.response.rect);
 }
 
-fn is_due(studio: &mut Studio) -> bool {
+fn is_due(studio: &mut Studio, elsewhere: bool) -> bool {
     let canvas = &studio.canvas;
     let busy = canvas.has_picture()
-        || canvas.has_onion()
+        || studio.context.document.under.is_some()
         || canvas.in_gesture()
-        || studio.painter.busy()
-        || studio.tools.gallery.open
-        || studio.tools.import.is_some()
-        || studio.photo.photo.is_some();
+        || studio.context.document.painter.busy()
+        || elsewhere;
     if busy {
         return false;
     }
-    let revision = studio.painter.drawing_revision();
+    let revision = studio.context.document.painter.drawing_revision();
     match studio.canvas.empty.known {
         Some((at, empty)) if at == revision => empty,
         _ => {
-            let drawing = studio.painter.drawing();
+            let drawing = studio.context.document.painter.drawing();
             let empty = *drawing == Drawing::new(drawing.side());
             studio.canvas.empty.known = Some((revision, empty));
             empty
@@ -93,7 +91,7 @@ fn contents(ui: &mut Ui, studio: &mut Studio) {
         ui.vertical(|ui| {
             ui.set_max_width(170.0);
             ui.label(RichText::new("Recent projects").strong());
-            keeping::panel::recent_list(ui, studio, RECENT, "Open ");
+            recent_list::show(ui, &studio.context, RECENT, "Open ");
         });
     });
 }

@@ -5,10 +5,10 @@
 use egui::{FontId, Painter, Pos2, Rect, pos2, vec2};
 use mmface_engine::labels::{CLASS_COUNT, palette};
 
-use super::mix::Mix;
 use super::{Look, overlay};
 use crate::paint::Tiles;
-use crate::studio::state::Studio;
+use crate::studio::dispatcher::Studio;
+use crate::studio::document::Mix;
 
 /// Where a name does not fit, letters may.
 const LETTERS: [&str; CLASS_COUNT] = [
@@ -61,10 +61,10 @@ pub struct Label {
 /// Looks for the places again after a change. A gesture is waited for: names that jump about under
 /// the brush would be no help.
 pub(super) fn follow(studio: &mut Studio) {
-    let revision = studio.painter.drawing_revision();
-    let gesture = studio.canvas.in_gesture() || studio.painter.busy();
+    let revision = studio.context.document.painter.drawing_revision();
+    let gesture = studio.canvas.in_gesture() || studio.context.document.painter.busy();
     let names = &mut studio.canvas.names;
-    if !studio.settings.class_names
+    if !studio.context.settings.class_names
         || names.working
         || names.known == Some(revision)
         || gesture && names.known.is_some()
@@ -72,20 +72,17 @@ pub(super) fn follow(studio: &mut Studio) {
         return;
     }
     names.working = true;
-    let mask = studio.painter.drawing().mask.clone();
-    studio
-        .services
-        .tasks
-        .spawn("finding places for names", move || {
-            let places = find(&mask);
-            move |studio: &mut Studio| {
-                studio.canvas.names = Names {
-                    known: Some(revision),
-                    working: false,
-                    places,
-                };
-            }
-        });
+    let mask = studio.context.document.painter.drawing().mask.clone();
+    studio.spawn("finding places for names", move || {
+        let places = find(&mask);
+        move |studio: &mut Studio| {
+            studio.canvas.names = Names {
+                known: Some(revision),
+                working: false,
+                places,
+            };
+        }
+    });
 }
 
 /// The middles of all regions but the background's, the widest first.
@@ -187,23 +184,26 @@ fn region(cells: &[u8], width: usize, start: usize, seen: &mut [bool]) -> Vec<us
 /// The names that have room on screen as it is now.
 pub fn labels(studio: &Studio) -> Vec<Label> {
     let canvas = &studio.canvas;
-    let settings = &studio.painter.settings;
-    if !studio.settings.class_names {
+    let settings = &studio.context.document.painter.settings;
+    if !studio.context.settings.class_names {
         return Vec::new();
     }
-    let (picture, onion) = (canvas.has_picture(), canvas.has_onion());
+    let (picture, onion) = (
+        canvas.has_picture(),
+        studio.context.document.under.is_some(),
+    );
     let mix = Mix::new(
-        canvas.look,
+        studio.context.document.look,
         settings.layer,
         picture,
         onion,
-        &canvas.opacities,
+        &studio.context.document.opacities,
     );
     if mix.mask < SEEN {
         return Vec::new();
     }
-    let side = studio.painter.drawing().side() as f32;
-    let end = match canvas.look {
+    let side = studio.context.document.painter.drawing().side() as f32;
+    let end = match studio.context.document.look {
         Look::Split if picture => canvas.split * side,
         _ => side,
     };

@@ -5,7 +5,7 @@ use egui::{Color32, CursorIcon, Painter, Pos2, Rect, Response, Shape, Stroke, Ui
 
 use super::{Look, names};
 use crate::paint::{HandleKind, Layer, Target};
-use crate::studio::state::Studio;
+use crate::studio::dispatcher::Studio;
 
 /// Seen on dark grounds.
 pub(super) const LIGHT: Color32 = Color32::from_rgb(250, 250, 250);
@@ -16,7 +16,7 @@ pub(super) const DARK: Color32 = Color32::from_rgba_premultiplied(0, 0, 0, 190);
 pub(super) fn show(ui: &Ui, response: &Response, rect: Rect, studio: &Studio) {
     let painter = ui.painter().with_clip_rect(rect);
     names::show(&painter, studio);
-    if studio.canvas.look == Look::Split && studio.canvas.has_picture() {
+    if studio.context.document.look == Look::Split && studio.canvas.has_picture() {
         split(&painter, rect, studio);
     }
     if shows_axis(studio) {
@@ -28,14 +28,15 @@ pub(super) fn show(ui: &Ui, response: &Response, rect: Rect, studio: &Studio) {
 
 /// The mirror's axis belongs to the drawing: it does not cross a finished picture.
 pub(super) fn shows_axis(studio: &Studio) -> bool {
-    let picture_alone = studio.canvas.look == Look::Picture && studio.canvas.has_picture();
-    studio.painter.settings.mirror.on && !picture_alone
+    let picture_alone =
+        studio.context.document.look == Look::Picture && studio.canvas.has_picture();
+    studio.context.document.painter.settings.mirror.on && !picture_alone
 }
 
 /// Both ends of the mirror's axis on screen, drawn a little inside of the canvas.
 pub(super) fn axis_handles(rect: Rect, studio: &Studio) -> [Pos2; 2] {
-    let side = studio.painter.drawing().side();
-    let ends = studio.painter.settings.mirror.ends(side);
+    let side = studio.context.document.painter.drawing().side();
+    let ends = studio.context.document.painter.settings.mirror.ends(side);
     ends.map(|[x, y]| studio.canvas.camera.to_screen(rect, pos2(x, y)))
 }
 
@@ -46,7 +47,7 @@ fn line(painter: &Painter, points: &[Pos2]) {
 }
 
 fn split(painter: &Painter, rect: Rect, studio: &Studio) {
-    let side = studio.painter.drawing().side() as f32;
+    let side = studio.context.document.painter.drawing().side() as f32;
     let x = studio.canvas.split * side;
     let ends = [pos2(x, 0.0), pos2(x, side)].map(|p| studio.canvas.camera.to_screen(rect, p));
     line(painter, &ends);
@@ -84,7 +85,7 @@ fn axis(painter: &Painter, rect: Rect, studio: &Studio) {
 }
 
 fn shapes(painter: &Painter, rect: Rect, studio: &Studio) {
-    let overlay = studio.painter.overlay();
+    let overlay = studio.context.document.painter.overlay();
     let on_screen = |p: &[f32; 2]| studio.canvas.camera.to_screen(rect, pos2(p[0], p[1]));
     for part in &overlay.lines {
         let mut points: Vec<Pos2> = part.points.iter().map(on_screen).collect();
@@ -130,7 +131,7 @@ fn ring(ui: &Ui, response: &Response, painter: &Painter, rect: Rect, studio: &St
     if ui.input(|i| i.key_down(egui::Key::Space)) {
         return ui.ctx().set_cursor_icon(CursorIcon::Grab);
     }
-    let Some(radius) = studio.painter.settings.radius() else {
+    let Some(radius) = studio.context.document.painter.settings.radius() else {
         return ui.ctx().set_cursor_icon(CursorIcon::Crosshair);
     };
     ui.ctx().set_cursor_icon(CursorIcon::None);
@@ -146,9 +147,9 @@ fn ring(ui: &Ui, response: &Response, painter: &Painter, rect: Rect, studio: &St
             }
         }
     }
-    let settings = &studio.painter.settings;
+    let settings = &studio.context.document.painter.settings;
     if settings.mirror.on {
-        let side = studio.painter.drawing().side();
+        let side = studio.context.document.painter.drawing().side();
         let place = camera.to_canvas(rect, at);
         let [x, y] = settings
             .mirror
@@ -161,7 +162,7 @@ fn ring(ui: &Ui, response: &Response, painter: &Painter, rect: Rect, studio: &St
 
 /// What strokes may paint over, beside the ring: a forgotten target looks like a broken brush.
 fn target(painter: &Painter, at: Pos2, studio: &Studio) {
-    let settings = &studio.painter.settings;
+    let settings = &studio.context.document.painter.settings;
     if settings.layer != Layer::Mask || settings.target == Target::Everything {
         return;
     }

@@ -3,13 +3,23 @@
 use egui::{Color32, Panel, Rect, Rgba, Role, Sense, Ui, WidgetInfo, pos2, vec2};
 
 use super::gpu::{Frame, HATCH, NO_CLASS, SMOOTH, View};
-use super::mix::Mix;
-use super::{beginning, colours, names, overlay, pointer, status};
+use super::{beginning, names, overlay, pointer, status};
 use crate::paint::{Tiles, Tool};
-use crate::studio::state::Studio;
+use crate::studio::class_colours as colours;
+use crate::studio::dispatcher::Studio;
+use crate::studio::document::{Look, Mix};
+
+/// What other panels say in this frame.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Beside {
+    /// A class that others make room for: the pointer is on its row.
+    pub lit: Option<u8>,
+    /// A window is open in which a drawing begins.
+    pub elsewhere: bool,
+}
 
 /// Draws the panel.
-pub fn show(ui: &mut Ui, studio: &mut Studio) {
+pub fn show(ui: &mut Ui, studio: &mut Studio, beside: Beside) {
     Panel::bottom("canvas_status")
         .exact_size(28.0)
         .resizable(false)
@@ -17,7 +27,7 @@ pub fn show(ui: &mut Ui, studio: &mut Studio) {
     let (rect, response) = ui.allocate_exact_size(ui.available_size(), Sense::click_and_drag());
     response.widget_info(|| WidgetInfo::labeled(Role::Image, true, "Canvas"));
     studio.canvas.rect = rect;
-    let side = studio.painter.drawing().side() as f32;
+    let side = studio.context.document.painter.drawing().side() as f32;
     if studio.canvas.camera.fitted {
         studio.canvas.camera.fit(rect, side);
     }
@@ -27,41 +37,42 @@ pub fn show(ui: &mut Ui, studio: &mut Studio) {
     studio.canvas.hover = hovered
         .filter(|_| response.hovered() || studio.canvas.in_gesture())
         .map(|at| studio.canvas.camera.to_canvas(rect, at));
+    super::follow_onion(studio);
     let area = marked(studio);
-    let frame = frame(ui, rect, studio, area);
+    let frame = frame(ui, rect, studio, area, beside.lit);
     ui.painter()
         .add(egui_wgpu::Callback::new_paint_callback(rect, frame));
     names::follow(studio);
     overlay::show(ui, &response, rect, studio);
     progress(ui, rect, studio);
-    beginning::show(ui, rect, studio);
-    studio.canvas.lit = None;
+    beginning::show(ui, rect, studio, beside.elsewhere);
+    super::publish(studio);
 }
 
 /// What the fill at the pointer would change.
 fn marked(studio: &mut Studio) -> Option<Tiles> {
-    if studio.painter.settings.tool != Tool::Fill || studio.canvas.in_gesture() {
+    if studio.context.document.painter.settings.tool != Tool::Fill || studio.canvas.in_gesture() {
         return None;
     }
     let at = studio.canvas.hover?;
-    let preview = studio.painter.fill_preview(at.x, at.y)?;
+    let preview = studio.context.document.painter.fill_preview(at.x, at.y)?;
     Some(preview.area)
 }
 
-fn frame(ui: &Ui, rect: Rect, studio: &Studio, area: Option<Tiles>) -> Frame {
+fn frame(ui: &Ui, rect: Rect, studio: &Studio, area: Option<Tiles>, lit: Option<u8>) -> Frame {
     let canvas = &studio.canvas;
-    let drawing = studio.painter.drawing();
-    let settings = &studio.painter.settings;
+    let drawing = studio.context.document.painter.drawing();
+    let settings = &studio.context.document.painter.settings;
     let side = drawing.side() as f32;
-    let friendly = studio.settings.friendly_colours;
+    let friendly = studio.context.settings.friendly_colours;
     let mix = Mix::new(
-        canvas.look,
+        studio.context.document.look,
         settings.layer,
         canvas.has_picture(),
-        canvas.has_onion(),
-        &canvas.opacities,
+        canvas.onion.is_some(),
+        &studio.context.document.opacities,
     );
-    let theme = studio.theme.colours(ui);
+    let theme = studio.context.theme.colours(ui);
     let ground = if mix.paper {
         Color32::WHITE
     } else {
@@ -72,7 +83,7 @@ fn frame(ui: &Ui, rect: Rect, studio: &Studio, area: Option<Tiles>) -> Frame {
         .hidden
         .iter()
         .fold(0, |set, class| set | 1 << class);
-    let split = if canvas.look == super::Look::Split && canvas.has_picture() {
+    let split = if studio.context.document.look == Look::Split && canvas.has_picture() {
         canvas.split * side
     } else {
         2.0 * side
@@ -94,15 +105,20 @@ fn frame(ui: &Ui, rect: Rect, studio: &Studio, area: Option<Tiles>) -> Frame {
         split,
         area: if area.is_some() { 0.35 } else { 0.0 },
         hidden,
-        lit: canvas.lit.map_or(NO_CLASS, u32::from),
-        flags: SMOOTH | if studio.settings.hatch { HATCH } else { 0 },
+        lit: lit.map_or(NO_CLASS, u32::from),
+        flags: SMOOTH
+            | if studio.context.settings.hatch {
+                HATCH
+            } else {
+                0
+            },
         unused: 0,
     };
     Frame {
         mask: drawing.mask.clone(),
         sketch: drawing.sketch.clone(),
         area,
-        onion: canvas.onion.clone(),
+        onion: canvas.onion.as_ref().map(|(_, texels)| texels.clone()),
         picture: canvas.picture.clone(),
         colours: colours::table(friendly),
         view,
@@ -119,10 +135,10 @@ fn with_alpha(colour: Color32, alpha: f32) -> [f32; 4] {
 
 /// How far the engine is, in a corner of the canvas: nothing moves when it comes and goes.
 fn progress(ui: &mut Ui, rect: Rect, studio: &Studio) {
-    let Some(progress) = &studio.canvas.progress else {
+    let Some(progress) = &studio.context.facts.drawing.progress else {
         return;
     };
-    let theme = studio.theme.colours(ui);
+    let theme = studio.context.theme.colours(ui);
     let place = Rect::from_min_size(rect.min + vec2(10.0, 10.0), vec2(214.0, 30.0));
     let painter = ui.painter().with_clip_rect(rect);
     painter.rect(

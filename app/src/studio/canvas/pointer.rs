@@ -7,8 +7,8 @@ use egui::{Context, Event, Key, Modifiers, PointerButton, Pos2, Rect, Response, 
 
 use super::{CanvasCommand, Look};
 use crate::paint::{Button, Layer, Radii, Sample, Tool};
-use crate::studio::state::Studio;
-use crate::studio::tools::ToolsCommand;
+use crate::studio::command::ToolsCommand;
+use crate::studio::dispatcher::Studio;
 
 /// What the pressed pointer does.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -104,11 +104,11 @@ pub(super) fn take(ui: &Ui, response: &Response, rect: Rect, studio: &mut Studio
         };
         (i.events.clone(), i.time, held)
     });
-    let settings = &mut studio.painter.settings;
+    let settings = &mut studio.context.document.painter.settings;
     settings.reach = REACH / studio.canvas.camera.zoom;
     settings.constrain = held.modifiers.shift;
     settings.from_centre = held.modifiers.alt;
-    settings.pressure = studio.settings.pressure;
+    settings.pressure = studio.context.settings.pressure;
     keys(ui, typing, studio);
     if fingers(ui, response, rect, studio) {
         return;
@@ -160,7 +160,7 @@ pub(super) fn take(ui: &Ui, response: &Response, rect: Rect, studio: &mut Studio
     if response.double_clicked() {
         double_click(response, rect, studio);
     }
-    if let Some(notice) = studio.painter.take_notice() {
+    if let Some(notice) = studio.context.document.painter.take_notice() {
         studio.tell(crate::studio::toast::Toast::Info(notice));
     }
     wheel(ui, response, rect, studio);
@@ -168,15 +168,20 @@ pub(super) fn take(ui: &Ui, response: &Response, rect: Rect, studio: &mut Studio
 
 /// Closes a polygon; with the brush, fills the contour that is around the place, if there is one.
 fn double_click(response: &Response, rect: Rect, studio: &mut Studio) {
-    let settings = &studio.painter.settings;
+    let settings = &studio.context.document.painter.settings;
     match settings.tool {
-        Tool::Polygon => studio.painter.confirm(),
+        Tool::Polygon => studio.context.document.painter.confirm(),
         Tool::Brush if settings.layer == Layer::Mask => {
             if let Some(at) = response.interact_pointer_pos() {
                 let place = studio.canvas.camera.to_canvas(rect, at);
-                if !studio.painter.fill_contour(place.x, place.y) {
+                if !studio
+                    .context
+                    .document
+                    .painter
+                    .fill_contour(place.x, place.y)
+                {
                     // Two quick dabs are no question: nothing is said of it.
-                    studio.painter.take_notice();
+                    studio.context.document.painter.take_notice();
                 }
             }
         }
@@ -186,7 +191,7 @@ fn double_click(response: &Response, rect: Rect, studio: &mut Studio) {
 
 /// Escape and Enter, which act while something is unfinished.
 fn keys(ui: &Ui, typing: bool, studio: &mut Studio) {
-    let unfinished = studio.painter.busy() || studio.canvas.pointer.in_gesture();
+    let unfinished = studio.context.document.painter.busy() || studio.canvas.pointer.in_gesture();
     if typing || !unfinished {
         return;
     }
@@ -210,7 +215,7 @@ fn fingers(ui: &Ui, response: &Response, rect: Rect, studio: &mut Studio) -> boo
         return false;
     }
     if studio.canvas.pointer.is_stroke() {
-        studio.painter.abort();
+        studio.context.document.painter.abort();
     }
     studio.canvas.pointer = Pointer::default();
     let camera = &mut studio.canvas.camera;
@@ -252,12 +257,20 @@ fn press(
         PointerButton::Middle => Gesture::Pan,
         PointerButton::Primary if held.space => Gesture::Pan,
         PointerButton::Primary if held.turn => Gesture::Turn,
-        PointerButton::Primary if held.modifiers.alt && !studio.painter.busy() => Gesture::Resize {
-            began: at,
-            radius: studio.painter.settings.radius().unwrap_or(0.0),
-            moved: false,
-        },
-        PointerButton::Primary if !studio.painter.busy() => {
+        PointerButton::Primary if held.modifiers.alt && !studio.context.document.painter.busy() => {
+            Gesture::Resize {
+                began: at,
+                radius: studio
+                    .context
+                    .document
+                    .painter
+                    .settings
+                    .radius()
+                    .unwrap_or(0.0),
+                moved: false,
+            }
+        }
+        PointerButton::Primary if !studio.context.document.painter.busy() => {
             handle(rect, studio, at).unwrap_or(Gesture::Stroke)
         }
         PointerButton::Primary | PointerButton::Secondary => Gesture::Stroke,
@@ -269,17 +282,17 @@ fn press(
     pointer.last = at;
     pointer.began = now;
     if gesture == Gesture::Stroke {
-        if studio.canvas.look == Look::Picture && studio.canvas.has_picture() {
+        if studio.context.document.look == Look::Picture && studio.canvas.has_picture() {
             // What is painted has to be seen.
-            studio.canvas.look = Look::Overlay;
+            studio.context.document.look = Look::Overlay;
         }
         let sample = sample(rect, studio, at, now);
         let button = match button {
             PointerButton::Secondary => Button::Secondary,
             _ => Button::Primary,
         };
-        let before = studio.painter.settings.class;
-        studio.painter.press(sample, button);
+        let before = studio.context.document.painter.settings.class;
+        studio.context.document.painter.press(sample, button);
         picked(studio, before);
     }
 }
@@ -287,8 +300,8 @@ fn press(
 /// The handle of the view at a place, if there is one.
 fn handle(rect: Rect, studio: &Studio, at: Pos2) -> Option<Gesture> {
     let canvas = &studio.canvas;
-    let side = studio.painter.drawing().side() as f32;
-    if canvas.look == Look::Split && canvas.has_picture() {
+    let side = studio.context.document.painter.drawing().side() as f32;
+    if studio.context.document.look == Look::Split && canvas.has_picture() {
         let place = canvas.camera.to_canvas(rect, at);
         let away = (place.x - canvas.split * side).abs() * canvas.camera.zoom;
         if away <= REACH && (0.0..=side).contains(&place.y) {
@@ -309,20 +322,20 @@ fn handle(rect: Rect, studio: &Studio, at: Pos2) -> Option<Gesture> {
 
 fn follow(rect: Rect, studio: &mut Studio, at: Pos2, time: f64) {
     let last = studio.canvas.pointer.last;
-    let side = studio.painter.drawing().side() as f32;
+    let side = studio.context.document.painter.drawing().side() as f32;
     let camera = &mut studio.canvas.camera;
     let place = camera.to_canvas(rect, at);
     match &mut studio.canvas.pointer.gesture {
         Gesture::None => {
-            if studio.painter.busy() {
+            if studio.context.document.painter.busy() {
                 let sample = sample(rect, studio, at, time);
-                studio.painter.hover(sample);
+                studio.context.document.painter.hover(sample);
             }
         }
         Gesture::Stroke => {
             let sample = sample(rect, studio, at, time);
-            let before = studio.painter.settings.class;
-            studio.painter.drag(sample);
+            let before = studio.context.document.painter.settings.class;
+            studio.context.document.painter.drag(sample);
             picked(studio, before);
         }
         Gesture::Pan => camera.pan(at - last),
@@ -340,18 +353,18 @@ fn follow(rect: Rect, studio: &mut Studio, at: Pos2, time: f64) {
             if *moved {
                 let size = *radius + (at.x - began.x) / camera.zoom;
                 let size = size.clamp(Radii::MIN, Radii::MAX);
-                studio.painter.settings.set_radius(size);
+                studio.context.document.painter.settings.set_radius(size);
             }
         }
         Gesture::Split => studio.canvas.split = (place.x / side).clamp(0.0, 1.0),
         Gesture::Axis => {
-            let mirror = &mut studio.painter.settings.mirror;
+            let mirror = &mut studio.context.document.painter.settings.mirror;
             // The hand is on the upper end, the position is that at middle height.
             let x = place.x + mirror.tilt.tan() * side / 2.0;
             mirror.x = x.clamp(0.0, side);
         }
         Gesture::Tilt => {
-            let mirror = &mut studio.painter.settings.mirror;
+            let mirror = &mut studio.context.document.painter.settings.mirror;
             let tilt = ((place.x - mirror.x) / (side / 2.0)).atan();
             // Upright is easy to hit.
             mirror.tilt = if tilt.abs() < 0.02 { 0.0 } else { tilt };
@@ -366,14 +379,14 @@ fn release(rect: Rect, studio: &mut Studio) {
     pointer.button = None;
     pointer.force = None;
     match gesture {
-        Gesture::Stroke => studio.painter.release(),
+        Gesture::Stroke => studio.context.document.painter.release(),
         Gesture::Resize {
             began,
             moved: false,
             ..
         } => {
             let place = studio.canvas.camera.to_canvas(rect, began);
-            if let Some(class) = studio.painter.class_at(place.x, place.y) {
+            if let Some(class) = studio.context.document.painter.class_at(place.x, place.y) {
                 studio.emit(ToolsCommand::Class(class));
             }
         }
@@ -383,8 +396,8 @@ fn release(rect: Rect, studio: &mut Studio) {
 
 /// Tells the tools of a class that the eyedropper took.
 fn picked(studio: &mut Studio, before: u8) {
-    if studio.painter.settings.class != before {
-        studio.tools.last_class = before;
+    if studio.context.document.painter.settings.class != before {
+        studio.context.document.last_class = before;
     }
 }
 

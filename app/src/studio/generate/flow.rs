@@ -7,53 +7,21 @@ use std::sync::Arc;
 
 use mmface_engine::Error;
 use mmface_engine::contract::{Event, JobId, Lane, Picture};
-use mmface_engine::job::Condition;
 use mmface_engine::picture::RgbImage;
 use mmface_engine::provenance::Recipe;
 
-use super::request::smaller_size;
-use super::works::{Owner, Work, WorkId};
 use super::{keep, live};
 use crate::project::Library;
 use crate::project::library::Entry;
-use crate::studio::state::Studio;
+use crate::studio::announcement::{Announcement, Finished};
+use crate::studio::context::Context;
+use crate::studio::dispatcher::Studio;
+use crate::studio::document::request::smaller_size;
+use crate::studio::document::{Owner, WorkId, title};
 use crate::studio::toast::Toast;
-use crate::studio::{results, sweep, trainer};
 
 /// How much a new step counts in the average time of a step.
 const NEWEST: f64 = 0.3;
-
-/// A picture that is on disk.
-#[derive(Clone, Debug)]
-pub struct Finished {
-    /// Its place in the library.
-    pub entry: Entry,
-    /// The picture.
-    pub picture: Arc<RgbImage>,
-    /// What is written in it; draws it again.
-    pub recipe: Arc<Recipe>,
-    /// The latent that was decoded, `[channels, size / 8, size / 8]` row-major.
-    pub latent: Arc<Vec<f32>>,
-    /// Who asked for it.
-    pub owner: Owner,
-    /// The work that it is part of.
-    pub work: WorkId,
-}
-
-/// How a picture or a work ended, for whoever asked for it.
-#[derive(Clone, Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one at a time, and it is passed by reference"
-)]
-pub enum Outcome {
-    /// A picture is on disk.
-    Saved(Finished),
-    /// The work failed; the reason in one line.
-    Failed(String),
-    /// A person took it back.
-    Cancelled,
-}
 
 /// The picture that the engine draws.
 #[derive(Clone, Debug)]
@@ -100,39 +68,25 @@ impl Saver {
     }
 }
 
-/// Takes work on. `None` when it cannot be drawn or the queue is full; the person was told why.
-pub fn submit(studio: &mut Studio, work: Work) -> Option<WorkId> {
-    if let Err(error) = work.job.validate() {
-        studio.tell(Toast::Error(format!("this cannot be drawn: {error}")));
-        return None;
+/// Whether pictures may be drawn as far as training is concerned. If not, it was asked for, and
+/// [`Announcement::DeviceFree`] comes when they may.
+fn may_draw(cx: &Context) -> bool {
+    if cx.facts.training.uses_device {
+        cx.announce(Announcement::DeviceWanted);
     }
-    let id = studio.generate.works.push(work);
-    if id.is_none() {
-        let text = "the queue is full; wait, or clear it";
-        studio.tell(Toast::Error(text.into()));
-        return None;
-    }
-    keep::keep_queue(studio);
-    start_next(studio);
-    id
-}
-
-/// What the drawing says to follow. An empty drawing is nothing to follow.
-pub fn condition(studio: &Studio) -> Condition {
-    let follow = studio.generate.request.follow;
-    studio.painter.drawing().condition(follow)
+    !cx.facts.training.uses_device
 }
 
 /// Gives the engine the next picture, if it is free and there is one.
 pub fn start_next(studio: &mut Studio) {
-    let state = &mut studio.generate;
+    let state = &studio.generate;
     if state.running.is_some() || state.saver.problem.is_some() {
         return;
     }
-    if studio.models.ready().is_none() || studio.services.engine.is_err() {
+    if studio.context.facts.model.ready().is_none() || studio.context.services.engine.is_err() {
         return;
     }
-    let works = &mut state.works;
+    let works = &studio.context.document.works;
     // The rest of a begun work goes before new work.
     let begun = works.queue.jobs().iter().filter(|job| job.running);
     let begun = begun
@@ -145,14 +99,17 @@ pub fn start_next(studio: &mut Studio) {
     let Some((job, index)) = works.next_picture(work) else {
         return;
     };
-    if !trainer::ask::may_draw(studio) {
+    if !may_draw(&studio.context) {
         return;
     }
-    let (Some(model), Ok(engine)) = (studio.models.ready(), &studio.services.engine) else {
+    let (Some(model), Ok(engine)) = (
+        studio.context.facts.model.ready(),
+        &studio.context.services.engine,
+    ) else {
         return;
     };
     let state = &mut studio.generate;
-    let works = &mut state.works;
+    let works = &mut studio.context.document.works;
     works.queue.start(work.0);
     let template = works.queue.get(work.0).and_then(|job| job.template.clone());
     let recipe = Recipe {
@@ -223,17 +180,17 @@ fn on_batch_event(studio: &mut Studio, event: Event) {
             };
             let recipe = Arc::new(running.recipe);
             for Picture { image, latent, .. } in pictures {
-                studio.generate.works.drawn(running.work);
+                studio.context.document.works.drawn(running.work);
                 studio.generate.saver.waiting.push_back(Unsaved {
                     work: running.work,
-                    owner: studio.generate.works.owner(running.work),
+                    owner: studio.context.document.works.owner(running.work),
                     recipe: Arc::clone(&recipe),
                     picture: Arc::new(image),
                     latent: Arc::new(latent),
                 });
             }
             if running.last || running.cancelling {
-                studio.generate.works.end_early(running.work);
+                studio.context.document.works.end_early(running.work);
                 keep::keep_queue(studio);
             }
             save_next(studio);
@@ -258,7 +215,7 @@ fn fail(studio: &mut Studio, running: Running, error: &Error) {
         Error::OutOfMemory { .. } => smaller_size(running.recipe.job.draw.size),
         _ => None,
     };
-    let what = super::works::title(&running.recipe.job.draw.prompt);
+    let what = title(&running.recipe.job.draw.prompt);
     let short: String = what.chars().take(30).collect();
     let help = match smaller {
         Some(size) => format!("; the queue offers to try it at {size} × {size}"),
@@ -268,12 +225,16 @@ fn fail(studio: &mut Studio, running: Running, error: &Error) {
     studio.tell(Toast::Error(format!(
         "“{short}” was not drawn: {why}{help}"
     )));
-    let owner = studio.generate.works.owner(running.work);
+    let owner = studio.context.document.works.owner(running.work);
     studio
-        .generate
+        .context
+        .document
         .works
         .fail(running.work, why.clone(), smaller);
-    tell_owner(studio, owner, running.work, &Outcome::Failed(why));
+    let work = running.work;
+    studio
+        .context
+        .announce(Announcement::WorkFailed { work, owner, why });
     keep::keep_queue(studio);
     start_next(studio);
 }
@@ -281,9 +242,11 @@ fn fail(studio: &mut Studio, running: Running, error: &Error) {
 /// Drops what is not drawn of a work and lets the next one begin. Pictures that are drawn but not on
 /// disk yet are still saved.
 fn drop_rest(studio: &mut Studio, work: WorkId) {
-    let owner = studio.generate.works.owner(work);
-    studio.generate.works.end_early(work);
-    tell_owner(studio, owner, work, &Outcome::Cancelled);
+    let owner = studio.context.document.works.owner(work);
+    studio.context.document.works.end_early(work);
+    studio
+        .context
+        .announce(Announcement::WorkCancelled { work, owner });
     keep::keep_queue(studio);
     start_next(studio);
 }
@@ -294,13 +257,13 @@ pub fn cancel(studio: &mut Studio, work: WorkId) {
         && running.work == work
     {
         running.cancelling = true;
-        if let Ok(engine) = &studio.services.engine {
+        if let Ok(engine) = &studio.context.services.engine {
             // False: it is over already, and its event is on its way.
             engine.cancel(running.job);
         }
         return;
     }
-    let works = &mut studio.generate.works;
+    let works = &mut studio.context.document.works;
     if works.take_failure(work).is_none() && works.queue.get(work.0).is_some() {
         drop_rest(studio, work);
     }
@@ -316,9 +279,9 @@ pub fn save_next(studio: &mut Studio) {
         return;
     };
     saver.busy = true;
-    let folders = &studio.services.folders;
+    let folders = &studio.context.services.folders;
     let library = Library::new(&folders.results, &folders.cache);
-    studio.services.tasks.spawn("saving the picture", move || {
+    studio.spawn("saving the picture", move || {
         let save = || library.save(&next.picture, &next.recipe);
         let result = catch_unwind(AssertUnwindSafe(save))
             .unwrap_or_else(|_| Err(Error::Panic("saving ended unexpectedly".into())));
@@ -332,7 +295,7 @@ fn saved(studio: &mut Studio, picture: Unsaved, result: mmface_engine::Result<En
     match result {
         Ok(entry) => {
             saver.waiting.pop_front();
-            studio.generate.works.saved(picture.work);
+            studio.context.document.works.saved(picture.work);
             keep::keep_queue(studio);
             let finished = Finished {
                 entry,
@@ -343,9 +306,9 @@ fn saved(studio: &mut Studio, picture: Unsaved, result: mmface_engine::Result<En
                 work: picture.work,
             };
             studio.generate.show(Arc::clone(&finished.picture));
-            results::add(studio, finished.clone());
-            let outcome = Outcome::Saved(finished);
-            tell_owner(studio, picture.owner, picture.work, &outcome);
+            studio
+                .context
+                .announce(Announcement::PictureSaved(Arc::new(finished)));
             save_next(studio);
             start_next(studio);
         }
@@ -365,51 +328,48 @@ pub fn save_again(studio: &mut Studio) {
     start_next(studio);
 }
 
-fn tell_owner(studio: &mut Studio, owner: Owner, work: WorkId, outcome: &Outcome) {
-    if let Owner::Sweep(_) = owner {
-        sweep::on_outcome(studio, owner, work, outcome);
-    }
-}
-
 /// Draws the live picture when it is due.
 pub fn tick_live(studio: &mut Studio) {
     if !studio.generate.live.on {
         return;
     }
-    let now = studio.now;
-    let input = live::Input::new(studio.painter.drawing_revision(), &studio.generate.request);
+    let now = studio.context.now;
+    let input = live::Input::new(
+        studio.context.document.painter.drawing_revision(),
+        &studio.context.document.request,
+    );
     studio.generate.live.look(input, now);
     match studio.generate.live.due(now) {
         live::Due::Nothing => {}
         live::Due::At(then) => {
             let wait = std::time::Duration::from_secs_f64((then - now).clamp(0.0, 10.0));
-            studio.ctx.request_repaint_after(wait);
+            studio.context.ctx.request_repaint_after(wait);
         }
-        live::Due::Now if trainer::ask::may_draw(studio) => draw_live(studio),
+        live::Due::Now if may_draw(&studio.context) => draw_live(studio),
         live::Due::Now => {}
     }
 }
 
 fn draw_live(studio: &mut Studio) {
-    let Some(model) = studio.models.ready() else {
+    let Some(model) = studio.context.facts.model.ready() else {
         return;
     };
     let state = &studio.generate;
-    let mut request = state.request.clone();
+    let mut request = studio.context.document.request.clone();
     request.tidy();
-    let mut job = request.job(condition(studio));
+    let mut job = request.job(studio.context.document.condition());
     job.draw.count = 1;
     job.draw.steps = state.live.steps.clamp(1, request.draw.steps);
     let recipe = Recipe::new(job.clone(), model);
-    if let Ok(engine) = &studio.services.engine {
+    if let Ok(engine) = &studio.context.services.engine {
         let id = engine.submit(Lane::Live, job);
-        studio.generate.live.started(id, studio.now);
+        studio.generate.live.started(id, studio.context.now);
         studio.generate.live_recipe = Some(recipe);
     }
 }
 
 fn on_live_event(studio: &mut Studio, event: Event) {
-    let now = studio.now;
+    let now = studio.context.now;
     let state = &mut studio.generate;
     match event {
         Event::Step {
@@ -441,7 +401,8 @@ fn on_live_event(studio: &mut Studio, event: Event) {
 
 /// Ends live mode; the engine is free within a step.
 pub fn stop_live(studio: &mut Studio) {
-    if let (Some(job), Ok(engine)) = (studio.generate.live.stop(), &studio.services.engine) {
+    if let (Some(job), Ok(engine)) = (studio.generate.live.stop(), &studio.context.services.engine)
+    {
         engine.cancel(job);
     }
     studio.generate.live_recipe = None;

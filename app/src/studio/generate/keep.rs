@@ -9,7 +9,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use super::history::{self, Used};
 use crate::project::writer::Writer;
 use crate::project::{Queue, QueueFile, QueueKeeper, Report};
-use crate::studio::state::Studio;
+use crate::studio::dispatcher::Studio;
 use crate::studio::toast::Toast;
 
 /// Studios that may run side by side, each with a queue file of its own.
@@ -36,8 +36,8 @@ struct Found {
 
 /// Reads both files and begins to keep them.
 pub fn start(studio: &mut Studio) {
-    let config = studio.services.folders.config.clone();
-    studio.services.tasks.spawn("reading the queue", move || {
+    let config = studio.context.services.folders.config.clone();
+    studio.spawn("reading the queue", move || {
         let found = find(&config);
         move |studio: &mut Studio| take_in(studio, found, config)
     });
@@ -102,7 +102,7 @@ fn take_in(studio: &mut Studio, found: Found, config: PathBuf) {
     }
     let (sender, reports) = unbounded();
     let report = |what: &'static str, sender: &Sender<(&'static str, Report)>| {
-        let (sender, ctx) = (sender.clone(), studio.ctx.clone());
+        let (sender, ctx) = (sender.clone(), studio.context.ctx.clone());
         move |report| {
             // The studio may be gone by now; then there is nobody to tell.
             let _ = sender.send((what, report));
@@ -127,7 +127,7 @@ fn take_in(studio: &mut Studio, found: Found, config: PathBuf) {
         _lock: found.lock,
     };
     state.history.take_in(found.history);
-    let waiting = state.works.restore(found.queue);
+    let waiting = studio.context.document.works.restore(found.queue);
     keep_queue(studio);
     if waiting > 0 {
         studio.tell(Toast::Info(format!(
@@ -142,7 +142,7 @@ fn take_in(studio: &mut Studio, found: Found, config: PathBuf) {
 /// Passes the queue on to its file.
 pub fn keep_queue(studio: &Studio) {
     if let Some(keeper) = &studio.generate.keeper.queue {
-        keeper.put(&studio.generate.works.queue);
+        keeper.put(&studio.context.document.works.queue);
     }
 }
 

@@ -4,7 +4,7 @@
 use mmface_engine::contract::JobId;
 use mmface_engine::job::{ConditionKind, Draw};
 
-use super::request::Request;
+use crate::studio::document::Request;
 
 /// Above this average a render counts as slow, seconds.
 const SLOW: f64 = 1.5;

@@ -9,10 +9,8 @@ pub mod history;
 pub mod keep;
 pub mod live;
 pub mod panel;
-pub mod request;
 pub mod start;
 pub mod tokens;
-pub mod works;
 
 use mmface_engine::job::{ConditionKind, Draw, DrawChanges};
 use std::sync::Arc;
@@ -21,14 +19,13 @@ use mmface_engine::contract::{Event, ModelSummary};
 use mmface_engine::picture::RgbImage;
 use mmface_engine::provenance::Recipe;
 
-pub use flow::{Finished, Outcome, submit};
-pub use request::Request;
-pub use works::{Owner, Work, WorkId};
-
-use super::actions::Action;
-use super::canvas;
-use super::results;
-use super::state::{Studio, Workspace};
+use super::announcement::Announcement;
+use super::command::{CanvasCommand, GenerateCommand, Workspace};
+use super::dispatcher::Studio;
+use super::document::request::random_seed;
+use super::document::{Document, Work, WorkId};
+use super::facts::{self, Progress};
+use super::submit::submit;
 use crate::paint::Layer;
 
 /// Picture, recipe and latent of the last live job.
@@ -37,10 +34,6 @@ type LivePicture = (Arc<RgbImage>, Arc<Recipe>, Arc<Vec<f32>>);
 /// The feature's state.
 #[derive(Default)]
 pub struct State {
-    /// What a person has set for the next pictures.
-    pub request: Request,
-    /// Work that waits, runs or failed.
-    pub works: works::Works,
     /// The picture that the engine draws.
     pub running: Option<flow::Running>,
     /// Pictures on their way to the disk.
@@ -71,6 +64,8 @@ pub struct State {
     on_canvas: u64,
     /// The layer that was painted on when last looked.
     layer: Option<Layer>,
+    /// How often the values had been taken over whole when last looked.
+    taken_over: u64,
     view: panel::View,
 }
 
@@ -85,19 +80,9 @@ impl Default for Suggested {
 }
 
 impl State {
-    /// Takes on values from a file or a result: none of them is replaced by a model's suggestion.
-    pub fn set_request(&mut self, request: Request) {
-        self.request = request;
-        self.request.tidy();
-        // What the face follows comes from there as well, not from a change of the layer.
-        self.layer = None;
-        self.suggested = Suggested(DrawChanges::default());
-    }
-
     /// Takes on what a model suggests, except for values that were touched since the suggestions
     /// before, and a sampler that fits it.
-    fn follow_model(&mut self, model: &ModelSummary) {
-        let draw = &mut self.request.draw;
+    fn suggest(&mut self, model: &ModelSummary, draw: &mut Draw) {
         let Suggested(before) = &self.suggested;
         model.suggested.untouched(before, draw).apply(draw);
         if draw.sampler.objective() != model.objective {
@@ -106,162 +91,31 @@ impl State {
         self.suggested = Suggested(model.suggested.clone());
     }
 
-    /// Whether a picture is drawn, or will be as soon as possible.
-    pub fn is_busy(&self) -> bool {
-        self.running.is_some() || self.saver.unsaved() > 0 || self.works.next().is_some()
+    /// Values that were taken over whole stay as they are: none is replaced by a model's suggestion,
+    /// and what the face follows does not change with the layer that came with them.
+    fn follow_request(&mut self, document: &Document) {
+        if self.taken_over != document.taken_over {
+            self.taken_over = document.taken_over;
+            self.layer = None;
+            self.suggested = Suggested(DrawChanges::default());
+        }
     }
-}
-
-/// The feature's actions.
-#[derive(Clone, Debug, PartialEq)]
-pub enum GenerateCommand {
-    /// Draws what is set.
-    Start,
-    /// Cancels the work that runs.
-    Cancel,
-    /// Finishes the picture at hand, drops the others of its work and holds what waits.
-    StopAfter,
-    /// Cancels a work, or takes it off the list.
-    Remove(WorkId),
-    /// Pauses the queue, or lets it go on.
-    Pause,
-    /// Moves a waiting work by places, up for negative numbers.
-    Shift(WorkId, isize),
-    /// Moves a waiting work to a place, from 0.
-    Place(WorkId, usize),
-    /// Drops everything that waits.
-    Clear,
-    /// Tries failed work again.
-    Retry(WorkId),
-    /// Tries failed work again with smaller pictures.
-    RetrySmaller(WorkId),
-    /// Goes on with what the last session left.
-    Continue,
-    /// Drops what the last session left.
-    Discard,
-    /// Tries again to save pictures.
-    SaveAgain,
-    /// Moves the cursor into the prompt.
-    FocusPrompt,
-    /// Shows or hides the prompt history.
-    ToggleHistory,
-    /// Puts the prompt before this one into the field.
-    OlderPrompt,
-    /// Puts the prompt after this one into the field.
-    NewerPrompt,
-    /// Puts a prompt into the field.
-    UsePrompt(String),
-    /// Pins or unpins a prompt of the history.
-    PinPrompt(String),
-    /// Forgets a prompt of the history.
-    ForgetPrompt(String),
-    /// Rolls the seed.
-    Dice,
-    /// Locks the seed, or lets it roll.
-    LockSeed,
-    /// Takes the seed of the last generation and locks it.
-    LastSeed,
-    /// Chooses what the face follows.
-    Follow(ConditionKind),
-    /// Turns live mode on or off.
-    Live,
-    /// Keeps the live picture in the library.
-    KeepLive,
 }
 
 use GenerateCommand as Do;
 
-/// Named actions.
-pub const ACTIONS: &[Action] = &[
-    Action::new("generate.start", "Generate", &["Ctrl+Enter"], || {
-        Do::Start.into()
-    })
-    .in_text(),
-    Action::new(
-        "generate.cancel",
-        "Cancel the picture at hand",
-        &["Ctrl+Shift+Enter"],
-        || Do::Cancel.into(),
-    )
-    .in_text(),
-    Action::new(
-        "generate.stop_after",
-        "Stop after this picture",
-        &[],
-        || Do::StopAfter.into(),
-    ),
-    Action::new(
-        "generate.pause",
-        "Pause or resume the queue",
-        &["Ctrl+Alt+P"],
-        || Do::Pause.into(),
-    )
-    .in_text(),
-    Action::new("generate.clear", "Clear the queue", &[], || {
-        Do::Clear.into()
-    }),
-    Action::new(
-        "generate.focus_prompt",
-        "Go to the prompt",
-        &["Ctrl+P"],
-        || Do::FocusPrompt.into(),
-    )
-    .in_text(),
-    Action::new("generate.history", "Prompt history", &["Ctrl+H"], || {
-        Do::ToggleHistory.into()
-    })
-    .in_text(),
-    Action::new("generate.history_up", "Older prompt", &["Alt+Up"], || {
-        Do::OlderPrompt.into()
-    })
-    .in_text(),
-    Action::new(
-        "generate.history_down",
-        "Newer prompt",
-        &["Alt+Down"],
-        || Do::NewerPrompt.into(),
-    )
-    .in_text(),
-    Action::new("generate.dice", "Roll the seed", &["Ctrl+R"], || {
-        Do::Dice.into()
-    })
-    .in_text(),
-    Action::new(
-        "generate.lock_seed",
-        "Lock the seed",
-        &["Ctrl+Shift+L"],
-        || Do::LockSeed.into(),
-    )
-    .in_text(),
-    Action::new("generate.last_seed", "Use the last seed again", &[], || {
-        Do::LastSeed.into()
-    }),
-    Action::new("generate.mask", "Follow the mask", &[], || {
-        Do::Follow(ConditionKind::Mask).into()
-    }),
-    Action::new("generate.sketch", "Follow the sketch", &[], || {
-        Do::Follow(ConditionKind::Sketch).into()
-    }),
-    Action::new(
-        "generate.prompt_only",
-        "Follow the prompt alone",
-        &[],
-        || Do::Follow(ConditionKind::None).into(),
-    ),
-    Action::new("generate.live", "Live preview", &["Ctrl+L"], || {
-        Do::Live.into()
-    })
-    .in_text(),
-    Action::new("generate.keep_live", "Keep the live picture", &[], || {
-        Do::KeepLive.into()
-    }),
-];
-
 /// Does what the command says.
 pub fn run(studio: &mut Studio, command: GenerateCommand) {
     match command {
+        Do::QueueChanged => changed(studio),
+        Do::Used(prompt, seed) => {
+            studio.generate.last_seed = Some(seed);
+            if studio.generate.history.add(&prompt) {
+                keep::keep_history(studio);
+            }
+        }
         Do::Start => {
-            studio.canvas.watch();
+            studio.emit(CanvasCommand::Watch);
             studio.generate.last_warning = None;
             start::generate(studio);
         }
@@ -273,26 +127,26 @@ pub fn run(studio: &mut Studio, command: GenerateCommand) {
         Do::StopAfter => {
             if let Some(running) = &mut studio.generate.running {
                 running.last = true;
-                let works = &mut studio.generate.works;
+                let works = &mut studio.context.document.works;
                 works.queue.paused |= works.next().is_some();
                 keep::keep_queue(studio);
             }
         }
         Do::Remove(work) => flow::cancel(studio, work),
         Do::Pause => {
-            studio.generate.works.queue.paused ^= true;
+            studio.context.document.works.queue.paused ^= true;
             changed(studio);
         }
         Do::Shift(work, by) => {
-            studio.generate.works.shift(work, by);
+            studio.context.document.works.shift(work, by);
             changed(studio);
         }
         Do::Place(work, place) => {
-            studio.generate.works.queue.move_to(work.0, place);
+            studio.context.document.works.queue.move_to(work.0, place);
             changed(studio);
         }
         Do::Clear => {
-            let waiting = studio.generate.works.queue.jobs().iter();
+            let waiting = studio.context.document.works.queue.jobs().iter();
             let waiting: Vec<WorkId> = waiting
                 .filter(|job| !job.running)
                 .map(|job| WorkId(job.id))
@@ -300,40 +154,40 @@ pub fn run(studio: &mut Studio, command: GenerateCommand) {
             for work in waiting {
                 flow::cancel(studio, work);
             }
-            studio.generate.works.failures.clear();
+            studio.context.document.works.failures.clear();
         }
         Do::Retry(work) => retry(studio, work, false),
         Do::RetrySmaller(work) => retry(studio, work, true),
         Do::Continue => {
-            studio.generate.works.release();
-            studio.generate.works.queue.paused = false;
+            studio.context.document.works.release();
+            studio.context.document.works.queue.paused = false;
             changed(studio);
         }
         Do::Discard => {
-            studio.generate.works.discard_held();
+            studio.context.document.works.discard_held();
             changed(studio);
         }
         Do::SaveAgain => flow::save_again(studio),
         Do::FocusPrompt => {
-            studio.workspace = Workspace::Studio;
-            studio.settings.show_right = true;
+            studio.context.workspace = Workspace::Studio;
+            studio.context.settings.show_right = true;
             studio.generate.view.focus_prompt = true;
         }
         Do::ToggleHistory => studio.generate.view.history_open ^= true,
         Do::OlderPrompt => {
-            let state = &mut studio.generate;
-            if let Some(prompt) = state.history.older(&state.request.draw.prompt) {
-                state.request.draw.prompt = prompt;
+            let request = &mut studio.context.document.request;
+            if let Some(prompt) = studio.generate.history.older(&request.draw.prompt) {
+                request.draw.prompt = prompt;
             }
         }
         Do::NewerPrompt => {
-            let state = &mut studio.generate;
-            if let Some(prompt) = state.history.newer(&state.request.draw.prompt) {
-                state.request.draw.prompt = prompt;
+            let request = &mut studio.context.document.request;
+            if let Some(prompt) = studio.generate.history.newer(&request.draw.prompt) {
+                request.draw.prompt = prompt;
             }
         }
         Do::UsePrompt(prompt) => {
-            studio.generate.request.draw.prompt = prompt;
+            studio.context.document.request.draw.prompt = prompt;
             studio.generate.view.history_open = false;
         }
         Do::PinPrompt(prompt) => {
@@ -344,19 +198,20 @@ pub fn run(studio: &mut Studio, command: GenerateCommand) {
             studio.generate.history.forget(&prompt);
             keep::keep_history(studio);
         }
-        Do::Dice => studio.generate.request.draw.seed = request::random_seed(),
-        Do::LockSeed => studio.generate.request.seed_locked ^= true,
+        Do::Dice => studio.context.document.request.draw.seed = random_seed(),
+        Do::LockSeed => studio.context.document.request.seed_locked ^= true,
         Do::LastSeed => {
             if let Some(seed) = studio.generate.last_seed {
-                studio.generate.request.draw.seed = seed;
-                studio.generate.request.seed_locked = true;
+                studio.context.document.request.draw.seed = seed;
+                studio.context.document.request.seed_locked = true;
             }
         }
-        Do::Follow(follow) => studio.generate.request.follow = follow,
+        Do::Follow(follow) => studio.context.document.request.follow = follow,
         Do::Live => match studio.generate.live.on {
             true => flow::stop_live(studio),
             false => studio.generate.live.on = true,
         },
+        Do::StopLive => flow::stop_live(studio),
         Do::KeepLive => flow::keep_live(studio),
     }
 }
@@ -367,7 +222,7 @@ fn changed(studio: &mut Studio) {
 }
 
 fn retry(studio: &mut Studio, work: WorkId, smaller: bool) {
-    let Some(failure) = studio.generate.works.take_failure(work) else {
+    let Some(failure) = studio.context.document.works.take_failure(work) else {
         return;
     };
     let mut job = (*failure.job).clone();
@@ -375,19 +230,19 @@ fn retry(studio: &mut Studio, work: WorkId, smaller: bool) {
         // A fork's latent has the old size; from noise it begins again.
         job.draw.size = size;
         job.fork = None;
-        studio.generate.request.draw.size = size;
+        studio.context.document.request.draw.size = size;
     }
     let work = Work {
         job,
         owner: failure.owner,
         template: failure.template,
     };
-    submit(studio, work);
+    submit(&mut studio.context, work);
 }
 
 /// Reads the prompt history and the queue that the last session left.
 pub fn start(studio: &mut Studio) {
-    studio.generate.request.next_seed();
+    studio.context.document.request.next_seed();
     keep::start(studio);
 }
 
@@ -398,20 +253,23 @@ pub fn on_event(studio: &mut Studio, event: Event) {
 
 /// Starts what is due: the next job of the queue, a live job.
 pub fn tick(studio: &mut Studio) {
+    studio.generate.follow_request(&studio.context.document);
     follow_model(studio);
     keep::tick(studio);
     follow_layer(studio);
     flow::tick_live(studio);
     show_on_canvas(studio);
+    publish(studio);
+    tell_used_prompts(studio);
 }
 
 /// Who begins to draw on the other layer wants the face to follow it.
 fn follow_layer(studio: &mut Studio) {
-    let layer = studio.painter.settings.layer;
-    let state = &mut studio.generate;
-    let before = state.layer.replace(layer);
-    if before.is_some_and(|before| before != layer) && state.request.follow != ConditionKind::None {
-        state.request.follow = layer.kind();
+    let layer = studio.context.document.painter.settings.layer;
+    let before = studio.generate.layer.replace(layer);
+    let request = &mut studio.context.document.request;
+    if before.is_some_and(|before| before != layer) && request.follow != ConditionKind::None {
+        request.follow = layer.kind();
     }
 }
 
@@ -422,12 +280,13 @@ fn show_on_canvas(studio: &mut Studio) {
         && state.on_canvas != state.preview_number
     {
         state.on_canvas = state.preview_number;
-        studio.canvas.show_picture(&studio.ctx, image);
+        let image = Arc::clone(image);
+        studio.context.emit(CanvasCommand::ShowPicture(image));
     }
     let progress = state.running.as_ref().map(|running| {
         let (step, steps) = running.step;
         let (picture, pictures) = running.picture;
-        canvas::Progress {
+        Progress {
             text: match (running.cancelling, pictures) {
                 (true, _) => "Cancelling…".to_string(),
                 (_, 1) => format!("Step {step} of {steps}"),
@@ -439,55 +298,85 @@ fn show_on_canvas(studio: &mut Studio) {
             share: state.fraction(),
         }
     });
-    studio.canvas.progress = progress;
+    studio.context.facts.drawing.progress = progress;
+}
+
+/// Takes in what has happened elsewhere.
+pub fn announced(studio: &mut Studio, announcement: &Announcement) {
+    match announcement {
+        Announcement::EngineReplaced => engine_replaced(studio),
+        Announcement::ModelReady | Announcement::DeviceFree => flow::start_next(studio),
+        _ => {}
+    }
 }
 
 /// The engine was replaced: what it was drawing is drawn anew by the next one.
-pub fn engine_replaced(studio: &mut Studio) {
+fn engine_replaced(studio: &mut Studio) {
     let running = studio.generate.running.take();
     if let Some(running) = running.filter(|running| running.cancelling || running.last) {
         flow::cancel(studio, running.work);
     }
     let state = &mut studio.generate;
-    state.live.ended(false, studio.now);
-    state.live.again(studio.now);
+    state.live.ended(false, studio.context.now);
+    state.live.again(studio.context.now);
     keep::keep_queue(studio);
-    results::keep_trails(studio);
+    studio.context.keep_trails(0);
+}
+
+/// Tells others what is being drawn: whenever that may have changed.
+pub fn publish(studio: &mut Studio) {
+    let state = &studio.generate;
+    let drawing = &mut studio.context.facts.drawing;
+    drawing.running = state.running.as_ref().map(|running| facts::Running {
+        work: running.work,
+        picture: running.picture,
+        step: running.step,
+    });
+    drawing.unsaved = state.saver.unsaved();
+    drawing.live = state.live.on;
+    drawing.step_seconds = state.step_seconds;
+}
+
+fn tell_used_prompts(studio: &mut Studio) {
+    let used = studio.generate.history.entries();
+    let told = &mut studio.context.facts.used_prompts;
+    if told.len() != used.len() || used.iter().zip(told.iter()).any(|(a, b)| a.prompt != *b) {
+        *told = used.iter().map(|used| used.prompt.clone()).collect();
+    }
 }
 
 /// Takes on what a newly loaded model suggests, fetches its tokenizer, starts what waited for it.
 fn follow_model(studio: &mut Studio) {
-    let Some(model) = studio.models.ready() else {
+    let Some(model) = studio.context.facts.model.ready().cloned() else {
         return;
     };
+    let model = &model;
     let state = &mut studio.generate;
     let key = format!("{} {}", model.name, model.sha256);
     if state.model.as_ref() == Some(&key) {
         return;
     }
-    state.follow_model(model);
+    state.suggest(model, &mut studio.context.document.request.draw);
     state.model = Some(key.clone());
     state.counter.set(None);
     let name = model.name.clone();
-    studio
-        .services
-        .tasks
-        .spawn("reading the tokenizer", move || {
-            let tokenizer = tokens::load(&name);
-            move |studio: &mut Studio| {
-                if studio.generate.model.as_ref() == Some(&key) {
-                    studio.generate.counter.set(tokenizer);
-                }
+    studio.spawn("reading the tokenizer", move || {
+        let tokenizer = tokens::load(&name);
+        move |studio: &mut Studio| {
+            if studio.generate.model.as_ref() == Some(&key) {
+                studio.generate.counter.set(tokenizer);
             }
-        });
+        }
+    });
     flow::start_next(studio);
 }
 
 #[cfg(test)]
 mod tests {
-    use mmface_engine::job::{Guide, Named as _, Objective, Sampler};
+    use mmface_engine::job::{Guide, Objective, Sampler};
 
     use super::*;
+    use crate::studio::document::Request;
 
     fn model(suggested: DrawChanges, objective: Objective) -> ModelSummary {
         ModelSummary {
@@ -509,22 +398,13 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_of_condition_has_an_action() {
-        for &kind in ConditionKind::ALL {
-            let command = GenerateCommand::Follow(kind).into();
-            assert!(
-                ACTIONS.iter().any(|action| (action.command)() == command),
-                "{kind:?}"
-            );
-        }
-    }
-
-    #[test]
     fn untouched_values_follow_the_model_and_touched_ones_stay() {
         let mut state = State::default();
-        state.request.draw.guidance = 4.0;
-        state.follow_model(&demo());
-        let draw = &state.request.draw;
+        let mut draw = Draw {
+            guidance: 4.0,
+            ..Draw::default()
+        };
+        state.suggest(&demo(), &mut draw);
         assert_eq!((draw.size, draw.guidance), (128, 4.0));
         assert_eq!(
             (draw.guide, draw.sampler),
@@ -535,8 +415,7 @@ mod tests {
             guidance: Some(7.5),
             ..DrawChanges::default()
         };
-        state.follow_model(&model(other, Objective::Diffusion));
-        let draw = &state.request.draw;
+        state.suggest(&model(other, Objective::Diffusion), &mut draw);
         assert_eq!((draw.size, draw.guidance), (512, 4.0));
         assert_eq!(draw.sampler, Sampler::DpmPp2M, "Heun does not fit");
     }
@@ -545,8 +424,10 @@ mod tests {
     fn a_model_changes_nothing_of_what_a_file_says() {
         let mut state = State::default();
         // As a recipe of the authors' way has them: they are the program's defaults as well.
-        state.set_request(Request::default());
-        state.follow_model(&demo());
-        assert_eq!(state.request, Request::default());
+        let mut document = Document::new(512);
+        document.take_over(Request::default());
+        state.follow_request(&document);
+        state.suggest(&demo(), &mut document.request.draw);
+        assert_eq!(document.request, Request::default());
     }
 }

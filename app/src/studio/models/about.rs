@@ -3,7 +3,7 @@
 use egui::{Grid, Id, Label, Modal, RichText, ScrollArea, Ui, Window};
 
 use super::ModelsCommand;
-use crate::studio::state::Studio;
+use crate::studio::dispatcher::Studio;
 use crate::studio::widgets::heading;
 
 /// What may be done with pictures of faces: notice and About window say the same.
@@ -54,7 +54,7 @@ impl Adapter {
 
 /// Draws the notice of the first start and the About window, when they are due.
 pub fn show_windows(ui: &mut Ui, studio: &mut Studio) {
-    if !studio.settings.notice_read {
+    if !studio.context.settings.notice_read {
         notice(ui, studio);
     }
     let room = ui.ctx().content_rect().height() - 120.0;
@@ -132,7 +132,7 @@ fn rules(ui: &mut Ui) {
 }
 
 fn about(ui: &mut Ui, studio: &mut Studio) {
-    let warning = studio.theme.colours(ui).warning;
+    let warning = studio.context.theme.colours(ui).warning;
     let mut rows = vec![
         (
             "Program",
@@ -150,7 +150,7 @@ fn about(ui: &mut Ui, studio: &mut Studio) {
             "MMFace-DiT; the authors' code is under the MIT licence".to_string(),
         ),
     ];
-    match studio.models.ready() {
+    match studio.context.facts.model.ready() {
         Some(model) => {
             rows.push(("Model", format!("{} ({})", model.title, model.name)));
             rows.push(("Its licence", model.licence.clone()));

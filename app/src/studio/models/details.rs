@@ -4,18 +4,19 @@ use egui::{Button, Grid, RichText, ScrollArea, Ui};
 use egui_material_icons::icons;
 use mmface_engine::weights::PartState;
 
+use super::ModelsCommand;
 use super::card::Block;
 use super::list::Entry;
-use super::memory::Runs;
 use super::panel::selected;
-use super::{ModelsCommand, Status};
-use crate::studio::state::Studio;
+use crate::studio::dispatcher::Studio;
+use crate::studio::facts::ModelStatus;
+use crate::studio::model_memory::Runs;
 use crate::studio::widgets::{empty_state, heading};
 
 /// Draws the model that is selected.
 pub fn show(ui: &mut Ui, studio: &mut Studio) {
-    let colours = studio.theme.colours(ui).clone();
-    if let Status::Failed(why) = &studio.models.status {
+    let colours = studio.context.theme.colours(ui).clone();
+    if let ModelStatus::Failed(why) = &studio.context.facts.model {
         ui.colored_label(colours.error, format!("No model is loaded: {why}"));
         if ui.button("Try again").clicked() {
             studio.emit(ModelsCommand::Reload);
@@ -42,11 +43,13 @@ pub fn show(ui: &mut Ui, studio: &mut Studio) {
         ui.add(egui::Label::new(RichText::new(text).color(colour)).wrap());
         ui.horizontal(|ui| {
             let loaded = studio
-                .models
+                .context
+                .facts
+                .model
                 .ready()
                 .is_some_and(|model| model.name == entry.listed.name);
             let usable = !matches!(entry.runs, Runs::No(_))
-                && !matches!(studio.models.status, Status::Loading { .. })
+                && !matches!(studio.context.facts.model, ModelStatus::Loading { .. })
                 && !loaded;
             let name = &entry.listed.name;
             let button = ui.add_enabled(usable, Button::new(if loaded { "In use" } else { "Use" }));
@@ -75,7 +78,9 @@ pub fn show(ui: &mut Ui, studio: &mut Studio) {
             }
         });
         if let Some(note) = studio
-            .models
+            .context
+            .facts
+            .model
             .ready()
             .filter(|model| model.name == entry.listed.name)
             .and_then(|model| model.note.as_ref())

@@ -10,8 +10,8 @@ use mmface_engine::weights::upstream::find_dit;
 use mmface_engine::weights::{ListedModel, Package, Registry};
 
 use super::card::{self, Block};
-use super::memory::{Memory, Runs};
 use crate::bytes::size;
+use crate::studio::model_memory::{Memory, Runs};
 
 /// Folders looked at for weights that are no package yet.
 const MOST_FOLDERS: usize = 200;

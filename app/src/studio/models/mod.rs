@@ -5,56 +5,33 @@ pub mod card;
 mod details;
 pub mod install;
 pub mod list;
-pub mod memory;
 pub mod panel;
 pub mod progress;
 pub mod report;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use mmface_engine::contract::{Event, LoadId, ModelRef, ModelSummary};
+use mmface_engine::contract::{Event, LoadId, ModelRef};
 use mmface_engine::job::Objective;
 use mmface_engine::weights::import::{ImportOptions, import};
 use mmface_engine::weights::upstream::Hints;
-use mmface_engine::weights::{Package, PartState, Registry, verify};
+use mmface_engine::weights::{Package, PartState, verify};
 use mmface_engine::{Error, Result};
 
-use super::actions::Action;
+use super::announcement::Announcement;
+use super::command::Workspace;
+use super::command::{ModelsCommand, SettingsCommand};
 use super::dialogs::{Ask, AskKind};
-use super::state::{Studio, Workspace};
+use super::dispatcher::Studio;
+use super::facts::ModelStatus;
 use super::toast::Toast;
-use super::{generate, settings};
 use list::Listing;
 use progress::Progress;
 
-/// What the engine says of its model.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub enum Status {
-    /// Nothing was asked for.
-    #[default]
-    Nothing,
-    /// It is being loaded.
-    Loading {
-        /// How much is done, 0..=1.
-        fraction: f32,
-        /// The part at hand.
-        what: String,
-    },
-    /// Jobs run on it.
-    Ready(Arc<ModelSummary>),
-    /// It could not be loaded: why, and what to do.
-    Failed(String),
-}
-
 /// The loaded model, and what is known of the others.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct State {
-    /// The model of the engine.
-    pub status: Status,
-    /// The folders that are searched by default; tests put their own here.
-    pub registry: Registry,
     /// What was found; `None` until the folders were read.
     pub listing: Option<Listing>,
     /// The model whose details are shown, by reference.
@@ -73,47 +50,10 @@ pub struct State {
     pub whole_report: bool,
     /// What draws the window.
     pub adapter: Option<about::Adapter>,
-    /// Asks for the free bytes of a disk; tests put their own here.
-    pub free_space: install::FreeSpace,
-    /// Asks for the free bytes of memory; tests put their own here.
-    pub free_memory: memory::FreeMemory,
     load: Option<LoadId>,
     /// The load was asked for by the person, who wants to hear how it went.
     asked: bool,
     reading: bool,
-}
-
-impl Default for State {
-    fn default() -> Self {
-        Self {
-            status: Status::Nothing,
-            registry: Registry::standard(),
-            listing: None,
-            selected: None,
-            verified: BTreeMap::new(),
-            work: None,
-            import: None,
-            about_open: false,
-            privacy_open: false,
-            whole_report: false,
-            adapter: None,
-            free_space: mmface_engine::weights::atomic::free_bytes,
-            free_memory: mmface_engine::pipeline::free_memory,
-            load: None,
-            asked: false,
-            reading: false,
-        }
-    }
-}
-
-impl State {
-    /// The loaded model.
-    pub fn ready(&self) -> Option<&Arc<ModelSummary>> {
-        match &self.status {
-            Status::Ready(summary) => Some(summary),
-            _ => None,
-        }
-    }
 }
 
 /// What a person says about weights in the authors' layout.
@@ -160,95 +100,6 @@ impl ImportForm {
     }
 }
 
-/// Actions on models.
-#[derive(Clone, Debug, PartialEq)]
-pub enum ModelsCommand {
-    /// Reads the folders again.
-    Refresh,
-    /// Shows a model's details.
-    Select(String),
-    /// Loads a model in place of the one before.
-    Load(ModelRef),
-    /// Loads a model, by reference, now and at every start.
-    Use(String),
-    /// Loads the model of the settings again.
-    Reload,
-    /// Looks at every byte of a model.
-    Verify(PathBuf),
-    /// Stops the slow work at hand.
-    StopWork,
-    /// Asks for a folder in the authors' layout.
-    AskImport,
-    /// Prepares the import of a folder or file in the authors' layout.
-    PrepareImport(PathBuf),
-    /// Imports what is prepared.
-    StartImport,
-    /// Forgets what is prepared.
-    DropImport,
-    /// Asks for a package in one file.
-    AskPackage,
-    /// Copies a package in one file into the models' folder.
-    Install(PathBuf),
-    /// Asks for a further folder to search.
-    AskFolder,
-    /// Searches a further folder.
-    AddFolder(PathBuf),
-    /// Searches a folder no more.
-    RemoveFolder(PathBuf),
-    /// Shows or hides what this program is.
-    About,
-    /// Shows or hides the page on privacy.
-    Privacy,
-    /// Copies a report of what happened.
-    CopyReport,
-    /// The notice of the first start has been read.
-    ReadNotice,
-}
-
-/// Named actions.
-pub const ACTIONS: &[Action] = &[
-    Action::new("models.refresh", "Search for models again", &[], || {
-        ModelsCommand::Refresh.into()
-    }),
-    Action::new("models.reload", "Load the model again", &[], || {
-        ModelsCommand::Reload.into()
-    }),
-    Action::new(
-        "models.import",
-        "Import a model from the authors' files",
-        &[],
-        || ModelsCommand::AskImport.into(),
-    ),
-    Action::new(
-        "models.install",
-        "Install a model package (.mmface)",
-        &[],
-        || ModelsCommand::AskPackage.into(),
-    ),
-    Action::new("models.folder", "Add a folder of models", &[], || {
-        ModelsCommand::AskFolder.into()
-    }),
-    Action::new("models.about", "About MMFace Studio", &[], || {
-        ModelsCommand::About.into()
-    })
-    .in_text(),
-    Action::new("models.privacy", "Privacy", &[], || {
-        ModelsCommand::Privacy.into()
-    }),
-    Action::new(
-        "models.report",
-        "Copy a report of what happened",
-        &[],
-        || ModelsCommand::CopyReport.into(),
-    ),
-];
-
-/// The folders that are searched, those of the settings last.
-pub fn registry(studio: &Studio) -> Registry {
-    let chosen = &studio.settings.model_folders;
-    studio.models.registry.clone().with(chosen)
-}
-
 /// Loads the model of the settings, and looks what else there is.
 pub fn start(studio: &mut Studio) {
     load(studio, wanted(studio), false);
@@ -257,7 +108,7 @@ pub fn start(studio: &mut Studio) {
 
 /// The model that the settings name.
 fn wanted(studio: &Studio) -> ModelRef {
-    match studio.settings.model.as_str() {
+    match studio.context.settings.model.as_str() {
         "" => ModelRef::Bundled,
         name => ModelRef::Named(name.into()),
     }
@@ -267,39 +118,44 @@ fn load(studio: &mut Studio, model: ModelRef, asked: bool) {
     let id = studio.load_model(model);
     studio.models.asked = asked;
     studio.models.load = id;
-    studio.models.status = match (id, &studio.services.engine) {
-        (None, Err(why)) => Status::Failed(format!("the engine did not start: {why}")),
-        _ => Status::Loading {
+    studio.context.facts.model = match (id, &studio.context.services.engine) {
+        (None, Err(why)) => ModelStatus::Failed(format!("the engine did not start: {why}")),
+        _ => ModelStatus::Loading {
             fraction: 0.0,
             what: "the model".into(),
         },
     };
 }
 
-/// Another engine is there and knows no model yet.
-pub fn engine_replaced(studio: &mut Studio) {
-    load(studio, wanted(studio), true);
+/// Loads the model in another engine, which knows none yet.
+pub fn announced(studio: &mut Studio, announcement: &Announcement) {
+    if let Announcement::EngineReplaced = announcement {
+        load(studio, wanted(studio), true);
+    }
 }
 
 /// Takes in an event of loading.
 pub fn on_event(studio: &mut Studio, event: Event) {
-    let models = &mut studio.models;
+    let expected = studio.models.load;
     match event {
         Event::Loading {
             load,
             fraction,
             what,
-        } if models.load == Some(load) => models.status = Status::Loading { fraction, what },
-        Event::Ready { load, summary } if models.load == Some(load) => {
+        } if expected == Some(load) => {
+            studio.context.facts.model = ModelStatus::Loading { fraction, what }
+        }
+        Event::Ready { load, summary } if expected == Some(load) => {
             let text = format!("{} is ready on {}", summary.title, summary.device);
-            models.status = Status::Ready(summary.into());
-            if models.asked {
+            studio.context.facts.model = ModelStatus::Ready(summary.into());
+            if studio.models.asked {
                 studio.tell(Toast::Success(text));
             }
-            generate::flow::start_next(studio);
+            studio.context.announce(Announcement::ModelReady);
         }
-        Event::LoadFailed { load, error } if models.load == Some(load) => {
-            if settings::engine::fall_back(studio, &error) {
+        Event::LoadFailed { load, error } if expected == Some(load) => {
+            if let Some(why) = studio.context.card_failure(&error) {
+                studio.emit(SettingsCommand::FallBack(why));
                 return;
             }
             let why = match error {
@@ -313,11 +169,20 @@ pub fn on_event(studio: &mut Studio, event: Event) {
                 "; choose another in Models"
             };
             let text = format!("no model is loaded: {why}{advice}");
-            studio.models.status = Status::Failed(why);
+            studio.context.facts.model = ModelStatus::Failed(why);
             studio.tell(Toast::Error(text));
         }
         _ => {}
     }
+}
+
+/// Tells others what the loaded model takes of the memory: once a frame.
+pub fn tick(studio: &mut Studio) {
+    let name = studio.context.facts.model.ready().map(|model| &model.name);
+    let entries = studio.models.listing.iter().flat_map(|list| &list.entries);
+    studio.context.facts.model_memory = entries
+        .filter(|entry| Some(&entry.listed.name) == name)
+        .find_map(|entry| entry.memory.clone());
 }
 
 /// Does what the command says.
@@ -327,7 +192,7 @@ pub fn run(studio: &mut Studio, command: ModelsCommand) {
         ModelsCommand::Select(reference) => studio.models.selected = Some(reference),
         ModelsCommand::Use(reference) => {
             studio.models.selected = Some(reference.clone());
-            studio.settings.model = reference;
+            studio.context.settings.model = reference;
             load(studio, wanted(studio), true);
         }
         ModelsCommand::Load(model) => load(studio, model, true),
@@ -339,7 +204,7 @@ pub fn run(studio: &mut Studio, command: ModelsCommand) {
             }
         }
         ModelsCommand::AskImport => {
-            studio.workspace = Workspace::Models;
+            studio.context.workspace = Workspace::Models;
             let ask = Ask {
                 title: "The folder with the authors' weights".into(),
                 kind: AskKind::Folder,
@@ -354,12 +219,12 @@ pub fn run(studio: &mut Studio, command: ModelsCommand) {
         ModelsCommand::PrepareImport(path) => {
             let form = studio.models.import.get_or_insert_default();
             form.source = path.display().to_string();
-            studio.workspace = Workspace::Models;
+            studio.context.workspace = Workspace::Models;
         }
         ModelsCommand::StartImport => start_import(studio),
         ModelsCommand::DropImport => studio.models.import = None,
         ModelsCommand::AskPackage => {
-            studio.workspace = Workspace::Models;
+            studio.context.workspace = Workspace::Models;
             let ask = Ask {
                 title: "A model package".into(),
                 kind: AskKind::Open,
@@ -372,7 +237,7 @@ pub fn run(studio: &mut Studio, command: ModelsCommand) {
         }
         ModelsCommand::Install(path) => start_install(studio, path),
         ModelsCommand::AskFolder => {
-            studio.workspace = Workspace::Models;
+            studio.context.workspace = Workspace::Models;
             let ask = Ask {
                 title: "A folder of models".into(),
                 kind: AskKind::Folder,
@@ -384,19 +249,23 @@ pub fn run(studio: &mut Studio, command: ModelsCommand) {
             });
         }
         ModelsCommand::AddFolder(path) => {
-            if !studio.settings.model_folders.contains(&path) {
-                studio.settings.model_folders.push(path);
+            if !studio.context.settings.model_folders.contains(&path) {
+                studio.context.settings.model_folders.push(path);
             }
             refresh(studio);
         }
         ModelsCommand::RemoveFolder(path) => {
-            studio.settings.model_folders.retain(|known| *known != path);
+            studio
+                .context
+                .settings
+                .model_folders
+                .retain(|known| *known != path);
             refresh(studio);
         }
         ModelsCommand::About => studio.models.about_open ^= true,
         ModelsCommand::Privacy => studio.models.privacy_open ^= true,
         ModelsCommand::CopyReport => report::copy(studio, studio.models.whole_report),
-        ModelsCommand::ReadNotice => studio.settings.notice_read = true,
+        ModelsCommand::ReadNotice => studio.context.settings.notice_read = true,
     }
 }
 
@@ -404,17 +273,14 @@ fn refresh(studio: &mut Studio) {
     if std::mem::replace(&mut studio.models.reading, true) {
         return;
     }
-    let registry = registry(studio);
-    studio
-        .services
-        .tasks
-        .spawn("reading the model folders", move || {
-            let listing = list::read(&registry);
-            move |studio: &mut Studio| {
-                studio.models.reading = false;
-                studio.models.listing = Some(listing);
-            }
-        });
+    let registry = studio.context.registry();
+    studio.spawn("reading the model folders", move || {
+        let listing = list::read(&registry);
+        move |studio: &mut Studio| {
+            studio.models.reading = false;
+            studio.models.listing = Some(listing);
+        }
+    });
 }
 
 /// Starts slow work on models, one at a time. `ended` hears how it went.
@@ -432,7 +298,7 @@ fn start_work<T: Send + 'static>(
     let progress = Progress::default();
     studio.models.work = Some((name.clone(), progress.clone()));
     let label = name.clone();
-    studio.services.tasks.spawn(&label, move || {
+    studio.spawn(&label, move || {
         // A panic must not leave the work standing.
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(&progress)))
             .unwrap_or_else(|_| Err(Error::Panic(name.clone())));
@@ -472,7 +338,7 @@ fn start_import(studio: &mut Studio) {
     let Some(form) = studio.models.import.clone() else {
         return;
     };
-    let into = match registry(studio).target() {
+    let into = match studio.context.registry().target() {
         Ok(into) => into.to_path_buf(),
         Err(error) => return studio.tell(Toast::Error(error.to_string())),
     };
@@ -503,8 +369,8 @@ fn start_import(studio: &mut Studio) {
 }
 
 fn start_install(studio: &mut Studio, path: PathBuf) {
-    let registry = registry(studio);
-    let free_space = studio.models.free_space;
+    let registry = studio.context.registry();
+    let free_space = studio.context.services.free_space;
     let work = move |progress: &Progress| install::install(&path, &registry, free_space, progress);
     start_work(
         studio,

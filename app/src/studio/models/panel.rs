@@ -6,10 +6,12 @@ use mmface_engine::job::{Named as _, Objective};
 use mmface_engine::weights::registry::Origin;
 
 use super::list::{Entry, Scanned};
-use super::memory::Runs;
-use super::{ModelsCommand, Status, details};
+use super::{ModelsCommand, details};
 use crate::studio::command::ShellCommand;
-use crate::studio::state::{Studio, Workspace};
+use crate::studio::command::Workspace;
+use crate::studio::dispatcher::Studio;
+use crate::studio::facts::ModelStatus;
+use crate::studio::model_memory::Runs;
 use crate::studio::widgets::{empty_state, heading, icon_button};
 
 /// How often work in progress is drawn.
@@ -81,7 +83,9 @@ fn list(ui: &mut Ui, studio: &mut Studio) {
     for entry in &listing.entries {
         let reference = entry.reference();
         let loaded = studio
-            .models
+            .context
+            .facts
+            .model
             .ready()
             .is_some_and(|model| model.name == entry.listed.name);
         let state = match &entry.runs {
@@ -111,7 +115,12 @@ fn list(ui: &mut Ui, studio: &mut Studio) {
 pub(super) fn selected(studio: &Studio) -> Option<&Entry> {
     let entries = &studio.models.listing.as_ref()?.entries;
     let chosen = studio.models.selected.as_deref();
-    let loaded = studio.models.ready().map(|model| model.name.as_str());
+    let loaded = studio
+        .context
+        .facts
+        .model
+        .ready()
+        .map(|model| model.name.as_str());
     entries
         .iter()
         .find(|entry| {
@@ -286,16 +295,16 @@ fn work(ui: &mut Ui, studio: &mut Studio) {
 
 /// Draws the loaded model, or how far it is, or why there is none.
 pub fn show_status(ui: &mut Ui, studio: &mut Studio) {
-    let error = studio.theme.colours(ui).error;
-    let (text, tip) = match &studio.models.status {
-        Status::Nothing => return,
-        Status::Loading { fraction, what } => {
+    let error = studio.context.theme.colours(ui).error;
+    let (text, tip) = match &studio.context.facts.model {
+        ModelStatus::Nothing => return,
+        ModelStatus::Loading { fraction, what } => {
             let text = RichText::new(format!("loading {what}")).small();
             ui.add(ProgressBar::new(*fraction).desired_width(150.0).text(text));
             return;
         }
-        Status::Failed(why) => (RichText::new("No model").color(error), why.clone()),
-        Status::Ready(model) => {
+        ModelStatus::Failed(why) => (RichText::new("No model").color(error), why.clone()),
+        ModelStatus::Ready(model) => {
             let note = model.note.as_deref().unwrap_or("Show the models");
             let tip = format!(
                 "{}\n{note}\nLoaded in {:.1} s",

@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
+use crate::studio::dispatcher::Studio;
 use crate::studio::settings::EngineSettings;
-use crate::studio::state::Studio;
 use crate::studio::toast::Toast;
 
 /// Messages that a report repeats.
@@ -16,7 +16,7 @@ const SECRET: usize = 4;
 
 /// The report; `whole` leaves nothing out.
 pub fn text(studio: &Studio, whole: bool) -> String {
-    let engine = EngineSettings::of(&studio.settings);
+    let engine = EngineSettings::of(&studio.context.settings);
     let mut lines = vec![
         format!(
             "MMFace Studio {} on {} {}",
@@ -35,8 +35,8 @@ pub fn text(studio: &Studio, whole: bool) -> String {
             engine.precision,
             engine.previews
         ),
-        crate::studio::settings::engine::reason(studio),
-        match studio.models.ready() {
+        crate::studio::processor::reason(&studio.context),
+        match studio.context.facts.model.ready() {
             Some(model) => format!("Model: {} ({})", model.name, model.sha256),
             None => "Model: none".into(),
         },
@@ -46,12 +46,12 @@ pub fn text(studio: &Studio, whole: bool) -> String {
         },
         format!(
             "Canvas: {} pixels a side, scale {:.0} %",
-            studio.painter.drawing().side(),
-            studio.settings.scale * 100.0
+            studio.context.document.painter.drawing().side(),
+            studio.context.settings.scale * 100.0
         ),
         "Last messages:".into(),
     ];
-    let log = &studio.toasts.log;
+    let log = &studio.context.toasts.log;
     let last = log.iter().skip(log.len().saturating_sub(MESSAGES));
     lines.extend(last.map(|toast| {
         let kind = match toast {
@@ -66,10 +66,9 @@ pub fn text(studio: &Studio, whole: bool) -> String {
     if whole {
         return text;
     }
-    let request = &studio.generate.request;
+    let request = &studio.context.document.request;
     let prompts = [request.draw.prompt.clone(), request.draw.negative.clone()];
-    let used = studio.generate.history.search("");
-    let used = used.into_iter().map(|used| used.prompt.clone());
+    let used = studio.context.facts.used_prompts.iter().cloned();
     let prompts: Vec<String> = prompts.into_iter().chain(used).collect();
     let home = directories::UserDirs::new();
     redacted(&text, home.as_ref().map(|user| user.home_dir()), &prompts)
@@ -102,7 +101,7 @@ pub fn redacted(text: &str, home: Option<&Path>, prompts: &[String]) -> String {
 
 /// Copies the report.
 pub(super) fn copy(studio: &mut Studio, whole: bool) {
-    studio.ctx.copy_text(text(studio, whole));
+    studio.context.ctx.copy_text(text(studio, whole));
     let text = match whole {
         true => "the report is copied, with your folders and prompts in it",
         false => "the report is copied; home folder and prompts are left out",

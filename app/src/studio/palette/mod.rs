@@ -2,10 +2,10 @@
 
 pub mod panel;
 
-use super::actions::{self, Action};
-use super::state::Studio;
+use super::command::{self, Action, PaletteCommand};
+use super::context::Context;
 
-/// The palette at hand.
+/// What is typed and chosen in the palette.
 #[derive(Debug, Default)]
 pub struct State {
     /// It is open.
@@ -18,47 +18,27 @@ pub struct State {
     pub rebinding: Option<&'static str>,
 }
 
-/// Actions on the palette.
-#[derive(Clone, Debug, PartialEq)]
-pub enum PaletteCommand {
-    /// Opens or closes it.
-    Toggle,
-    /// Runs an action and closes the palette.
-    Run(&'static str),
-    /// Waits for the next key and binds the action to it.
-    Rebind(&'static str),
-}
-
-/// Named actions.
-pub const ACTIONS: &[Action] =
-    &[
-        Action::new("palette.show", "All actions", &["Ctrl+K", "F1"], || {
-            PaletteCommand::Toggle.into()
-        })
-        .in_text(),
-    ];
-
 /// Does what the command says.
-pub fn run(studio: &mut Studio, command: PaletteCommand) {
+pub fn handle(state: &mut State, command: PaletteCommand, cx: &mut Context) {
     match command {
         PaletteCommand::Toggle => {
-            studio.palette = State {
-                open: !studio.palette.open,
+            *state = State {
+                open: !state.open,
                 ..State::default()
             };
         }
         PaletteCommand::Run(id) => {
-            studio.palette = State::default();
-            studio.emit_action(id);
+            *state = State::default();
+            cx.emit_action(id);
         }
-        PaletteCommand::Rebind(id) => studio.palette.rebinding = Some(id),
+        PaletteCommand::Rebind(id) => state.rebinding = Some(id),
     }
 }
 
 /// The actions that match what was typed: all its words occur in title or id, best first.
 pub fn matches(query: &str) -> Vec<&'static Action> {
     let words: Vec<String> = query.split_whitespace().map(str::to_lowercase).collect();
-    let mut found: Vec<(usize, &Action)> = actions::all()
+    let mut found: Vec<(usize, &Action)> = command::actions()
         .filter_map(|action| {
             let title = action.title.to_lowercase();
             let fits = words
@@ -78,12 +58,34 @@ pub fn matches(query: &str) -> Vec<&'static Action> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::studio::command::{Command, ShellCommand};
+    use crate::studio::outbox::Message;
+    use crate::studio::testing;
 
     #[test]
     fn words_match_in_any_order_and_early_matches_come_first() {
         let found = matches("look dark");
         assert_eq!(found.first().map(|action| action.id), Some("settings.dark"));
         assert!(matches("no such thing at all").is_empty());
-        assert_eq!(matches("").len(), actions::all().count());
+        assert_eq!(matches("").len(), command::actions().count());
+    }
+
+    #[test]
+    fn running_an_action_closes_the_palette_and_asks_for_its_command() {
+        let home = tempfile::tempdir().expect("a folder");
+        let mut cx = testing::context(home.path());
+        let mut state = State::default();
+        handle(&mut state, PaletteCommand::Toggle, &mut cx);
+        assert!(state.open);
+        handle(&mut state, PaletteCommand::Run("shell.quit"), &mut cx);
+        assert!(!state.open);
+        let sent = testing::sent(&cx);
+        assert!(
+            matches!(
+                sent[..],
+                [Message::Command(Command::Shell(ShellCommand::Quit))]
+            ),
+            "{sent:?}"
+        );
     }
 }

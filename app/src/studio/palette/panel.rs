@@ -2,20 +2,20 @@
 
 use egui::{Align2, Event, Id, Key, RichText, ScrollArea, TextEdit, Ui, Window, vec2};
 
-use super::{PaletteCommand, matches};
+use super::{PaletteCommand, State, matches};
+use crate::studio::command::SettingsCommand;
+use crate::studio::context::Context;
 use crate::studio::keymap::Chord;
-use crate::studio::settings::SettingsCommand;
-use crate::studio::state::Studio;
 use crate::studio::widgets::icon_button;
 
 /// Draws the palette when it is open.
-pub fn show(ui: &mut Ui, studio: &mut Studio) {
-    if !studio.palette.open {
+pub fn show(ui: &mut Ui, state: &mut State, cx: &Context) {
+    if !state.open {
         return;
     }
     let ctx = ui.ctx().clone();
-    take_new_key(&ctx, studio);
-    let found = matches(&studio.palette.query);
+    take_new_key(&ctx, state, cx);
+    let found = matches(&state.query);
     let (up, down, enter, escape) = ctx.input_mut(|input| {
         let mut hit = |key| input.consume_key(egui::Modifiers::NONE, key);
         (
@@ -26,14 +26,14 @@ pub fn show(ui: &mut Ui, studio: &mut Studio) {
         )
     });
     let last = found.len().saturating_sub(1);
-    studio.palette.row = (studio.palette.row + usize::from(down))
+    state.row = (state.row + usize::from(down))
         .saturating_sub(usize::from(up))
         .min(last);
     if escape {
-        studio.emit(PaletteCommand::Toggle);
+        cx.emit(PaletteCommand::Toggle);
     }
-    if enter && let Some(action) = found.get(studio.palette.row) {
-        studio.emit(PaletteCommand::Run(action.id));
+    if enter && let Some(action) = found.get(state.row) {
+        cx.emit(PaletteCommand::Run(action.id));
     }
     Window::new("All actions")
         .title_bar(false)
@@ -41,7 +41,7 @@ pub fn show(ui: &mut Ui, studio: &mut Studio) {
         .anchor(Align2::CENTER_TOP, vec2(0.0, 80.0))
         .fixed_size(vec2(460.0, 380.0))
         .show(&ctx, |ui| {
-            let field = TextEdit::singleline(&mut studio.palette.query)
+            let field = TextEdit::singleline(&mut state.query)
                 .id(Id::unique("palette_query"))
                 .hint_text("What do you want to do?")
                 .desired_width(f32::INFINITY);
@@ -50,7 +50,7 @@ pub fn show(ui: &mut Ui, studio: &mut Studio) {
                 egui::WidgetInfo::labeled(egui::Role::TextInput, true, "Search actions")
             });
             if response.changed() {
-                studio.palette.row = 0;
+                state.row = 0;
             }
             response.request_focus();
             ui.separator();
@@ -60,16 +60,16 @@ pub fn show(ui: &mut Ui, studio: &mut Studio) {
                 }
                 for (row, action) in found.iter().enumerate() {
                     ui.horizontal(|ui| {
-                        let chosen = row == studio.palette.row;
+                        let chosen = row == state.row;
                         let label = ui.selectable_label(chosen, action.title);
                         if chosen && (up || down) {
                             label.scroll_to_me(None);
                         }
                         if label.clicked() {
-                            studio.emit(PaletteCommand::Run(action.id));
+                            cx.emit(PaletteCommand::Run(action.id));
                         }
                         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                            keys(ui, studio, action.id, action.title);
+                            keys(ui, state, cx, action.id, action.title);
                         });
                     });
                 }
@@ -78,12 +78,12 @@ pub fn show(ui: &mut Ui, studio: &mut Studio) {
 }
 
 /// The keys of an action and the button that changes them.
-fn keys(ui: &mut Ui, studio: &mut Studio, id: &'static str, title: &str) {
-    if studio.palette.rebinding == Some(id) {
+fn keys(ui: &mut Ui, state: &mut State, cx: &Context, id: &'static str, title: &str) {
+    if state.rebinding == Some(id) {
         ui.label(RichText::new("press a key, Escape for none").italics());
         return;
     }
-    let changed = studio.keymap.changes().0.contains_key(id);
+    let changed = cx.keymap.changes().0.contains_key(id);
     if changed
         && icon_button(
             ui,
@@ -92,7 +92,7 @@ fn keys(ui: &mut Ui, studio: &mut Studio, id: &'static str, title: &str) {
         )
         .clicked()
     {
-        studio.emit(SettingsCommand::Bind(id, None));
+        cx.emit(SettingsCommand::Bind(id, None));
     }
     if icon_button(
         ui,
@@ -101,15 +101,10 @@ fn keys(ui: &mut Ui, studio: &mut Studio, id: &'static str, title: &str) {
     )
     .clicked()
     {
-        studio.emit(PaletteCommand::Rebind(id));
+        cx.emit(PaletteCommand::Rebind(id));
     }
-    let conflicts = studio.keymap.conflicts(id);
-    let text: Vec<String> = studio
-        .keymap
-        .keys(id)
-        .iter()
-        .map(Chord::to_string)
-        .collect();
+    let conflicts = cx.keymap.conflicts(id);
+    let text: Vec<String> = cx.keymap.keys(id).iter().map(Chord::to_string).collect();
     let text = RichText::new(text.join(", ")).weak();
     if conflicts.is_empty() {
         ui.label(text);
@@ -121,8 +116,8 @@ fn keys(ui: &mut Ui, studio: &mut Studio, id: &'static str, title: &str) {
 }
 
 /// Binds the action that waits to the next key.
-fn take_new_key(ctx: &egui::Context, studio: &mut Studio) {
-    let Some(id) = studio.palette.rebinding else {
+fn take_new_key(ctx: &egui::Context, state: &mut State, cx: &Context) {
+    let Some(id) = state.rebinding else {
         return;
     };
     let pressed = ctx.input_mut(|input| {
@@ -154,7 +149,7 @@ fn take_new_key(ctx: &egui::Context, studio: &mut Studio) {
         } else {
             vec![chord.to_string()]
         };
-        studio.palette.rebinding = None;
-        studio.emit(SettingsCommand::Bind(id, Some(keys)));
+        state.rebinding = None;
+        cx.emit(SettingsCommand::Bind(id, Some(keys)));
     }
 }

@@ -9,17 +9,15 @@ mod crop_view;
 pub mod panel;
 pub mod work;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use egui::ColorImage;
 use mmface_engine::labels::LabelImage;
+use mmface_engine::picture::GrayImage;
 use mmface_engine::picture::xdog::Style;
-use mmface_engine::picture::{GrayImage, RgbImage};
 
-use super::actions::Action;
+use super::command::{PhotoCommand, Workspace};
+use super::context::{Context, Inbox};
 use super::dialogs::{Ask, AskKind};
-use super::state::{Studio, Workspace};
 use super::toast::Toast;
 use crop::Crop;
 use work::{ParserCache, Photo};
@@ -109,8 +107,6 @@ pub struct State {
     pub reading: bool,
     /// The person has accepted; it is put into the drawing as soon as it is computed.
     pub applying: bool,
-    /// The photo that lies under the drawing, as large as the drawing.
-    pub under: Option<Arc<RgbImage>>,
     /// The crop is being dragged: the mask waits for the end of it.
     dragging: bool,
     number: u64,
@@ -118,6 +114,8 @@ pub struct State {
     mask: Product<LabelImage>,
     parser: ParserCache,
     view: panel::View,
+    /// What came of slow work.
+    pub inbox: Inbox<State>,
 }
 
 impl Default for State {
@@ -133,13 +131,13 @@ impl Default for State {
             },
             reading: false,
             applying: false,
-            under: None,
             dragging: false,
             number: 0,
             sketch: Product::default(),
             mask: Product::default(),
             parser: ParserCache::default(),
             view: panel::View::default(),
+            inbox: Inbox::default(),
         }
     }
 }
@@ -169,38 +167,8 @@ impl State {
     }
 }
 
-/// Actions on photos.
-#[derive(Clone, Debug, PartialEq)]
-pub enum PhotoCommand {
-    /// Asks for a photo.
-    Open,
-    /// Reads a photo: chosen, dropped, or from anywhere else.
-    Read(PathBuf),
-    /// Takes a picture of the clipboard.
-    Paste(Arc<ColorImage>),
-    /// Takes another square.
-    Crop(Crop),
-    /// Takes the largest square.
-    WholeCrop,
-    /// The usual lines.
-    UsualStyle,
-    /// Puts what is wanted into the drawing.
-    Apply,
-    /// Lets go of the photo.
-    Close,
-}
-
-/// Named actions.
-pub const ACTIONS: &[Action] =
-    &[
-        Action::new("photo.open", "Draw from a photo", &["Ctrl+Alt+O"], || {
-            PhotoCommand::Open.into()
-        })
-        .in_text(),
-    ];
-
 /// Does what the command says.
-pub fn run(studio: &mut Studio, command: PhotoCommand) {
+pub fn handle(state: &mut State, command: PhotoCommand, cx: &mut Context) {
     match command {
         PhotoCommand::Open => {
             let ask = Ask {
@@ -212,111 +180,110 @@ pub fn run(studio: &mut Studio, command: PhotoCommand) {
                 )),
                 name: String::new(),
             };
-            studio.ask(&ask, |studio, path| studio.emit(PhotoCommand::Read(path)));
+            cx.ask(&state.inbox, &ask, |_: &mut State, cx, path| {
+                cx.emit(PhotoCommand::Read(path))
+            });
         }
-        PhotoCommand::Read(path) => read(studio, move || work::read_photo(&path)),
-        PhotoCommand::Paste(image) => read(studio, move || {
+        PhotoCommand::Read(path) => read(state, cx, move || work::read_photo(&path)),
+        PhotoCommand::Paste(image) => read(state, cx, move || {
             let image = work::from_clipboard(&image);
             Ok(work::prepare("the clipboard's picture".into(), image))
         }),
-        PhotoCommand::Crop(crop) => {
-            studio.photo.crop = crop;
-            studio.photo.tidy();
-        }
         PhotoCommand::WholeCrop => {
-            if let Some(photo) = &studio.photo.photo {
-                studio.photo.crop = Crop::largest(photo.image.width, photo.image.height);
+            if let Some(photo) = &state.photo {
+                state.crop = Crop::largest(photo.image.width, photo.image.height);
             }
         }
-        PhotoCommand::UsualStyle => studio.photo.style = Style::default(),
+        PhotoCommand::UsualStyle => state.style = Style::default(),
         PhotoCommand::Apply => {
-            let wanted = studio.photo.wanted;
-            if studio.photo.photo.is_some() && (wanted.mask || wanted.sketch || wanted.onion) {
-                studio.photo.applying = true;
-                advance(studio);
+            let wanted = state.wanted;
+            if state.photo.is_some() && (wanted.mask || wanted.sketch || wanted.onion) {
+                state.applying = true;
+                tick(state, cx);
             }
         }
-        PhotoCommand::Close => {
-            studio.photo.photo = None;
-            studio.photo.applying = false;
-            studio.photo.view = panel::View::default();
-        }
+        PhotoCommand::Close => close(state),
     }
 }
 
-fn read(studio: &mut Studio, work: impl FnOnce() -> mmface_engine::Result<Photo> + Send + 'static) {
-    if std::mem::replace(&mut studio.photo.reading, true) {
+fn close(state: &mut State) {
+    state.photo = None;
+    state.applying = false;
+    state.view = panel::View::default();
+}
+
+fn read(
+    state: &mut State,
+    cx: &mut Context,
+    work: impl FnOnce() -> mmface_engine::Result<Photo> + Send + 'static,
+) {
+    if std::mem::replace(&mut state.reading, true) {
         return;
     }
-    studio.services.tasks.spawn("reading the photo", move || {
+    cx.spawn(&state.inbox, "reading the photo", move || {
         let panicked = |_| {
             let text = "the photo could not be read; save it as PNG";
             Err(mmface_engine::Error::Argument(text.into()))
         };
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
         let result = result.unwrap_or_else(panicked);
-        move |studio: &mut Studio| {
-            studio.photo.reading = false;
+        move |state: &mut State, cx: &mut Context| {
+            state.reading = false;
             match result {
                 Ok(photo) => {
-                    let state = &mut studio.photo;
                     state.number += 1;
                     state.crop = Crop::largest(photo.image.width, photo.image.height);
                     state.photo = Some(Arc::new(photo));
                     state.applying = false;
                     state.view = panel::View::default();
-                    studio.workspace = Workspace::Studio;
+                    cx.workspace = Workspace::Studio;
                 }
-                Err(error) => studio.tell(Toast::Error(error.to_string())),
+                Err(error) => cx.tell(Toast::Error(error.to_string())),
             }
         }
     });
 }
 
-/// Computes what is due, and puts it into the drawing when that was asked for.
-pub fn advance(studio: &mut Studio) {
-    let Some(photo) = studio.photo.photo.clone() else {
+/// Computes what is due, and puts it into the drawing when that was asked for: once a frame.
+pub fn tick(state: &mut State, cx: &mut Context) {
+    cx.facts.photo_open = state.photo.is_some();
+    let Some(photo) = state.photo.clone() else {
         return;
     };
-    studio.photo.tidy();
-    let side = studio.painter.drawing().side();
-    let wanted = studio.photo.wanted;
-    let state = &mut studio.photo;
+    state.tidy();
+    let side = cx.document.painter.drawing().side();
+    let wanted = state.wanted;
     let key = state.sketch_key(side);
     if wanted.sketch && state.sketch.is_due(key) {
         state.sketch.pending = Some(key);
         let photo = Arc::clone(&photo);
-        studio.services.tasks.spawn("drawing the lines", move || {
+        cx.spawn(&state.inbox, "drawing the lines", move || {
             let result = guarded(|| {
                 let square = work::square(&photo.image, key.crop, side)?;
                 Ok(work::sketch(&square, key.style.unwrap_or_default()))
             });
-            move |studio: &mut Studio| {
-                studio.photo.sketch.end(key, result);
-                advance(studio);
+            move |state: &mut State, cx: &mut Context| {
+                state.sketch.end(key, result);
+                tick(state, cx);
             }
         });
     }
-    let state = &mut studio.photo;
     let key = state.key(side);
     if wanted.mask && !state.dragging && state.mask.is_due(key) {
         state.mask.pending = Some(key);
         let photo = Arc::clone(&photo);
         let parser = state.parser.clone();
-        let registry = super::models::registry(studio);
-        studio
-            .services
-            .tasks
-            .spawn("finding the face's parts", move || {
-                let result = guarded(|| parser.parse(&registry, &photo.image, key.crop, side));
-                move |studio: &mut Studio| {
-                    studio.photo.mask.end(key, result);
-                    advance(studio);
-                }
-            });
+        let registry = cx.registry();
+        cx.spawn(&state.inbox, "finding the face's parts", move || {
+            let result = guarded(|| parser.parse(&registry, &photo.image, key.crop, side));
+            move |state: &mut State, cx: &mut Context| {
+                state.mask.end(key, result);
+                tick(state, cx);
+            }
+        });
     }
-    if studio.photo.applying {
-        apply(studio, &photo, side);
+    if state.applying {
+        apply(state, cx, &photo, side);
     }
 }
 
@@ -329,8 +296,7 @@ fn guarded<T>(work: impl FnOnce() -> mmface_engine::Result<T>) -> mmface_engine:
 }
 
 /// Puts everything that is wanted into the drawing, once all of it is there.
-fn apply(studio: &mut Studio, photo: &Photo, side: usize) {
-    let state = &mut studio.photo;
+fn apply(state: &mut State, cx: &mut Context, photo: &Photo, side: usize) {
     let (mask_key, sketch_key) = (state.key(side), state.sketch_key(side));
     let why = [
         state.mask.failure(mask_key).filter(|_| state.wanted.mask),
@@ -341,8 +307,8 @@ fn apply(studio: &mut Studio, photo: &Photo, side: usize) {
     ];
     let why = why.into_iter().flatten().next().map(String::from);
     if let Some(why) = why {
-        studio.photo.applying = false;
-        studio.tell(Toast::Error(why));
+        state.applying = false;
+        cx.tell(Toast::Error(why));
         return;
     }
     let mask = state
@@ -359,7 +325,7 @@ fn apply(studio: &mut Studio, photo: &Photo, side: usize) {
         return;
     }
     if mask.is_some() || sketch.is_some() {
-        studio.painter.edit("Photo", |drawing| {
+        cx.document.painter.edit("Photo", |drawing| {
             if let Some(mask) = &mask {
                 drawing.set_mask(mask);
             }
@@ -368,16 +334,16 @@ fn apply(studio: &mut Studio, photo: &Photo, side: usize) {
             }
         });
     }
-    if studio.photo.wanted.onion {
-        match work::square(&photo.image, studio.photo.crop, side) {
-            Ok(square) => show_under(studio, Some(Arc::new(square))),
-            Err(error) => studio.tell(Toast::Error(error.to_string())),
+    if state.wanted.onion {
+        match work::square(&photo.image, state.crop, side) {
+            Ok(square) => cx.document.put_under(Some(Arc::new(square))),
+            Err(error) => cx.tell(Toast::Error(error.to_string())),
         }
     }
     let parts = [
         (mask.is_some(), "mask"),
         (sketch.is_some(), "sketch"),
-        (studio.photo.wanted.onion, "photo under the drawing"),
+        (state.wanted.onion, "photo under the drawing"),
     ];
     let parts: Vec<&str> = parts
         .iter()
@@ -385,18 +351,43 @@ fn apply(studio: &mut Studio, photo: &Photo, side: usize) {
         .map(|part| part.1)
         .collect();
     let text = format!("{}: {}", photo.name, parts.join(", "));
-    studio.tell(Toast::Success(text));
-    run(studio, PhotoCommand::Close);
+    cx.tell(Toast::Success(text));
+    close(state);
 }
 
-/// Puts a photo under the drawing, or takes it away.
-pub fn show_under(studio: &mut Studio, square: Option<Arc<RgbImage>>) {
-    match &square {
-        Some(square) => {
-            let ctx = studio.ctx.clone();
-            studio.canvas.show_onion(&ctx, square);
+#[cfg(test)]
+mod tests {
+    use mmface_engine::picture::RgbImage;
+    use mmface_engine::picture::write::encode_rgb;
+
+    use super::*;
+    use crate::studio::testing;
+
+    #[test]
+    fn the_lines_of_a_photo_become_one_step_of_the_drawing() {
+        let home = tempfile::tempdir().expect("a folder");
+        let path = home.path().join("photo.png");
+        let mut image = RgbImage::filled(64, 64, [230; 3]);
+        for row in image.pixels.chunks_exact_mut(64 * 3) {
+            row[..32 * 3].fill(20);
         }
-        None => studio.canvas.clear_onion(),
+        std::fs::write(&path, encode_rgb(&image).expect("a picture")).expect("a file");
+        let mut cx = testing::context(home.path());
+        let mut state = State::default();
+        handle(&mut state, PhotoCommand::Read(path), &mut cx);
+        testing::finish(&mut state, |state| &state.inbox, &mut cx);
+        assert!(state.photo.is_some());
+        state.wanted = Wanted {
+            mask: false,
+            sketch: true,
+            onion: true,
+        };
+        handle(&mut state, PhotoCommand::Apply, &mut cx);
+        testing::finish(&mut state, |state| &state.inbox, &mut cx);
+        assert!(state.photo.is_none(), "the window has closed");
+        assert!(cx.document.under.is_some());
+        assert!(cx.document.painter.can_undo());
+        let sketch = cx.document.painter.drawing().gray_image();
+        assert!(sketch.pixels.iter().any(|grey| *grey < 200), "lines");
     }
-    studio.photo.under = square;
 }

@@ -8,8 +8,9 @@ use egui::{
 use egui_material_icons::icons;
 
 use super::crop_view::{self, Grip};
-use super::{PhotoCommand, advance, work};
-use crate::studio::state::Studio;
+use super::{State, work};
+use crate::studio::command::{CanvasCommand, PhotoCommand};
+use crate::studio::context::Context;
 use crate::studio::widgets::action_button;
 
 /// Side of the photo in the window, points.
@@ -35,11 +36,11 @@ impl std::fmt::Debug for View {
 }
 
 /// Draws the part of the panel.
-pub fn show(ui: &mut Ui, studio: &mut Studio) {
+pub fn show(ui: &mut Ui, state: &State, cx: &Context) {
     ui.add_space(4.0);
     ui.horizontal(|ui| {
-        action_button(ui, studio, icons::ICON_ADD_PHOTO_ALTERNATE, "photo.open");
-        if studio.photo.reading {
+        action_button(ui, cx, icons::ICON_ADD_PHOTO_ALTERNATE, "photo.open");
+        if state.reading {
             ui.weak("Reading the photo…");
         } else {
             ui.weak("Mask and sketch from a photo");
@@ -48,10 +49,9 @@ pub fn show(ui: &mut Ui, studio: &mut Studio) {
 }
 
 /// Draws the window while there is a photo, and takes in photos from the clipboard.
-pub fn show_window(ui: &mut Ui, studio: &mut Studio) {
-    take_in(ui, studio);
-    advance(studio);
-    let Some(photo) = studio.photo.photo.clone() else {
+pub fn show_window(ui: &mut Ui, state: &mut State, cx: &Context) {
+    take_in(ui, state, cx);
+    let Some(photo) = state.photo.clone() else {
         return;
     };
     let mut open = true;
@@ -64,23 +64,23 @@ pub fn show_window(ui: &mut Ui, studio: &mut Studio) {
         .max_height(room.y - 70.0)
         .show(ui.ctx(), |ui| {
             ui.horizontal_top(|ui| {
-                ui.vertical(|ui| crop(ui, studio, &photo));
+                ui.vertical(|ui| crop(ui, state, cx, &photo));
                 ui.add_space(8.0);
                 ui.vertical(|ui| {
                     ui.set_width(2.0 * PREVIEW + 12.0);
-                    previews(ui, studio);
-                    style(ui, studio);
+                    previews(ui, state, cx);
+                    style(ui, state, cx);
                     ui.add_space(6.0);
-                    accept(ui, studio);
+                    accept(ui, state, cx);
                 });
             });
         });
     if !open {
-        studio.emit(PhotoCommand::Close);
+        cx.emit(PhotoCommand::Close);
     }
 }
 
-fn take_in(ui: &Ui, studio: &mut Studio) {
+fn take_in(ui: &Ui, state: &State, cx: &Context) {
     if ui.ctx().text_edit_focused() {
         return;
     }
@@ -91,22 +91,21 @@ fn take_in(ui: &Ui, studio: &mut Studio) {
         })
     });
     if let Some(image) = pasted {
-        studio.emit(PhotoCommand::Paste(image));
+        cx.emit(PhotoCommand::Paste(image));
     }
     // Elsewhere a dropped picture is a result or a mask; in this window it is the next photo.
-    if studio.photo.photo.is_some() {
+    if state.photo.is_some() {
         let dropped = ui.input(|input| {
             let file = input.raw.dropped_files.first();
             file.map(|file| file.path().to_path_buf())
         });
         if let Some(path) = dropped {
-            studio.emit(PhotoCommand::Read(path));
+            cx.emit(PhotoCommand::Read(path));
         }
     }
 }
 
-fn crop(ui: &mut Ui, studio: &mut Studio, photo: &work::Photo) {
-    let state = &mut studio.photo;
+fn crop(ui: &mut Ui, state: &mut State, cx: &Context, photo: &work::Photo) {
     let texture = state.view.photo.get_or_insert_with(|| {
         let small = &photo.small;
         let image = ColorImage::from_rgb([small.width, small.height], &small.pixels);
@@ -120,11 +119,11 @@ fn crop(ui: &mut Ui, studio: &mut Studio, photo: &work::Photo) {
     ui.horizontal(|ui| {
         ui.weak(format!("{}, {} × {}", photo.name, size.0, size.1));
         if ui.button("Largest square").clicked() {
-            studio.emit(PhotoCommand::WholeCrop);
+            cx.emit(PhotoCommand::WholeCrop);
         }
     });
     let most = size.0.min(size.1) as f64;
-    let crop = &mut studio.photo.crop;
+    let crop = &mut state.crop;
     let centre = (crop.left + crop.side / 2.0, crop.top + crop.side / 2.0);
     let mut side = crop.side;
     let slider = Slider::new(&mut side, 32.0f64.min(most)..=most)
@@ -143,13 +142,12 @@ fn crop(ui: &mut Ui, studio: &mut Studio, photo: &work::Photo) {
             .integer()
             .text("From the top"),
     );
-    studio.photo.tidy();
+    state.tidy();
     ui.weak("The models expect the face about where the oval is.");
 }
 
-fn previews(ui: &mut Ui, studio: &mut Studio) {
-    let side = studio.painter.drawing().side();
-    let state = &mut studio.photo;
+fn previews(ui: &mut Ui, state: &mut State, cx: &Context) {
+    let side = cx.document.painter.drawing().side();
     let (mask_key, sketch_key) = (state.key(side), state.sketch_key(side));
     let error = state.mask.failure(mask_key).map(String::from);
     ui.horizontal_top(|ui| {
@@ -189,7 +187,7 @@ fn previews(ui: &mut Ui, studio: &mut Studio) {
         });
     });
     if let Some(why) = error {
-        let colour = studio.theme.colours(ui).error;
+        let colour = cx.theme.colours(ui).error;
         ui.colored_label(colour, why);
     }
 }
@@ -247,10 +245,10 @@ fn preview(
     }
 }
 
-fn style(ui: &mut Ui, studio: &mut Studio) {
-    let on = studio.photo.wanted.sketch;
+fn style(ui: &mut Ui, state: &mut State, cx: &Context) {
+    let on = state.wanted.sketch;
     ui.add_enabled_ui(on, |ui| {
-        let style = &mut studio.photo.style;
+        let style = &mut state.style;
         for (value, range, name, tip) in [
             (
                 &mut style.width,
@@ -276,38 +274,38 @@ fn style(ui: &mut Ui, studio: &mut Studio) {
                 .on_hover_text(tip);
         }
         if ui.button("Usual lines").clicked() {
-            studio.emit(PhotoCommand::UsualStyle);
+            cx.emit(PhotoCommand::UsualStyle);
         }
     });
 }
 
-fn accept(ui: &mut Ui, studio: &mut Studio) {
-    ui.checkbox(
-        &mut studio.photo.wanted.onion,
-        "Keep the photo under the drawing",
-    )
-    .on_hover_text("To draw over; it never goes to the model");
-    if studio.photo.wanted.onion {
-        let onion = &mut studio.canvas.opacities.onion;
-        ui.add(Slider::new(onion, 0.0..=1.0).text("Opacity of the photo"));
+fn accept(ui: &mut Ui, state: &mut State, cx: &Context) {
+    ui.checkbox(&mut state.wanted.onion, "Keep the photo under the drawing")
+        .on_hover_text("To draw over; it never goes to the model");
+    if state.wanted.onion {
+        let mut opacities = cx.document.opacities;
+        let slider = Slider::new(&mut opacities.onion, 0.0..=1.0).text("Opacity of the photo");
+        if ui.add(slider).changed() {
+            cx.emit(CanvasCommand::Opacities(opacities));
+        }
     }
     ui.add_space(4.0);
     ui.horizontal(|ui| {
-        let wanted = studio.photo.wanted;
+        let wanted = state.wanted;
         let some = wanted.mask || wanted.sketch || wanted.onion;
-        let ready = some && !studio.photo.applying;
+        let ready = some && !state.applying;
         let button = Button::new("Put into the drawing");
         if ui
             .add_enabled(ready, button)
             .on_hover_text("In place of what is drawn; Undo takes it back")
             .clicked()
         {
-            studio.emit(PhotoCommand::Apply);
+            cx.emit(PhotoCommand::Apply);
         }
         if ui.button("Never mind").clicked() {
-            studio.emit(PhotoCommand::Close);
+            cx.emit(PhotoCommand::Close);
         }
-        if studio.photo.applying {
+        if state.applying {
             ui.weak("working…");
         }
     });

@@ -7,7 +7,7 @@ use mmface_engine::job::Condition;
 use mmface_engine::provenance::Recipe;
 
 use super::{ResultsCommand, library, restore};
-use crate::studio::state::Studio;
+use crate::studio::dispatcher::Studio;
 use crate::studio::toast::Toast;
 use crate::studio::widgets::heading;
 
@@ -66,7 +66,7 @@ pub fn copy_command(studio: &mut Studio) {
     };
     let path = library(studio).path(&entry.file);
     restore::with_recipe(studio, &entry.file, move |studio, recipe| {
-        studio.ctx.copy_text(command_line(&recipe, &path));
+        studio.context.ctx.copy_text(command_line(&recipe, &path));
         studio.tell(Toast::Success("the command line is copied".into()));
     });
 }
@@ -154,7 +154,7 @@ fn contents(ui: &mut Ui, studio: &mut Studio, file: &str, recipe: &Recipe) {
         ui.label(template);
     }
     heading(ui, "Settings");
-    let made = match studio.models.ready() {
+    let made = match studio.context.facts.model.ready() {
         Some(loaded) if loaded.sha256 == recipe.sha256 => "yes",
         Some(_) => "no, by other weights",
         None => "no model is loaded",

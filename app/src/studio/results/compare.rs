@@ -9,46 +9,13 @@ use egui::{
 use egui_material_icons::icons;
 use mmface_engine::picture::{RgbImage, resize};
 
-use super::ResultsCommand;
-use super::pictures::{texture, with_picture};
+use super::pictures::with_picture;
 use crate::project::library::About;
-use crate::studio::state::Studio;
+use crate::studio::command::{CompareMode, ResultsCommand};
+use crate::studio::dispatcher::Studio;
+use crate::studio::texture::texture;
 use crate::studio::toast::Toast;
 use crate::studio::widgets::icon_button;
-
-/// A way of comparing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Mode {
-    /// One picture left of a line, the other right of it.
-    #[default]
-    Slider,
-    /// Both, each whole.
-    SideBySide,
-    /// The first; the second while a key or button is held.
-    Blink,
-    /// How much each place differs.
-    Difference,
-}
-
-impl Mode {
-    /// All, in the order of their keys 1 to 4.
-    pub const ALL: [Self; 4] = [
-        Self::Slider,
-        Self::SideBySide,
-        Self::Blink,
-        Self::Difference,
-    ];
-
-    /// For people.
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::Slider => "Slider",
-            Self::SideBySide => "Side by side",
-            Self::Blink => "Blink",
-            Self::Difference => "Difference",
-        }
-    }
-}
 
 /// One of the two.
 pub struct Side {
@@ -77,7 +44,7 @@ pub struct Compare {
     /// Right, and seen second.
     pub right: Side,
     /// The way of comparing.
-    pub mode: Mode,
+    pub mode: CompareMode,
     /// Where the line is, 0..=1.
     pub split: f32,
     /// The second one is seen.
@@ -135,7 +102,7 @@ pub fn toggle(studio: &mut Studio) {
     studio.results.compare = Some(Compare {
         left,
         right,
-        mode: Mode::default(),
+        mode: CompareMode::default(),
         split: 0.5,
         blinking: false,
         difference: None,
@@ -149,7 +116,7 @@ pub fn toggle(studio: &mut Studio) {
 }
 
 fn arrived(studio: &mut Studio, file: &str, picture: &Arc<RgbImage>) {
-    let ctx = studio.ctx.clone();
+    let ctx = studio.context.ctx.clone();
     if let Some(compare) = &mut studio.results.compare {
         for side in [&mut compare.left, &mut compare.right] {
             if side.file == file && side.texture.is_none() {
@@ -162,7 +129,7 @@ fn arrived(studio: &mut Studio, file: &str, picture: &Arc<RgbImage>) {
 }
 
 /// Compares in another way.
-pub fn set_mode(studio: &mut Studio, mode: Mode) {
+pub fn set_mode(studio: &mut Studio, mode: CompareMode) {
     if let Some(compare) = &mut studio.results.compare {
         compare.mode = mode;
     }
@@ -184,28 +151,25 @@ fn ask_difference(studio: &mut Studio) {
     let (Some(left), Some(right)) = (&compare.left.picture, &compare.right.picture) else {
         return;
     };
-    if compare.mode != Mode::Difference || compare.asked {
+    if compare.mode != CompareMode::Difference || compare.asked {
         return;
     }
     compare.asked = true;
     let (left, right) = (Arc::clone(left), Arc::clone(right));
     let files = [compare.left.file.clone(), compare.right.file.clone()];
-    let ctx = studio.ctx.clone();
-    studio
-        .services
-        .tasks
-        .spawn("comparing two pictures", move || {
-            let found = difference(&left, &right);
-            move |studio: &mut Studio| {
-                if let Some(compare) = &mut studio.results.compare
-                    && files.contains(&compare.left.file)
-                    && files.contains(&compare.right.file)
-                {
-                    let texture = texture(&ctx, "difference", &found.map);
-                    compare.difference = Some((found, texture));
-                }
+    let ctx = studio.context.ctx.clone();
+    studio.spawn("comparing two pictures", move || {
+        let found = difference(&left, &right);
+        move |studio: &mut Studio| {
+            if let Some(compare) = &mut studio.results.compare
+                && files.contains(&compare.left.file)
+                && files.contains(&compare.right.file)
+            {
+                let texture = texture(&ctx, "difference", &found.map);
+                compare.difference = Some((found, texture));
             }
-        });
+        }
+    });
 }
 
 /// Where two pictures differ: black for equal colours, then blue, red, yellow, white. The second is
@@ -289,7 +253,7 @@ pub fn take_keys(studio: &mut Studio, ctx: &Context) {
         (
             input.consume_key(none, Key::Escape),
             input.consume_key(none, Key::X),
-            chosen.map(|at| Mode::ALL[at]),
+            chosen.map(|at| CompareMode::ALL[at]),
             input.key_down(Key::Space),
         )
     });
@@ -328,7 +292,7 @@ pub fn show_window(ctx: &Context, studio: &mut Studio) {
 
 fn contents(ui: &mut Ui, studio: &mut Studio, compare: &mut Compare) {
     ui.horizontal_wrapped(|ui| {
-        for (number, mode) in Mode::ALL.into_iter().enumerate() {
+        for (number, mode) in CompareMode::ALL.into_iter().enumerate() {
             let tip = format!("{}  ({})", mode.title(), number + 1);
             let button = ui.selectable_label(compare.mode == mode, mode.title());
             if button.on_hover_text(tip).clicked() {
@@ -340,18 +304,18 @@ fn contents(ui: &mut Ui, studio: &mut Studio, compare: &mut Compare) {
             studio.emit(ResultsCommand::Swap);
         }
         match compare.mode {
-            Mode::Slider => {
+            CompareMode::Slider => {
                 let slider = egui::Slider::new(&mut compare.split, 0.0..=1.0).show_value(false);
                 let label = ui.label("Split");
                 ui.add(slider).labelled_by(label.id);
             }
-            Mode::Blink => {
+            CompareMode::Blink => {
                 let held = ui
                     .button("Hold to see the second")
                     .on_hover_text("Or hold Space");
                 compare.blinking |= held.is_pointer_button_down_on();
             }
-            Mode::Difference => {
+            CompareMode::Difference => {
                 if let Some(found) = compare.difference() {
                     ui.label(format!(
                         "{:.1} of 255 on average, {:.0} % of the pixels differ visibly",
@@ -360,7 +324,7 @@ fn contents(ui: &mut Ui, studio: &mut Studio, compare: &mut Compare) {
                     ));
                 }
             }
-            Mode::SideBySide => {}
+            CompareMode::SideBySide => {}
         }
     });
     let captions = differences(&compare.left.about, &compare.right.about);
@@ -376,7 +340,7 @@ fn contents(ui: &mut Ui, studio: &mut Studio, compare: &mut Compare) {
             format!("Comparison, {}", compare.mode.title()),
         )
     });
-    if compare.mode == Mode::Slider
+    if compare.mode == CompareMode::Slider
         && let Some(at) = response.interact_pointer_pos()
     {
         let square = square(rect);
@@ -396,7 +360,7 @@ fn contents(ui: &mut Ui, studio: &mut Studio, compare: &mut Compare) {
 }
 
 fn pictures(ui: &Ui, studio: &Studio, compare: &Compare, rect: Rect) {
-    let colours = studio.theme.colours(ui);
+    let colours = studio.context.theme.colours(ui);
     let painter = ui.painter().with_clip_rect(rect);
     let draw = |texture: &Option<TextureHandle>, place: Rect, clip: Rect| match texture {
         Some(texture) => {
@@ -417,12 +381,12 @@ fn pictures(ui: &Ui, studio: &Studio, compare: &Compare, rect: Rect) {
     };
     let place = square(rect);
     match compare.mode {
-        Mode::SideBySide => {
+        CompareMode::SideBySide => {
             let (a, b) = rect.split_left_right_at_fraction(0.5);
             draw(&compare.left.texture, square(a.shrink(2.0)), a);
             draw(&compare.right.texture, square(b.shrink(2.0)), b);
         }
-        Mode::Slider => {
+        CompareMode::Slider => {
             let x = place.left() + compare.split * place.width();
             draw(&compare.left.texture, place, rect.with_max_x(x));
             draw(&compare.right.texture, place, rect.with_min_x(x));
@@ -433,14 +397,14 @@ fn pictures(ui: &Ui, studio: &Studio, compare: &Compare, rect: Rect) {
             );
             painter.vline(x, place.y_range(), Stroke::new(1.0, Color32::WHITE));
         }
-        Mode::Blink => {
+        CompareMode::Blink => {
             let side = match compare.blinking {
                 true => &compare.right,
                 false => &compare.left,
             };
             draw(&side.texture, place, rect);
         }
-        Mode::Difference => {
+        CompareMode::Difference => {
             let map = compare
                 .difference
                 .as_ref()

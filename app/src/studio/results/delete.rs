@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::{library, scan};
-use crate::studio::state::Studio;
+use crate::studio::dispatcher::Studio;
 use crate::studio::toast::Toast;
 
 /// Seconds in which a deletion can be taken back.
@@ -33,7 +33,7 @@ pub fn chosen(studio: &mut Studio) {
         .results
         .strip
         .current()
-        .map(|entry| crate::studio::generate::works::title(&entry.about.draw.prompt));
+        .map(|entry| crate::studio::document::title(&entry.about.draw.prompt));
     let files = studio.results.strip.hide_chosen();
     if files.is_empty() {
         studio.tell(Toast::Info("choose pictures in the filmstrip first".into()));
@@ -49,7 +49,7 @@ pub fn chosen(studio: &mut Studio) {
     };
     studio.results.deleting = Deleting {
         files,
-        until: studio.now + MOMENT,
+        until: studio.context.now + MOMENT,
     };
     studio.tell(Toast::Info(what));
     super::show_current(studio);
@@ -71,11 +71,12 @@ pub fn tick(studio: &mut Studio) {
     if deleting.files.is_empty() {
         return;
     }
-    let left = deleting.until - studio.now;
+    let left = deleting.until - studio.context.now;
     if left <= 0.0 {
         now(studio);
     } else {
         studio
+            .context
             .ctx
             .request_repaint_after(Duration::from_secs_f64(left.min(MOMENT)));
     }
@@ -88,32 +89,29 @@ pub fn now(studio: &mut Studio) {
         return;
     }
     let library = library(studio);
-    studio
-        .services
-        .tasks
-        .spawn("moving pictures into the trash", move || {
-            let mut failed = Vec::new();
+    studio.spawn("moving pictures into the trash", move || {
+        let mut failed = Vec::new();
+        for file in &files {
+            if library.path(file).exists()
+                && let Err(error) = library.delete(file)
+            {
+                failed.push((file.clone(), error.to_string()));
+            }
+        }
+        move |studio: &mut Studio| {
             for file in &files {
-                if library.path(file).exists()
-                    && let Err(error) = library.delete(file)
-                {
-                    failed.push((file.clone(), error.to_string()));
+                studio.results.strip.hidden.remove(file);
+                if !failed.iter().any(|(kept, _)| kept == file) {
+                    studio.results.strip.listing.remove(file);
                 }
             }
-            move |studio: &mut Studio| {
-                for file in &files {
-                    studio.results.strip.hidden.remove(file);
-                    if !failed.iter().any(|(kept, _)| kept == file) {
-                        studio.results.strip.listing.remove(file);
-                    }
-                }
-                studio.results.strip.refresh();
-                if let Some((_, why)) = failed.into_iter().next() {
-                    studio.tell(Toast::Error(why));
-                }
-                scan(studio);
+            studio.results.strip.refresh();
+            if let Some((_, why)) = failed.into_iter().next() {
+                studio.tell(Toast::Error(why));
             }
-        });
+            scan(studio);
+        }
+    });
 }
 
 /// The same without a task: nobody would wait for it.

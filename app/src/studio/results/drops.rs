@@ -15,11 +15,12 @@ use super::{restore, show_on_canvas};
 use crate::project::SweepNote;
 use crate::project::file::EXTENSION;
 use crate::project::sweep_note::MAX_INDEX;
-use crate::studio::models::ModelsCommand;
-use crate::studio::photo::PhotoCommand;
-use crate::studio::state::{Studio, Workspace};
+use crate::studio::command::ModelsCommand;
+use crate::studio::command::PhotoCommand;
+use crate::studio::command::ToolsCommand;
+use crate::studio::command::Workspace;
+use crate::studio::dispatcher::Studio;
 use crate::studio::toast::Toast;
-use crate::studio::tools::import;
 
 /// What a dropped picture says of itself.
 enum Found {
@@ -47,7 +48,7 @@ fn ends_in(path: &Path, endings: &[&str]) -> bool {
 /// Takes what was dropped in this frame and is nobody else's: projects and, on their workspace,
 /// models have their own places.
 fn take_others(studio: &mut Studio, others: Vec<PathBuf>) {
-    let models = studio.workspace == Workspace::Models;
+    let models = studio.context.workspace == Workspace::Models;
     for path in others {
         if models || ends_in(&path, &[EXTENSION]) {
             continue;
@@ -55,7 +56,7 @@ fn take_others(studio: &mut Studio, others: Vec<PathBuf>) {
         if ends_in(&path, &["json"]) {
             open_index(studio, path);
         } else if ends_in(&path, &[package::EXTENSION]) {
-            studio.workspace = Workspace::Models;
+            studio.context.workspace = Workspace::Models;
             studio.emit(ModelsCommand::Install(path));
         } else {
             let name = path.file_name().unwrap_or(path.as_os_str());
@@ -70,16 +71,13 @@ fn take_others(studio: &mut Studio, others: Vec<PathBuf>) {
 
 /// Reads the index beside a grid and brings its sweep back.
 fn open_index(studio: &mut Studio, path: PathBuf) {
-    studio
-        .services
-        .tasks
-        .spawn("reading the dropped index", move || {
-            let note = read_index(&path);
-            move |studio: &mut Studio| match note {
-                Ok(note) => restore::bring_sweep_back(studio, &note),
-                Err(error) => studio.tell(Toast::Error(error.to_string())),
-            }
-        });
+    studio.spawn("reading the dropped index", move || {
+        let note = read_index(&path);
+        move |studio: &mut Studio| match note {
+            Ok(note) => restore::bring_sweep_back(studio, &note),
+            Err(error) => studio.tell(Toast::Error(error.to_string())),
+        }
+    });
 }
 
 fn read_index(path: &Path) -> Result<SweepNote> {
@@ -94,11 +92,11 @@ fn read_index(path: &Path) -> Result<SweepNote> {
 
 /// Takes the pictures among the files that were dropped in this frame; others are left to others.
 pub fn take(studio: &mut Studio) {
-    if studio.photo.photo.is_some() {
+    if studio.context.facts.photo_open {
         // Its window takes the next photo.
         return;
     }
-    let (dropped, others): (Vec<PathBuf>, Vec<PathBuf>) = studio.ctx.input_mut(|input| {
+    let (dropped, others): (Vec<PathBuf>, Vec<PathBuf>) = studio.context.ctx.input_mut(|input| {
         let (ours, others): (Vec<_>, Vec<_>) = std::mem::take(&mut input.raw.dropped_files)
             .into_iter()
             .partition(|file| is_picture(file.path()));
@@ -123,41 +121,38 @@ pub fn take(studio: &mut Studio) {
 
 /// Reads a picture and takes over what it says of itself.
 pub fn open(studio: &mut Studio, path: PathBuf) {
-    studio
-        .services
-        .tasks
-        .spawn("reading the dropped picture", move || {
-            let found = look(&path);
-            let signed = found.as_ref().is_ok_and(|(_, signed)| *signed);
-            let found = found.map(|(found, _)| found);
-            move |studio: &mut Studio| {
-                if signed {
-                    tell_signed(studio, &path);
-                }
-                match found {
-                    Ok(Found::Ours(recipe, picture)) => {
-                        restore::bring_back(studio, &recipe);
-                        if let Some(picture) = picture {
-                            show_on_canvas(studio, &picture);
-                        }
-                    }
-                    Ok(Found::Foreign(foreign)) => restore::take_foreign(studio, &foreign),
-                    Ok(Found::Unusable(why)) => {
-                        let name = path.display();
-                        studio.tell(Toast::Error(format!(
-                            "{name}: {why}; update the program, or ask who made it"
-                        )));
-                    }
-                    Ok(Found::Sweep(note)) => restore::bring_sweep_back(studio, &note),
-                    Ok(Found::Mask) => {
-                        studio.workspace = Workspace::Studio;
-                        import::open(studio, path);
-                    }
-                    Ok(Found::Plain) => studio.emit(PhotoCommand::Read(path)),
-                    Err(error) => studio.tell(Toast::Error(error.to_string())),
-                }
+    studio.spawn("reading the dropped picture", move || {
+        let found = look(&path);
+        let signed = found.as_ref().is_ok_and(|(_, signed)| *signed);
+        let found = found.map(|(found, _)| found);
+        move |studio: &mut Studio| {
+            if signed {
+                tell_signed(studio, &path);
             }
-        });
+            match found {
+                Ok(Found::Ours(recipe, picture)) => {
+                    restore::bring_back(studio, &recipe);
+                    if let Some(picture) = picture {
+                        show_on_canvas(studio, picture);
+                    }
+                }
+                Ok(Found::Foreign(foreign)) => restore::take_foreign(studio, &foreign),
+                Ok(Found::Unusable(why)) => {
+                    let name = path.display();
+                    studio.tell(Toast::Error(format!(
+                        "{name}: {why}; update the program, or ask who made it"
+                    )));
+                }
+                Ok(Found::Sweep(note)) => restore::bring_sweep_back(studio, &note),
+                Ok(Found::Mask) => {
+                    studio.context.workspace = Workspace::Studio;
+                    studio.emit(ToolsCommand::ReadMask(path));
+                }
+                Ok(Found::Plain) => studio.emit(PhotoCommand::Read(path)),
+                Err(error) => studio.tell(Toast::Error(error.to_string())),
+            }
+        }
+    });
 }
 
 /// What comes of a signed picture is another file, for which the signature says nothing.

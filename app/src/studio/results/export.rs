@@ -11,7 +11,7 @@ use mmface_engine::{Error, Result};
 use super::{ResultsCommand, library};
 use crate::grid;
 use crate::studio::dialogs::{Ask, AskKind};
-use crate::studio::state::Studio;
+use crate::studio::dispatcher::Studio;
 use crate::studio::toast::Toast;
 
 /// What a visible label says.
@@ -50,7 +50,7 @@ pub fn toggle(studio: &mut Studio) {
         signed: false,
     });
     let look = "looking for a signature";
-    studio.services.tasks.spawn(look, move || {
+    studio.spawn(look, move || {
         // What cannot be read is said when it is exported.
         let signed = read::read_bytes(&source).is_ok_and(|bytes| provenance::is_signed(&bytes));
         move |studio: &mut Studio| {
@@ -82,10 +82,7 @@ fn write_to(studio: &mut Studio, export: Export, mut path: PathBuf) {
         path.set_extension("png");
     }
     let source = library(studio).path(&export.file);
-    studio
-        .services
-        .tasks
-        .spawn("exporting the picture", move || {
+    studio.spawn("exporting the picture", move || {
             let written = write(&source, &export, &path);
             move |studio: &mut Studio| match written {
                 Ok(true) => {
@@ -182,7 +179,7 @@ fn contents(ui: &mut Ui, studio: &mut Studio, export: &mut Export) {
     );
     ui.weak("Most chats and social sites remove every mark from a file; a visible label stays.");
     if export.signed {
-        let warning = studio.theme.colours(ui).warning;
+        let warning = studio.context.theme.colours(ui).warning;
         ui.add(egui::Label::new(egui::RichText::new(SIGNED).color(warning)).wrap());
     }
     ui.add_space(4.0);

@@ -14,8 +14,9 @@ use super::strip::Cell;
 use super::{ResultsCommand, about, compare, drops, export, scrub, tick};
 use crate::project::clock;
 use crate::project::library::Entry;
-use crate::studio::generate::works;
-use crate::studio::state::{Studio, Workspace};
+use crate::studio::command::Workspace;
+use crate::studio::dispatcher::Studio;
+use crate::studio::document::title;
 use crate::studio::widgets::{action_button, empty_state, icon_button};
 
 /// Space between two thumbnails.
@@ -71,7 +72,7 @@ pub fn take_keys(studio: &mut Studio, ctx: &Context) {
 pub fn show_windows(ui: &Ui, studio: &mut Studio) {
     tick(studio);
     let ctx = ui.ctx().clone();
-    if studio.workspace == Workspace::Studio {
+    if studio.context.workspace == Workspace::Studio {
         compare::show_window(&ctx, studio);
         scrub::show_window(&ctx, studio);
         export::show_window(&ctx, studio);
@@ -105,7 +106,7 @@ fn show_drop_hint(ctx: &Context, studio: &Studio) {
         Align2::CENTER_CENTER,
         "A picture of ours brings back prompt, seed and drawing, a grid its sweep,\none of another program its prompt; masks are imported, photos traced",
         TextStyle::Heading.resolve(&ctx.global_style()),
-        studio.theme.dark.text,
+        studio.context.theme.dark.text,
     );
 }
 
@@ -116,7 +117,7 @@ pub fn show(ui: &mut Ui, studio: &mut Studio) {
     header(ui, studio);
     if let Some(problem) = studio.results.problem.clone() {
         ui.horizontal_wrapped(|ui| {
-            ui.colored_label(studio.theme.colours(ui).warning, problem);
+            ui.colored_label(studio.context.theme.colours(ui).warning, problem);
             if ui.small_button("Look again").clicked() {
                 studio.emit(ResultsCommand::Rescan);
             }
@@ -169,16 +170,21 @@ fn header(ui: &mut Ui, studio: &mut Studio) {
             }
         }
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            action_button(ui, studio, icons::ICON_FOLDER_OPEN, "results.folder");
+            action_button(
+                ui,
+                &studio.context,
+                icons::ICON_FOLDER_OPEN,
+                "results.folder",
+            );
             ui.add_enabled_ui(studio.results.strip.current.is_some(), |ui| {
-                action_button(ui, studio, icons::ICON_DELETE, "results.delete");
-                action_button(ui, studio, icons::ICON_SHARE, "results.export");
-                action_button(ui, studio, icons::ICON_INFO, "results.about");
-                action_button(ui, studio, icons::ICON_TIMELINE, "results.steps");
-                action_button(ui, studio, icons::ICON_COMPARE, "results.compare");
+                action_button(ui, &studio.context, icons::ICON_DELETE, "results.delete");
+                action_button(ui, &studio.context, icons::ICON_SHARE, "results.export");
+                action_button(ui, &studio.context, icons::ICON_INFO, "results.about");
+                action_button(ui, &studio.context, icons::ICON_TIMELINE, "results.steps");
+                action_button(ui, &studio.context, icons::ICON_COMPARE, "results.compare");
                 action_button(
                     ui,
-                    studio,
+                    &studio.context,
                     icons::ICON_SETTINGS_BACKUP_RESTORE,
                     "results.restore",
                 );
@@ -195,7 +201,7 @@ fn header(ui: &mut Ui, studio: &mut Studio) {
                 true => format!("{all}"),
                 false => format!("{found} of {all}"),
             };
-            let folder = studio.services.folders.results.display();
+            let folder = studio.context.services.folders.results.display();
             let tip = match strip.listing.trash_bytes {
                 0 => format!("{folder}"),
                 trash => format!("{folder}\n{} more in its .trash", megabytes(trash)),
@@ -317,7 +323,7 @@ fn brackets(
         if response.clicked() {
             studio.emit(ResultsCommand::Fold(group.template.clone()));
         }
-        let colours = studio.theme.colours(ui);
+        let colours = studio.context.theme.colours(ui);
         let colour = if response.hovered() {
             colours.text
         } else {
@@ -357,12 +363,12 @@ fn picture(ui: &mut Ui, studio: &mut Studio, rect: Rect, cell: Cell, entry: &Ent
     let is_current = strip.current.as_deref() == Some(entry.file.as_str());
     let name = format!(
         "{}, seed {}",
-        works::title(&entry.about.draw.prompt),
+        title(&entry.about.draw.prompt),
         entry.about.draw.seed
     );
     response.widget_info(|| WidgetInfo::selected(Role::Button, true, selected, name.as_str()));
     draw(ui, studio, rect, entry);
-    let colours = studio.theme.colours(ui);
+    let colours = studio.context.theme.colours(ui);
     let (line, inside) = match (is_current, selected) {
         (true, _) if focused => (Stroke::new(3.0, colours.accent), true),
         (true, _) => (Stroke::new(2.0, colours.accent), true),
@@ -371,7 +377,7 @@ fn picture(ui: &mut Ui, studio: &mut Studio, rect: Rect, cell: Cell, entry: &Ent
         _ => (Stroke::NONE, false),
     };
     if inside {
-        let rounding = studio.theme.rounding;
+        let rounding = studio.context.theme.rounding;
         ui.painter()
             .rect_stroke(rect, rounding, line, StrokeKind::Inside);
     }
@@ -383,8 +389,8 @@ fn picture(ui: &mut Ui, studio: &mut Studio, rect: Rect, cell: Cell, entry: &Ent
 
 fn draw(ui: &Ui, studio: &mut Studio, rect: Rect, entry: &Entry) {
     let known = thumbnail(studio, entry);
-    let colours = studio.theme.colours(ui);
-    let rounding = studio.theme.rounding;
+    let colours = studio.context.theme.colours(ui);
+    let rounding = studio.context.theme.rounding;
     let text = |text: &str| {
         ui.painter().rect_filled(rect, rounding, colours.field);
         let font = TextStyle::Small.resolve(ui.style());
@@ -502,7 +508,7 @@ fn carry(ui: &Ui, studio: &mut Studio, response: &Response, entry: &Entry) {
 fn card(ui: &mut Ui, entry: &Entry) {
     ui.set_max_width(320.0);
     let about = &entry.about;
-    ui.strong(works::title(&about.draw.prompt));
+    ui.strong(title(&about.draw.prompt));
     if !about.draw.negative.is_empty() {
         ui.label(format!("Without: {}", about.draw.negative));
     }

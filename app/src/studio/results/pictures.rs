@@ -4,12 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use egui::{ColorImage, Context, TextureHandle, TextureOptions};
+use crate::studio::texture::texture;
+use egui::TextureHandle;
 use mmface_engine::picture::{RgbImage, read};
 
 use super::library;
 use crate::project::library::Entry;
-use crate::studio::state::Studio;
+use crate::studio::dispatcher::Studio;
 use crate::studio::toast::Toast;
 
 /// Most thumbnails on the GPU: 192² in RGBA are 150 kB each.
@@ -18,16 +19,6 @@ const MOST_THUMBNAILS: usize = 240;
 const MOST_READING: usize = 4;
 /// Whole pictures that are remembered.
 const MOST_PICTURES: usize = 8;
-
-/// A picture as egui takes it.
-pub fn colour_image(picture: &RgbImage) -> ColorImage {
-    ColorImage::from_rgb([picture.width, picture.height], &picture.pixels)
-}
-
-/// A picture on the GPU.
-pub fn texture(ctx: &Context, name: &str, picture: &RgbImage) -> TextureHandle {
-    ctx.load_texture(name, colour_image(picture), TextureOptions::LINEAR)
-}
 
 struct Thumbnail {
     modified: u64,
@@ -97,8 +88,8 @@ pub fn thumbnail(studio: &mut Studio, entry: &Entry) -> Known {
         };
     }
     if thumbs.reading.len() < MOST_READING && thumbs.reading.insert(entry.file.clone()) {
-        let (library, entry, ctx) = (library(studio), entry.clone(), studio.ctx.clone());
-        studio.services.tasks.spawn("reading a thumbnail", move || {
+        let (library, entry, ctx) = (library(studio), entry.clone(), studio.context.ctx.clone());
+        studio.spawn("reading a thumbnail", move || {
             let picture = library.thumbnail(&entry).ok();
             move |studio: &mut Studio| {
                 let texture = picture.map(|picture| texture(&ctx, &entry.file, &picture));
@@ -144,7 +135,7 @@ pub fn with_picture(
         return then(studio, picture);
     }
     let (path, file) = (library(studio).path(file), file.to_string());
-    studio.services.tasks.spawn("reading the picture", move || {
+    studio.spawn("reading the picture", move || {
         let picture = read::read(&path).map(|raster| Arc::new(raster.to_rgb()));
         move |studio: &mut Studio| match picture {
             Ok(picture) => {

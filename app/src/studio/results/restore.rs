@@ -6,8 +6,9 @@ use mmface_engine::provenance::{Foreign, Recipe};
 
 use super::{library, scan};
 use crate::project::SweepNote;
+use crate::studio::command::Workspace;
+use crate::studio::dispatcher::Studio;
 use crate::studio::settings::CANVAS_SIDES;
-use crate::studio::state::{Studio, Workspace};
 use crate::studio::toast::Toast;
 
 /// Reads the recipe of a picture of the library and hands it to `then`.
@@ -17,7 +18,7 @@ pub fn with_recipe(
     then: impl FnOnce(&mut Studio, Recipe) + Send + 'static,
 ) {
     let (library, file) = (library(studio), file.to_string());
-    studio.services.tasks.spawn("reading the recipe", move || {
+    studio.spawn("reading the recipe", move || {
         let recipe = library.recipe(&file);
         move |studio: &mut Studio| match recipe {
             Ok(recipe) => then(studio, recipe),
@@ -40,10 +41,10 @@ pub fn current(studio: &mut Studio) {
 
 /// Brings everything of a recipe back.
 pub fn bring_back(studio: &mut Studio, recipe: &Recipe) {
-    studio.workspace = Workspace::Studio;
-    let mut request = studio.generate.request.clone();
+    studio.context.workspace = Workspace::Studio;
+    let mut request = studio.context.document.request.clone();
     request.take(&recipe.job);
-    studio.generate.set_request(request);
+    studio.context.document.take_over(request);
     let (drawing, undo) = draw(studio, &recipe.job.condition);
     studio.tell(Toast::Success(format!(
         "prompt, seed{drawing} and settings are back{undo}"
@@ -53,7 +54,7 @@ pub fn bring_back(studio: &mut Studio, recipe: &Recipe) {
             "this picture branched off from another one: “Draw again” repeats it exactly".into(),
         ));
     }
-    let loaded = studio.models.ready().cloned();
+    let loaded = studio.context.facts.model.ready().cloned();
     if let Some(loaded) = loaded.filter(|loaded| loaded.sha256 != recipe.sha256) {
         studio.tell(Toast::Warning(format!(
             "the picture was made by {}; {} is loaded and draws another one",
@@ -65,16 +66,16 @@ pub fn bring_back(studio: &mut Studio, recipe: &Recipe) {
 /// Brings the sweep of a grid back: its prompt with the alternatives, seed and settings, and the
 /// drawing where the grid knows it. Its pictures are drawn again by “Draw the sweep”.
 pub fn bring_sweep_back(studio: &mut Studio, note: &SweepNote) {
-    studio.workspace = Workspace::Studio;
-    let mut request = studio.generate.request.clone();
+    studio.context.workspace = Workspace::Studio;
+    let mut request = studio.context.document.request.clone();
     let follow = request.follow;
     request.take(&note.job);
     request.draw.prompt.clone_from(&note.template);
     if !note.whole {
         request.follow = follow;
     }
-    studio.generate.set_request(request);
-    studio.sweep.fork_step = note.fork_step.min(note.job.draw.steps.saturating_sub(1));
+    studio.context.document.take_over(request);
+    studio.context.document.fork_step = note.fork_step.min(note.job.draw.steps.saturating_sub(1));
     let (drawing, undo) = match note.whole {
         true => draw(studio, &note.job.condition),
         false => Default::default(),
@@ -91,13 +92,17 @@ fn draw(studio: &mut Studio, condition: &Condition) -> (String, String) {
         return Default::default();
     };
     let kind = condition.kind();
-    let side = side_for(width, height, studio.painter.drawing().side());
+    let side = side_for(
+        width,
+        height,
+        studio.context.document.painter.drawing().side(),
+    );
     let name = format!("{} of a result", kind.title());
-    studio.painter.edit(&name, |drawing| {
+    studio.context.document.painter.edit(&name, |drawing| {
         *drawing = drawing.resized(side);
         drawing.set_condition(condition);
     });
-    let undo = studio.keymap.hint("tools.undo");
+    let undo = studio.context.keymap.hint("tools.undo");
     let undo = undo.map(|key| format!("; {key} brings your drawing back"));
     (format!(", {}", kind.name()), undo.unwrap_or_default())
 }
@@ -113,8 +118,8 @@ fn side_for(width: usize, height: usize, now: usize) -> usize {
 
 /// Takes over what another program wrote, as far as it means the same here.
 pub fn take_foreign(studio: &mut Studio, foreign: &Foreign) {
-    studio.workspace = Workspace::Studio;
-    let mut request = studio.generate.request.clone();
+    studio.context.workspace = Workspace::Studio;
+    let mut request = studio.context.document.request.clone();
     request.draw.prompt = foreign.prompt.clone();
     request.draw.negative = foreign.negative.clone();
     let mut taken = vec!["prompt"];
@@ -140,7 +145,7 @@ pub fn take_foreign(studio: &mut Studio, foreign: &Foreign) {
         request.draw.guidance = guidance;
         taken.push("guidance");
     }
-    studio.generate.set_request(request);
+    studio.context.document.take_over(request);
     studio.tell(Toast::Success(format!(
         "{} taken over from {}; its model drew another face",
         taken.join(", "),

@@ -7,10 +7,12 @@ use mmface_engine::job::{Draw, Job, MAX_GUIDANCE};
 use mmface_engine::provenance::Recipe;
 
 use super::ResultsCommand;
-use super::pictures::texture;
-use super::{library, trail};
-use crate::studio::generate::{self, Owner, Work};
-use crate::studio::state::Studio;
+use super::library;
+use crate::project::trail;
+use crate::studio::dispatcher::Studio;
+use crate::studio::document::{Owner, Work};
+use crate::studio::submit::submit;
+use crate::studio::texture::texture;
 use crate::studio::toast::Toast;
 
 /// Steps of each picture that are kept, when any are.
@@ -64,36 +66,36 @@ pub fn toggle(studio: &mut Studio) {
         guidance: entry.about.draw.guidance,
         follow_drawing: false,
     });
-    let (library, cache) = (library(studio), studio.services.folders.cache.clone());
-    studio
-        .services
-        .tasks
-        .spawn("reading the steps of a picture", move || {
-            let found = library.recipe(&entry.file).and_then(|recipe| {
-                let trail = trail::read(&cache, &recipe.pixels)?;
-                Ok(Found {
-                    recipe,
-                    trail,
-                    texture: None,
-                })
-            });
-            move |studio: &mut Studio| {
-                let Some(scrub) = studio.results.scrub.as_mut() else {
-                    return;
-                };
-                match found {
-                    Ok(found) if scrub.file == entry.file => {
-                        scrub.at = found.steps().len() / 2;
-                        scrub.found = Some(found);
-                    }
-                    Ok(_) => {}
-                    Err(error) => {
-                        studio.results.scrub = None;
-                        studio.tell(Toast::Error(error.to_string()));
-                    }
+    let (library, cache) = (
+        library(studio),
+        studio.context.services.folders.cache.clone(),
+    );
+    studio.spawn("reading the steps of a picture", move || {
+        let found = library.recipe(&entry.file).and_then(|recipe| {
+            let trail = trail::read(&cache, &recipe.pixels)?;
+            Ok(Found {
+                recipe,
+                trail,
+                texture: None,
+            })
+        });
+        move |studio: &mut Studio| {
+            let Some(scrub) = studio.results.scrub.as_mut() else {
+                return;
+            };
+            match found {
+                Ok(found) if scrub.file == entry.file => {
+                    scrub.at = found.steps().len() / 2;
+                    scrub.found = Some(found);
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    studio.results.scrub = None;
+                    studio.tell(Toast::Error(error.to_string()));
                 }
             }
-        });
+        }
+    });
 }
 
 /// Draws a branch from the step at hand.
@@ -110,7 +112,7 @@ pub fn branch(studio: &mut Studio) {
         return;
     };
     let condition = match scrub.follow_drawing {
-        true => generate::flow::condition(studio),
+        true => studio.context.document.condition(),
         false => found.recipe.job.condition.clone(),
     };
     let job = Job {
@@ -129,7 +131,7 @@ pub fn branch(studio: &mut Studio) {
         owner: Owner::Branch,
         template: None,
     };
-    if generate::submit(studio, work).is_some() {
+    if submit(&mut studio.context, work).is_some() {
         studio.tell(Toast::Info(format!(
             "a branch from step {number} of {of} is being drawn"
         )));
@@ -190,7 +192,7 @@ fn contents(ui: &mut Ui, studio: &mut Studio, scrub: &mut Scrub) {
                 egui::Align2::CENTER_CENTER,
                 "No preview of this step",
                 egui::TextStyle::Body.resolve(ui.style()),
-                studio.theme.colours(ui).weak,
+                studio.context.theme.colours(ui).weak,
             );
         }
     }
@@ -229,7 +231,7 @@ fn contents(ui: &mut Ui, studio: &mut Studio, scrub: &mut Scrub) {
     }
     let button = egui::Button::new(format!("Branch from step {}", step.fork.step));
     if ui
-        .add_enabled(studio.models.ready().is_some(), button)
+        .add_enabled(studio.context.facts.model.ready().is_some(), button)
         .clicked()
     {
         studio.emit(ResultsCommand::Branch);
@@ -238,7 +240,7 @@ fn contents(ui: &mut Ui, studio: &mut Studio, scrub: &mut Scrub) {
 }
 
 fn keep_switch(ui: &mut Ui, studio: &mut Studio) {
-    let mut keep = studio.settings.trail_steps > 0;
+    let mut keep = studio.context.settings.trail_steps > 0;
     let text = format!("Keep {STEPS} steps of each new picture");
     let tip =
         "About 0.5 MB each at 256², in the cache; Settings say how much all together may take";

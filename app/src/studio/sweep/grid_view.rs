@@ -8,7 +8,7 @@ use egui::{
 use super::SweepCommand;
 use super::locality::{self, Change};
 use super::run::{CellState, Run};
-use crate::studio::state::Studio;
+use crate::studio::dispatcher::Studio;
 use crate::studio::theme::Colours;
 
 /// Width of the row labels, points.
@@ -26,7 +26,7 @@ pub fn show(ui: &mut Ui, studio: &mut Studio) {
     load_textures(ui, studio);
     let mut open = true;
     let room = ui.ctx().content_rect().size();
-    let colours = studio.theme.colours(ui).clone();
+    let colours = studio.context.theme.colours(ui).clone();
     let mut commands = Vec::new();
     Window::new("Sweep")
         .open(&mut open)
@@ -65,8 +65,8 @@ pub fn show(ui: &mut Ui, studio: &mut Studio) {
 }
 
 /// The work that is being drawn, and how far it is.
-fn running(studio: &Studio) -> Option<(crate::studio::generate::WorkId, f32)> {
-    let running = studio.generate.running.as_ref()?;
+fn running(studio: &Studio) -> Option<(crate::studio::document::WorkId, f32)> {
+    let running = studio.context.facts.drawing.running?;
     let (step, steps) = running.step;
     Some((running.work, step as f32 / steps.max(1) as f32))
 }
@@ -91,7 +91,7 @@ fn load_textures(ui: &Ui, studio: &mut Studio) {
 fn grid(
     ui: &mut Ui,
     run: &Run,
-    step: Option<(crate::studio::generate::WorkId, f32)>,
+    step: Option<(crate::studio::document::WorkId, f32)>,
     colours: &Colours,
     commands: &mut Vec<SweepCommand>,
 ) {

@@ -12,15 +12,14 @@ pub mod panel;
 pub mod run;
 pub mod suggest;
 
-use std::ops::Range;
 use std::path::PathBuf;
 
 pub use editing::Editing;
-pub use run::{CellState, Run, on_outcome};
+pub use run::{CellState, Run, announced};
 
-use super::actions::Action;
+use super::command::SweepCommand;
 use super::dialogs::{Ask, AskKind};
-use super::state::Studio;
+use super::dispatcher::Studio;
 use super::toast::Toast;
 
 /// Sweeps of more pictures are asked about before they start.
@@ -31,14 +30,10 @@ pub const MANY: usize = 24;
 pub struct State {
     /// The chip whose alternatives are edited.
     pub editing: Option<Editing>,
-    /// What is selected in the prompt: the prompt of then, and bytes of it.
-    pub selection: Option<(String, Range<usize>)>,
     /// The sweep at hand, or the last one.
     pub run: Option<Run>,
     /// The grid is shown.
     pub open: bool,
-    /// Steps that all cells share; 0 when they share the noise only.
-    pub fork_step: usize,
     /// A large sweep waits for a yes: its number of pictures.
     pub asking: Option<usize>,
     /// What an export writes.
@@ -54,64 +49,6 @@ impl State {
         self.run.as_ref().is_some_and(Run::is_busy)
     }
 }
-
-/// The feature's actions.
-#[derive(Clone, Debug, PartialEq)]
-pub enum SweepCommand {
-    /// Draws all cells; a large sweep is asked about first.
-    Start,
-    /// Draws a large sweep after all.
-    Confirm,
-    /// Does not draw it.
-    NeverMind,
-    /// Draws no more cells; finished ones stay.
-    Cancel,
-    /// Shows or hides the grid.
-    Show,
-    /// Edits the alternatives of the chip at these bytes of the prompt.
-    Edit(Range<usize>),
-    /// Adds or takes away an alternative.
-    Toggle(String),
-    /// Puts the alternatives into the prompt.
-    Use,
-    /// Puts the first alternative alone into the prompt.
-    UseFirst,
-    /// Asks for a list of alternatives.
-    AskList,
-    /// Reads alternatives from a text file, one a line.
-    ReadList(PathBuf),
-    /// Leaves the prompt as it is.
-    CloseEditor,
-    /// Looks at a cell, by its place in the sweep.
-    Select(usize),
-    /// Compares the cell that is looked at with the first, large.
-    Compare,
-    /// Asks where the grid goes.
-    AskExport,
-    /// Writes grid, tiles and index.
-    Export(PathBuf),
-}
-
-/// Named actions.
-pub const ACTIONS: &[Action] = &[
-    Action::new("sweep.start", "Draw the sweep", &["Ctrl+Alt+Enter"], || {
-        SweepCommand::Start.into()
-    })
-    .in_text(),
-    Action::new(
-        "sweep.show",
-        "Show or hide the sweep's grid",
-        &["Ctrl+G"],
-        || SweepCommand::Show.into(),
-    )
-    .in_text(),
-    Action::new("sweep.cancel", "Cancel the sweep", &[], || {
-        SweepCommand::Cancel.into()
-    }),
-    Action::new("sweep.export", "Export the sweep's grid", &[], || {
-        SweepCommand::AskExport.into()
-    }),
-];
 
 /// Does what the command says.
 pub fn run(studio: &mut Studio, command: SweepCommand) {
@@ -130,7 +67,7 @@ pub fn run(studio: &mut Studio, command: SweepCommand) {
             }
         }
         SweepCommand::Edit(range) => {
-            let prompt = &studio.generate.request.draw.prompt;
+            let prompt = &studio.context.document.request.draw.prompt;
             studio.sweep.editing = Editing::of(prompt, &range);
         }
         SweepCommand::Toggle(word) => {
@@ -152,7 +89,7 @@ pub fn run(studio: &mut Studio, command: SweepCommand) {
             });
         }
         SweepCommand::ReadList(path) => {
-            studio.services.tasks.spawn("reading the list", move || {
+            studio.spawn("reading the list", move || {
                 let result = editing::read_list(&path);
                 move |studio: &mut Studio| match (result, &mut studio.sweep.editing) {
                     (Ok(list), Some(editing)) => editing.lines = list.join("\n"),
@@ -198,7 +135,7 @@ fn put_in(studio: &mut Studio, most: usize) {
         let text = "write at least one alternative";
         return studio.tell(Toast::Info(text.into()));
     }
-    let prompt = &mut studio.generate.request.draw.prompt;
+    let prompt = &mut studio.context.document.request.draw.prompt;
     if *prompt != editing.prompt {
         studio.sweep.editing = None;
         let text = "the prompt has changed meanwhile; click the word again";
@@ -220,7 +157,7 @@ fn write_export(studio: &mut Studio, path: PathBuf) {
         Some(_) => path,
         None => path.with_extension("png"),
     };
-    studio.services.tasks.spawn("exporting the sweep", move || {
+    studio.spawn("exporting the sweep", move || {
         let work = || export::write(&export, &path, options);
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
         move |studio: &mut Studio| {

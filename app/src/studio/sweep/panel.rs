@@ -3,7 +3,7 @@
 use egui::{Button, RichText, Slider, TextEdit, Ui, WidgetInfo};
 
 use super::{SweepCommand, chips, grid_view, run};
-use crate::studio::state::Studio;
+use crate::studio::dispatcher::Studio;
 
 /// Words that nobody compares with others.
 const GLUE: [&str; 18] = [
@@ -20,7 +20,7 @@ pub fn show(ui: &mut Ui, studio: &mut Studio) {
 }
 
 fn words(ui: &mut Ui, studio: &mut Studio) {
-    let prompt = &studio.generate.request.draw.prompt;
+    let prompt = &studio.context.document.request.draw.prompt;
     let mut chips = chips::chips(prompt);
     chips.retain(|chip| chip.group || !GLUE.contains(&chip.text().to_lowercase().as_str()));
     if studio
@@ -42,8 +42,9 @@ fn words(ui: &mut Ui, studio: &mut Studio) {
         .map(|editing| editing.range.clone());
     // A phrase comes first: it is what the person has just selected, or is editing.
     let selected = studio
-        .sweep
-        .selection
+        .context
+        .facts
+        .prompt_selection
         .as_ref()
         .filter(|(of, _)| of == prompt);
     let selected = selected.and_then(|(_, range)| chips::phrase(prompt, range));
@@ -61,8 +62,8 @@ fn words(ui: &mut Ui, studio: &mut Studio) {
             },
         );
     }
-    let accent = studio.theme.colours(ui).accent;
-    let on_accent = studio.theme.colours(ui).on_accent;
+    let accent = studio.context.theme.colours(ui).accent;
+    let on_accent = studio.context.theme.colours(ui).on_accent;
     let mut wanted = None;
     let mut anchor: Option<egui::Response> = None;
     // A long prompt must not push everything else away.
@@ -176,14 +177,14 @@ fn editor(ui: &mut Ui, studio: &mut Studio) {
 }
 
 fn start(ui: &mut Ui, studio: &mut Studio) {
-    let prompt = &studio.generate.request.draw.prompt;
+    let prompt = &studio.context.document.request.draw.prompt;
     let has_groups = chips::chips(prompt).iter().any(|chip| chip.group);
     let has_run = studio.sweep.run.is_some();
     if has_groups {
         match run::count(prompt) {
             Ok((rows, columns)) => plan(ui, studio, rows, columns),
             Err(why) => {
-                let warning = studio.theme.colours(ui).warning;
+                let warning = studio.context.theme.colours(ui).warning;
                 ui.add(egui::Label::new(RichText::new(why).color(warning)).wrap());
             }
         }
@@ -217,12 +218,12 @@ fn plan(ui: &mut Ui, studio: &mut Studio, rows: usize, columns: usize) {
         text.push_str(&format!(", about {}", duration(seconds)));
     }
     ui.label(text);
-    let steps = studio.generate.request.draw.steps;
+    let steps = studio.context.document.request.draw.steps;
     let most = steps.saturating_sub(1);
-    studio.sweep.fork_step = studio.sweep.fork_step.min(most);
+    studio.context.document.fork_step = studio.context.document.fork_step.min(most);
     if most > 0 {
         ui.add(
-            Slider::new(&mut studio.sweep.fork_step, 0..=most)
+            Slider::new(&mut studio.context.document.fork_step, 0..=most)
                 .text("Shared steps")
                 .integer(),
         )
@@ -232,7 +233,7 @@ fn plan(ui: &mut Ui, studio: &mut Studio, rows: usize, columns: usize) {
     }
     let busy = studio.sweep.is_busy();
     ui.horizontal(|ui| {
-        let tip = match studio.keymap.hint("sweep.start") {
+        let tip = match studio.context.keymap.hint("sweep.start") {
             Some(key) => format!("All pictures with one seed  ({key})"),
             None => "All pictures with one seed".into(),
         };

@@ -11,10 +11,13 @@ use mmface_engine::picture::resize::lanczos_rgb;
 use super::export::{Export, Tile};
 use super::{MANY, locality};
 use crate::project::Library;
-use crate::studio::generate::{self, Outcome, Owner, Work, WorkId, flow, keep};
-use crate::studio::models::Status;
-use crate::studio::results::ResultsCommand;
-use crate::studio::state::Studio;
+use crate::studio::announcement::{Announcement, Finished};
+use crate::studio::command::GenerateCommand;
+use crate::studio::command::ResultsCommand;
+use crate::studio::dispatcher::Studio;
+use crate::studio::document::{Owner, Work, WorkId};
+use crate::studio::facts::ModelStatus;
+use crate::studio::submit::{submit as hand_in, tell_if_empty, tell_if_waiting};
 use crate::studio::toast::Toast;
 
 /// Side of a cell's picture in the grid on screen, pixels.
@@ -155,10 +158,14 @@ pub fn count(prompt: &str) -> Result<(usize, usize), String> {
 
 /// Seconds that so many cells take, as far as the last steps tell.
 pub fn estimate(studio: &Studio, cells: usize) -> Option<f64> {
-    let steps = studio.generate.request.draw.steps;
-    let shared = studio.sweep.fork_step.min(steps.saturating_sub(1));
+    let steps = studio.context.document.request.draw.steps;
+    let shared = studio
+        .context
+        .document
+        .fork_step
+        .min(steps.saturating_sub(1));
     let all = (steps * cells).saturating_sub(shared * cells.saturating_sub(1));
-    Some(studio.generate.step_seconds? * all as f64)
+    Some(studio.context.facts.drawing.step_seconds? * all as f64)
 }
 
 /// Starts the sweep of the prompt.
@@ -168,13 +175,13 @@ pub fn start(studio: &mut Studio, confirmed: bool) {
         let text = "the sweep at hand is still being drawn; wait for it, or cancel it";
         return studio.tell(Toast::Warning(text.into()));
     }
-    studio.generate.request.tidy();
-    if let Status::Failed(why) = &studio.models.status {
+    studio.context.document.request.tidy();
+    if let ModelStatus::Failed(why) = &studio.context.facts.model {
         let text = format!("there is no model to draw with: {why}");
         return studio.tell(Toast::Error(text));
     }
-    let condition = flow::condition(studio);
-    let request = &studio.generate.request;
+    let condition = studio.context.document.condition();
+    let request = &studio.context.document.request;
     let mut base = request.job(condition);
     base.draw.count = 1;
     let sweep = match Sweep::parse(&base.draw.prompt) {
@@ -187,22 +194,22 @@ pub fn start(studio: &mut Studio, confirmed: bool) {
         return;
     }
     let prompt = request.draw.prompt.clone();
-    if studio.generate.history.add(&prompt) {
-        keep::keep_history(studio);
-    }
     // Other conditions have no regions; those that are painted beside them may serve.
     let mask = base.condition.mask().cloned();
-    let mask = mask.unwrap_or_else(|| studio.painter.drawing().label_image());
+    let mask = mask.unwrap_or_else(|| studio.context.document.painter.drawing().label_image());
     let mask = Some(mask).filter(|mask| mask.labels.iter().any(|class| *class != 0));
     let fork_step = studio
-        .sweep
+        .context
+        .document
         .fork_step
         .min(base.draw.steps.saturating_sub(1));
     studio.sweep.last += 1;
     let run = Run {
         number: studio.sweep.last,
         model: studio
-            .models
+            .context
+            .facts
+            .model
             .ready()
             .map_or_else(String::new, |model| model.name.clone()),
         cells: vec![Cell::default(); count],
@@ -215,18 +222,20 @@ pub fn start(studio: &mut Studio, confirmed: bool) {
         sweep,
         base,
     };
-    generate::start::tell_if_empty(studio, &run.base.condition);
-    studio.generate.last_seed = Some(run.base.draw.seed);
-    studio.generate.request.next_seed();
+    tell_if_empty(&mut studio.context, &run.base.condition);
+    studio.emit(GenerateCommand::Used(prompt, run.base.draw.seed));
+    studio.context.document.request.next_seed();
     studio.sweep.run = Some(run);
     studio.sweep.open = true;
     // With a fork the others wait for the first to show the way.
     let first = if fork_step > 0 { 1 } else { count };
     if fork_step > 0 {
-        keep_steps(studio, studio.generate.request.draw.steps);
+        studio
+            .context
+            .keep_trails(studio.context.document.request.draw.steps);
     }
     submit(studio, 0..first);
-    generate::start::tell_if_waiting(studio);
+    tell_if_waiting(&mut studio.context);
 }
 
 fn submit(studio: &mut Studio, cells: std::ops::Range<usize>) {
@@ -242,7 +251,7 @@ fn submit(studio: &mut Studio, cells: std::ops::Range<usize>) {
             owner: run.owner(cell),
             template: Some(run.sweep.template.clone()),
         };
-        let work = flow::submit(studio, work);
+        let work = hand_in(&mut studio.context, work);
         let Some(run) = &mut studio.sweep.run else {
             return;
         };
@@ -272,7 +281,7 @@ pub fn cancel(studio: &mut Studio) {
     }
     // From the end, so that no cell begins only to be cancelled.
     for work in works.into_iter().rev() {
-        flow::cancel(studio, work);
+        studio.emit(GenerateCommand::Remove(work));
     }
     over(studio);
 }
@@ -294,11 +303,9 @@ pub fn compare_large(studio: &mut Studio) {
     let files = selected.and_then(|cell| Some((file(studio, 0)?, file(studio, cell)?)));
     match files {
         Some((first, other)) if first != other => {
-            // An open comparison would be closed instead of replaced.
-            studio.results.compare = None;
             studio.emit(ResultsCommand::Select(first));
             studio.emit(ResultsCommand::Toggle(other));
-            studio.emit(ResultsCommand::Compare);
+            studio.emit(ResultsCommand::CompareChosen);
         }
         _ => {
             let text = "click a finished picture of the sweep other than the first";
@@ -313,17 +320,35 @@ fn file(studio: &Studio, cell: usize) -> Option<String> {
     let tile = run.cells.get(cell)?.tile()?;
     let name = tile
         .file
-        .strip_prefix(&studio.services.folders.results)
+        .strip_prefix(&studio.context.services.folders.results)
         .ok()?;
     Some(name.to_string_lossy().replace('\\', "/"))
 }
 
-/// Hears how a picture or a whole work of a sweep ended; asked for with `Owner::Sweep`.
-pub fn on_outcome(studio: &mut Studio, owner: Owner, work: WorkId, outcome: &Outcome) {
-    let Owner::Sweep(number) = owner else {
-        return;
+/// How a picture or a whole work of a sweep ended.
+enum Outcome<'a> {
+    Saved(&'a Finished),
+    Failed(&'a str),
+    Cancelled,
+}
+
+/// Takes in how a picture or a whole work of a sweep ended.
+pub fn announced(studio: &mut Studio, announcement: &Announcement) {
+    let (owner, work, outcome) = match announcement {
+        Announcement::PictureSaved(finished) => {
+            (finished.owner, finished.work, Outcome::Saved(finished))
+        }
+        Announcement::WorkFailed { work, owner, why } => (*owner, *work, Outcome::Failed(why)),
+        Announcement::WorkCancelled { work, owner } => (*owner, *work, Outcome::Cancelled),
+        _ => return,
     };
-    let folders = &studio.services.folders;
+    if let Owner::Sweep(number) = owner {
+        ended(studio, number, work, &outcome);
+    }
+}
+
+fn ended(studio: &mut Studio, number: u64, work: WorkId, outcome: &Outcome<'_>) {
+    let folders = &studio.context.services.folders;
     let library = Library::new(&folders.results, &folders.cache);
     let Some(run) = &mut studio.sweep.run else {
         return;
@@ -352,7 +377,7 @@ pub fn on_outcome(studio: &mut Studio, owner: Owner, work: WorkId, outcome: &Out
             compare(studio);
         }
         Outcome::Failed(why) => {
-            cell.state = CellState::Failed(why.clone());
+            cell.state = CellState::Failed((*why).to_owned());
             if index == 0 {
                 go_on(studio);
             }
@@ -378,7 +403,7 @@ fn go_on(studio: &mut Studio) {
         return;
     }
     let count = run.cells.len();
-    keep_steps(studio, 0);
+    studio.context.keep_trails(0);
     let Some(run) = &studio.sweep.run else {
         return;
     };
@@ -389,16 +414,14 @@ fn go_on(studio: &mut Studio) {
     submit(studio, 1..count);
 }
 
-/// Has the engine tell the points on the way to a picture: as many as the person keeps, or more.
-fn keep_steps(studio: &Studio, least: usize) {
-    if let Ok(engine) = &studio.services.engine {
-        engine.keep_trails(studio.settings.trail_steps.max(least));
-    }
-}
-
 /// Hears of the way to a picture: where the first cell came by, the others begin.
 pub fn on_trail(studio: &mut Studio, trail: &Trail) {
-    let drawn = studio.generate.running.as_ref().map(|running| running.work);
+    let drawn = studio
+        .context
+        .facts
+        .drawing
+        .running
+        .map(|running| running.work);
     let Some(run) = &mut studio.sweep.run else {
         return;
     };
@@ -414,7 +437,7 @@ pub fn on_trail(studio: &mut Studio, trail: &Trail) {
 
 /// The first cell was cancelled: cells that wait for it are not drawn either.
 fn give_up(studio: &mut Studio) {
-    keep_steps(studio, 0);
+    studio.context.keep_trails(0);
     if let Some(run) = &mut studio.sweep.run {
         let unsent = |cell: &&mut Cell| cell.waits() && cell.work.is_none();
         for cell in run.cells.iter_mut().filter(unsent) {
@@ -444,7 +467,7 @@ fn compare(studio: &mut Studio) {
     if due.is_empty() {
         return;
     }
-    studio.services.tasks.spawn("comparing the cells", move || {
+    studio.spawn("comparing the cells", move || {
         let measured: Vec<_> = due
             .into_iter()
             .map(|(index, image)| {

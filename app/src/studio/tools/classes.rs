@@ -9,8 +9,9 @@ use mmface_engine::labels::{class, palette};
 
 use super::{ToolsCommand, class_action};
 use crate::paint::Layer;
-use crate::studio::canvas::{CanvasCommand, colours};
-use crate::studio::state::Studio;
+use crate::studio::class_colours as colours;
+use crate::studio::command::CanvasCommand;
+use crate::studio::dispatcher::Studio;
 use crate::studio::widgets::icon_toggle;
 
 /// Classes that belong together. The right side of a pair comes first, as on the canvas.
@@ -36,12 +37,12 @@ pub(super) fn show(ui: &mut Ui, studio: &mut Studio) {
     // From the right: a row wider than the panel would make it grow with every frame.
     let size = vec2(ui.available_width(), ROW + 2.0);
     ui.allocate_ui_with_layout(size, Layout::right_to_left(Align::Center), |ui| {
-        let friendly = studio.settings.friendly_colours;
+        let friendly = studio.context.settings.friendly_colours;
         let name = "Colours for colour-blind eyes";
         if icon_toggle(ui, friendly, icons::ICON_PALETTE, name).clicked() {
             studio.emit(CanvasCommand::ToggleColours);
         }
-        let hatch = studio.settings.hatch;
+        let hatch = studio.context.settings.hatch;
         if icon_toggle(ui, hatch, icons::ICON_TEXTURE, "Stripes on classes").clicked() {
             studio.emit(CanvasCommand::ToggleHatch);
         }
@@ -101,14 +102,14 @@ fn row(ui: &mut Ui, studio: &mut Studio, class: u8) {
         ui.scope_id().with(("class", class)),
         Sense::click(),
     );
-    let settings = &studio.painter.settings;
+    let settings = &studio.context.document.painter.settings;
     let current = settings.class == class;
     let (hidden, locked) = (
         settings.hidden.contains(class),
         settings.locked.contains(class),
     );
     response.widget_info(|| WidgetInfo::selected(Role::Button, true, current, &entry.title));
-    let theme = studio.theme.colours(ui);
+    let theme = studio.context.theme.colours(ui);
     let over = ui.rect_contains_pointer(rect);
     let on_mask = settings.layer == Layer::Mask;
     let fill = match (current, over) {
@@ -125,7 +126,7 @@ fn row(ui: &mut Ui, studio: &mut Studio, class: u8) {
         ui.painter().rect_filled(bar, 1.5, theme.accent);
     }
     let swatch = Rect::from_center_size(pos2(rect.min.x + 15.0, rect.center().y), vec2(14.0, 14.0));
-    let colour = colours::colour(studio.settings.friendly_colours, class);
+    let colour = colours::colour(studio.context.settings.friendly_colours, class);
     ui.painter().rect(
         swatch,
         3.0,
@@ -140,7 +141,11 @@ fn row(ui: &mut Ui, studio: &mut Studio, class: u8) {
     };
     // The key gives way to the marks, so that long names have room.
     let marked = over || current || hidden || locked;
-    let key = studio.keymap.hint(&class_action(class)).unwrap_or_default();
+    let key = studio
+        .context
+        .keymap
+        .hint(&class_action(class))
+        .unwrap_or_default();
     let end = if marked {
         name_rect.max.x
     } else {
@@ -167,7 +172,7 @@ fn row(ui: &mut Ui, studio: &mut Studio, class: u8) {
         studio.emit(ToolsCommand::Class(class));
     }
     if response.hovered() {
-        studio.canvas.lit = Some(class);
+        studio.tools.lit = Some(class);
     }
     response.on_hover_text(format!("{}, class {class}  ({key})", entry.title));
     let title = entry.title.to_lowercase();
@@ -211,7 +216,7 @@ fn mark(
 ) -> bool {
     let response = ui.interact(place, ui.scope_id().with(name), Sense::click());
     response.widget_info(|| WidgetInfo::selected(Role::Button, true, on, name));
-    let theme = studio.theme.colours(ui);
+    let theme = studio.context.theme.colours(ui);
     if let Some(icon) = icon {
         let colour = if on || response.hovered() {
             theme.text

@@ -6,9 +6,9 @@ use mmface_engine::picture::write::write_atomic;
 
 use super::ToolsCommand;
 use crate::paint::Layer;
-use crate::studio::canvas::Look;
 use crate::studio::dialogs::{Ask, AskKind};
-use crate::studio::state::Studio;
+use crate::studio::dispatcher::Studio;
+use crate::studio::document::Look;
 use crate::studio::toast::Toast;
 
 fn pictures() -> Option<(String, Vec<String>)> {
@@ -34,15 +34,17 @@ pub(super) fn ask(title: &str, kind: AskKind, name: &str) -> Ask {
 pub(super) fn import_sketch(studio: &mut Studio) {
     let ask = ask("Import a sketch", AskKind::Open, "");
     studio.ask(&ask, |studio, path| {
-        studio.services.tasks.spawn("reading the sketch", move || {
+        studio.spawn("reading the sketch", move || {
             let result = read_sketch(&path);
             move |studio: &mut Studio| match result {
                 Ok((sketch, report)) => {
                     studio
+                        .context
+                        .document
                         .painter
                         .edit("Import", |drawing| drawing.set_sketch(&sketch));
                     studio.emit(ToolsCommand::Layer(Layer::Sketch));
-                    studio.canvas.look = Look::Drawing;
+                    studio.context.document.look = Look::Drawing;
                     for warning in report.warnings {
                         studio.tell(Toast::Warning(warning));
                     }
@@ -60,12 +62,12 @@ pub(super) fn export(studio: &mut Studio, layer: Layer) {
         Layer::Sketch => ("Export the sketch", "sketch.png"),
     };
     let ask = ask(title, AskKind::Save, name);
-    let drawing = studio.painter.drawing().clone();
+    let drawing = studio.context.document.painter.drawing().clone();
     studio.ask(&ask, move |studio, mut path| {
         if path.extension().is_none() {
             path.set_extension("png");
         }
-        studio.services.tasks.spawn("exporting", move || {
+        studio.spawn("exporting", move || {
             let bytes = match layer {
                 Layer::Mask => mask_png(&drawing.label_image()),
                 Layer::Sketch => drawing

@@ -10,8 +10,9 @@ use mmface_engine::job::{Condition, ConditionKind, Named as _};
 use super::ToolsCommand;
 use crate::assets::{Template, Templates};
 use crate::paint::Layer;
-use crate::studio::canvas::{Look, colours};
-use crate::studio::state::Studio;
+use crate::studio::class_colours as colours;
+use crate::studio::dispatcher::Studio;
+use crate::studio::document::Look;
 use crate::studio::toast::Toast;
 
 /// Side of a thumbnail, pixels.
@@ -67,7 +68,7 @@ pub(super) fn toggle(studio: &mut Studio) {
         return;
     }
     gallery.loading = true;
-    studio.services.tasks.spawn("reading the templates", || {
+    studio.spawn("reading the templates", || {
         let read = Templates::load()
             .map_err(|failure| failure.to_string())
             .and_then(|templates| {
@@ -97,41 +98,40 @@ pub(super) fn toggle(studio: &mut Studio) {
 pub(super) fn open(studio: &mut Studio, name: &str) {
     let name = name.to_owned();
     studio.tools.gallery.open = false;
-    studio
-        .services
-        .tasks
-        .spawn("opening the template", move || {
-            let result = Templates::load()
-                .and_then(|templates| {
-                    let template = templates.find(Some(&name))?.clone();
-                    Ok((read(&templates, &template), template))
-                })
-                .map_err(|failure| failure.to_string())
-                .and_then(|(condition, template)| Ok((condition?, template)));
-            move |studio: &mut Studio| match result {
-                Ok((condition, template)) => put(studio, &condition, template),
-                Err(why) => studio.tell(Toast::Error(why)),
-            }
-        });
+    studio.spawn("opening the template", move || {
+        let result = Templates::load()
+            .and_then(|templates| {
+                let template = templates.find(Some(&name))?.clone();
+                Ok((read(&templates, &template), template))
+            })
+            .map_err(|failure| failure.to_string())
+            .and_then(|(condition, template)| Ok((condition?, template)));
+        move |studio: &mut Studio| match result {
+            Ok((condition, template)) => put(studio, &condition, template),
+            Err(why) => studio.tell(Toast::Error(why)),
+        }
+    });
 }
 
 fn put(studio: &mut Studio, condition: &Condition, template: Template) {
     let name = format!("Template {}", template.title);
     studio
+        .context
+        .document
         .painter
         .edit(&name, |drawing| drawing.set_condition(condition));
     if let Some(layer) = Layer::of(condition.kind()) {
         studio.emit(ToolsCommand::Layer(layer));
     }
-    studio.canvas.look = Look::Drawing;
-    let prompt = &mut studio.generate.request.draw.prompt;
+    studio.context.document.look = Look::Drawing;
+    let prompt = &mut studio.context.document.request.draw.prompt;
     // Words that a person wrote stay; those of the template before go with it.
     if prompt.trim().is_empty() || studio.tools.template_prompt.as_ref() == Some(prompt) {
         prompt.clone_from(&template.prompt);
     }
-    studio.generate.request.follow = condition.kind();
+    studio.context.document.request.follow = condition.kind();
     studio.tools.template_prompt = Some(template.prompt);
-    studio.keeping.template = Some(template.name);
+    studio.context.document.template = Some(template.name);
 }
 
 /// Draws the window when it is open.
@@ -139,7 +139,7 @@ pub(super) fn show(ctx: &Context, studio: &mut Studio) {
     if !studio.tools.gallery.open {
         return;
     }
-    let friendly = studio.settings.friendly_colours;
+    let friendly = studio.context.settings.friendly_colours;
     if studio.tools.gallery.friendly != Some(friendly) {
         studio.tools.gallery.friendly = Some(friendly);
         for entry in &mut studio.tools.gallery.entries {
@@ -182,7 +182,7 @@ fn entries(ui: &mut Ui, studio: &mut Studio, friendly: bool) {
     }
     let wanted = studio.tools.gallery.kind;
     let mut chosen = None;
-    let theme = studio.theme.colours(ui).clone();
+    let theme = studio.context.theme.colours(ui).clone();
     ui.horizontal_wrapped(|ui| {
         for entry in &mut studio.tools.gallery.entries {
             if entry.template.kind != wanted {

@@ -17,9 +17,10 @@ use mmface_engine::picture::{self, Raster, RgbImage};
 use super::{ToolsCommand, files};
 use crate::paint::Layer;
 use crate::paint::doctor::{self, ClassRow, Finding};
-use crate::studio::canvas::{Look, colours};
+use crate::studio::class_colours as colours;
 use crate::studio::dialogs::AskKind;
-use crate::studio::state::Studio;
+use crate::studio::dispatcher::Studio;
+use crate::studio::document::Look;
 use crate::studio::toast::Toast;
 
 /// A mask that has been read and waits for a yes.
@@ -71,7 +72,7 @@ pub(super) fn ask_for_mask(studio: &mut Studio) {
 /// Reads a mask beside the GUI thread; the window with what was found opens when it is read. Also
 /// for files that were dropped on the window.
 pub fn open(studio: &mut Studio, path: PathBuf) {
-    studio.services.tasks.spawn("reading the mask", move || {
+    studio.spawn("reading the mask", move || {
         let result = picture::read::read(&path).and_then(|raster| {
             let (mask, report) = mask_from(&raster, None, &path)?;
             Ok(Import::new(path, Arc::new(raster), mask, report))
@@ -89,7 +90,7 @@ fn read_as(studio: &mut Studio, scheme: MaskScheme) {
         return;
     };
     let (raster, path) = (Arc::clone(&import.raster), import.path.clone());
-    studio.services.tasks.spawn("reading the mask", move || {
+    studio.spawn("reading the mask", move || {
         let result = mask_from(&raster, Some(scheme), &path)
             .map(|(mask, report)| Import::new(path, raster, mask, report));
         move |studio: &mut Studio| match result {
@@ -128,7 +129,7 @@ fn mend_with(studio: &mut Studio, fix: impl FnOnce(&LabelImage) -> LabelImage + 
         return;
     };
     let (read, mask) = (Arc::clone(&import.read), Arc::clone(&import.mask));
-    studio.services.tasks.spawn("mending the mask", move || {
+    studio.spawn("mending the mask", move || {
         let mended = fix(&mask);
         let findings = doctor::examine(&mended, None);
         let rows = doctor::table(&read, &mended);
@@ -150,10 +151,12 @@ pub(super) fn end(studio: &mut Studio, take: bool) {
     };
     if take {
         studio
+            .context
+            .document
             .painter
             .edit("Import", |drawing| drawing.set_mask(&import.mask));
         studio.emit(ToolsCommand::Layer(Layer::Mask));
-        studio.canvas.look = Look::Drawing;
+        studio.context.document.look = Look::Drawing;
     }
 }
 
@@ -162,7 +165,7 @@ pub(super) fn show(ctx: &Context, studio: &mut Studio) {
     if studio.tools.import.is_none() {
         return;
     }
-    let friendly = studio.settings.friendly_colours;
+    let friendly = studio.context.settings.friendly_colours;
     let mut open = true;
     Window::new("Import a mask")
         .open(&mut open)
@@ -307,7 +310,7 @@ fn table(ui: &mut Ui, studio: &Studio, friendly: bool) {
 
 fn buttons(ui: &mut Ui, studio: &mut Studio) {
     ui.horizontal(|ui| {
-        let theme = studio.theme.colours(ui);
+        let theme = studio.context.theme.colours(ui);
         let text = RichText::new("Use this mask").color(theme.on_accent);
         let button = egui::Button::new(text).fill(theme.accent);
         if ui.add(button).clicked() {

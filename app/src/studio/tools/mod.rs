@@ -10,18 +10,18 @@ mod strip;
 
 use mmface_engine::labels::{CLASS_COUNT, palette};
 
-use super::actions::Action;
-use super::state::Studio;
+use super::command::ToolsCommand;
+use super::dispatcher::Studio;
 use super::toast::Toast;
-use crate::paint::{Layer, Target, Tool};
+use crate::paint::{Layer, Tool};
 
 /// The feature's state.
 #[derive(Default)]
 pub struct State {
     /// What the class list is searched for.
     pub search: String,
-    /// The class before the one at hand.
-    pub last_class: u8,
+    /// The class on whose row the pointer is in this frame.
+    pub lit: Option<u8>,
     /// The tool to go back to on each layer.
     mask_tool: Tool,
     sketch_tool: Option<Tool>,
@@ -34,237 +34,6 @@ pub struct State {
     pub import: Option<import::Import>,
 }
 
-/// The feature's actions.
-#[derive(Clone, Debug, PartialEq)]
-pub enum ToolsCommand {
-    /// Takes back the last gesture.
-    Undo,
-    /// Does again what was taken back.
-    Redo,
-    /// Takes a tool, and the layer that it works on.
-    Choose(Tool),
-    /// Takes a class.
-    Class(u8),
-    /// Goes back to the class before.
-    SwapClasses,
-    /// Makes the tool larger or smaller.
-    StepSize(bool),
-    /// Paints on a layer.
-    Layer(Layer),
-    /// Paints on the other layer.
-    ToggleLayer,
-    /// Says what may be painted over.
-    Target(Target),
-    /// The next of everything, background, the class under the pointer or at hand.
-    NextTarget,
-    /// Strokes are mirrored or not.
-    ToggleMirror,
-    /// Puts the mirror's axis upright into the middle.
-    CentreMirror,
-    /// Shows or hides a class.
-    ToggleHidden(u8),
-    /// Protects a class or not.
-    ToggleLocked(u8),
-    /// Shows and unlocks all classes.
-    FreeAll,
-    /// Hides or shows the class at hand.
-    HideCurrent,
-    /// Locks or unlocks the class at hand.
-    LockCurrent,
-    /// Empties the layer at hand.
-    Clear,
-    /// Mirrors both layers.
-    Flip,
-    /// Changes the side of the canvas.
-    Resize(usize),
-    /// Fills what a contour encloses around the pointer.
-    FillContour,
-    /// Opens or closes the window of templates.
-    ToggleTemplates,
-    /// Opens a template by name.
-    Template(String),
-    /// Asks for a mask to import.
-    ImportMask,
-    /// Asks for a sketch to import.
-    ImportSketch,
-    /// Mends a finding of the mask that is being imported, in the other of two ways if `true`.
-    MendImport(usize, bool),
-    /// Mends all findings of the mask that is being imported.
-    MendAllOfImport,
-    /// Takes the mask that is being imported, or drops it.
-    EndImport(bool),
-    /// Asks where to write the mask.
-    ExportMask,
-    /// Asks where to write the sketch.
-    ExportSketch,
-}
-
-macro_rules! class_actions {
-    ($($number:literal $id:literal $title:literal $key:literal,)*) => {
-        [$(Action::new($id, $title, &[$key], || ToolsCommand::Class($number).into()),)*]
-    };
-}
-
-/// Named actions.
-pub const ACTIONS: &[Action] = &{
-    let tools = [
-        Action::new("tools.undo", "Undo", &["Ctrl+Z"], || {
-            ToolsCommand::Undo.into()
-        }),
-        Action::new("tools.redo", "Redo", &["Ctrl+Shift+Z", "Ctrl+Y"], || {
-            ToolsCommand::Redo.into()
-        }),
-        Action::new("tools.brush", "Brush", &["B"], || {
-            ToolsCommand::Choose(Tool::Brush).into()
-        }),
-        Action::new("tools.eraser", "Eraser", &["E"], || {
-            ToolsCommand::Choose(Tool::Eraser).into()
-        }),
-        Action::new("tools.fill", "Fill", &["G"], || {
-            ToolsCommand::Choose(Tool::Fill).into()
-        }),
-        Action::new("tools.lasso", "Lasso", &["L"], || {
-            ToolsCommand::Choose(Tool::Lasso).into()
-        }),
-        Action::new("tools.polygon", "Polygon", &["P"], || {
-            ToolsCommand::Choose(Tool::Polygon).into()
-        }),
-        Action::new("tools.line", "Line", &["U"], || {
-            ToolsCommand::Choose(Tool::Line).into()
-        }),
-        Action::new("tools.ellipse", "Ellipse", &["O"], || {
-            ToolsCommand::Choose(Tool::Ellipse).into()
-        }),
-        Action::new("tools.eyedropper", "Eyedropper", &["I"], || {
-            ToolsCommand::Choose(Tool::Eyedropper).into()
-        }),
-        Action::new("tools.transform", "Move a region", &["T"], || {
-            ToolsCommand::Choose(Tool::Transform).into()
-        }),
-        Action::new("tools.pencil", "Pencil", &["N"], || {
-            ToolsCommand::Choose(Tool::Pencil).into()
-        }),
-        Action::new("tools.sketch_eraser", "Sketch eraser", &["Shift+E"], || {
-            ToolsCommand::Choose(Tool::SketchEraser).into()
-        }),
-        Action::new("tools.smaller", "Smaller", &["["], || {
-            ToolsCommand::StepSize(false).into()
-        }),
-        Action::new("tools.larger", "Larger", &["]"], || {
-            ToolsCommand::StepSize(true).into()
-        }),
-        Action::new("tools.layer", "Paint on the other layer", &["S"], || {
-            ToolsCommand::ToggleLayer.into()
-        }),
-        Action::new("tools.target", "Next paint target", &["K"], || {
-            ToolsCommand::NextTarget.into()
-        }),
-        Action::new("tools.mirror", "Mirror strokes", &["M"], || {
-            ToolsCommand::ToggleMirror.into()
-        }),
-        Action::new(
-            "tools.centre_mirror",
-            "Put the mirror's axis into the middle",
-            &[],
-            || ToolsCommand::CentreMirror.into(),
-        ),
-        Action::new("tools.swap", "Go back to the last class", &["X"], || {
-            ToolsCommand::SwapClasses.into()
-        }),
-        Action::new("tools.hide", "Hide the class at hand", &["H"], || {
-            ToolsCommand::HideCurrent.into()
-        }),
-        Action::new("tools.lock", "Lock the class at hand", &["Shift+L"], || {
-            ToolsCommand::LockCurrent.into()
-        }),
-        Action::new(
-            "tools.free",
-            "Show and unlock all classes",
-            &["Shift+H"],
-            || ToolsCommand::FreeAll.into(),
-        ),
-        Action::new("tools.clear", "Clear the layer", &["Delete"], || {
-            ToolsCommand::Clear.into()
-        }),
-        Action::new("tools.flip", "Flip the drawing", &["Shift+F"], || {
-            ToolsCommand::Flip.into()
-        }),
-        Action::new(
-            "tools.fill_contour",
-            "Fill the contour around the pointer",
-            &["Shift+G"],
-            || ToolsCommand::FillContour.into(),
-        ),
-        Action::new("tools.side_512", "Canvas of 512 × 512 pixels", &[], || {
-            ToolsCommand::Resize(512).into()
-        }),
-        Action::new(
-            "tools.side_1024",
-            "Canvas of 1024 × 1024 pixels",
-            &[],
-            || ToolsCommand::Resize(1024).into(),
-        ),
-        Action::new(
-            "tools.templates",
-            "Start from a template",
-            &["Ctrl+T"],
-            || ToolsCommand::ToggleTemplates.into(),
-        ),
-        Action::new("tools.import_mask", "Import a mask", &["Ctrl+I"], || {
-            ToolsCommand::ImportMask.into()
-        }),
-        Action::new(
-            "tools.import_sketch",
-            "Import a sketch",
-            &["Ctrl+Shift+I"],
-            || ToolsCommand::ImportSketch.into(),
-        ),
-        Action::new("tools.export_mask", "Export the mask", &[], || {
-            ToolsCommand::ExportMask.into()
-        }),
-        Action::new("tools.export_sketch", "Export the sketch", &[], || {
-            ToolsCommand::ExportSketch.into()
-        }),
-    ];
-    // Alt adds ten: the key is the class's number.
-    let classes = class_actions![
-        0 "tools.class.background" "Paint background" "0",
-        1 "tools.class.skin" "Paint skin" "1",
-        2 "tools.class.nose" "Paint the nose" "2",
-        3 "tools.class.eye_g" "Paint glasses" "3",
-        4 "tools.class.l_eye" "Paint the left eye" "4",
-        5 "tools.class.r_eye" "Paint the right eye" "5",
-        6 "tools.class.l_brow" "Paint the left brow" "6",
-        7 "tools.class.r_brow" "Paint the right brow" "7",
-        8 "tools.class.l_ear" "Paint the left ear" "8",
-        9 "tools.class.r_ear" "Paint the right ear" "9",
-        10 "tools.class.mouth" "Paint the inside of the mouth" "Alt+0",
-        11 "tools.class.u_lip" "Paint the upper lip" "Alt+1",
-        12 "tools.class.l_lip" "Paint the lower lip" "Alt+2",
-        13 "tools.class.hair" "Paint hair" "Alt+3",
-        14 "tools.class.hat" "Paint a hat" "Alt+4",
-        15 "tools.class.ear_r" "Paint an earring" "Alt+5",
-        16 "tools.class.neck_l" "Paint a necklace" "Alt+6",
-        17 "tools.class.neck" "Paint the neck" "Alt+7",
-        18 "tools.class.cloth" "Paint clothing" "Alt+8",
-    ];
-    joined(tools, classes)
-};
-
-/// Both tables as one.
-const fn joined<const A: usize, const B: usize>(a: [Action; A], b: [Action; B]) -> [Action; TABLE] {
-    let mut all = [a[0]; TABLE];
-    let mut i = 0;
-    while i < TABLE {
-        all[i] = if i < A { a[i] } else { b[i - A] };
-        i += 1;
-    }
-    all
-}
-
-/// Named actions of this feature.
-const TABLE: usize = 33 + CLASS_COUNT;
-
 /// The action that takes a class.
 pub fn class_action(class: u8) -> String {
     let name = palette().classes.get(usize::from(class));
@@ -273,18 +42,18 @@ pub fn class_action(class: u8) -> String {
 
 /// Does what the command says.
 pub fn run(studio: &mut Studio, command: ToolsCommand) {
-    let settings = &mut studio.painter.settings;
+    let settings = &mut studio.context.document.painter.settings;
     match command {
         ToolsCommand::Undo => {
-            studio.painter.undo();
+            studio.context.document.painter.undo();
         }
         ToolsCommand::Redo => {
-            studio.painter.redo();
+            studio.context.document.painter.redo();
         }
         ToolsCommand::Choose(tool) => choose(studio, tool),
         ToolsCommand::Class(class) if usize::from(class) < CLASS_COUNT => {
             if settings.class != class {
-                studio.tools.last_class = std::mem::replace(&mut settings.class, class);
+                studio.context.document.last_class = std::mem::replace(&mut settings.class, class);
             }
             let waits = matches!(settings.tool, Tool::Eraser | Tool::Eyedropper);
             if settings.layer == Layer::Sketch {
@@ -296,8 +65,8 @@ pub fn run(studio: &mut Studio, command: ToolsCommand) {
         }
         ToolsCommand::Class(_) => {}
         ToolsCommand::SwapClasses => {
-            let last = studio.tools.last_class;
-            studio.tools.last_class = std::mem::replace(&mut settings.class, last);
+            let last = studio.context.document.last_class;
+            studio.context.document.last_class = std::mem::replace(&mut settings.class, last);
         }
         ToolsCommand::StepSize(up) => settings.step_radius(up),
         ToolsCommand::Layer(layer) => set_layer(studio, layer),
@@ -310,15 +79,15 @@ pub fn run(studio: &mut Studio, command: ToolsCommand) {
         }
         ToolsCommand::Target(target) => settings.target = target,
         ToolsCommand::NextTarget => {
-            let hover = studio.canvas.hover;
-            let under = hover.and_then(|at| studio.painter.class_at(at.x, at.y));
-            let settings = &mut studio.painter.settings;
+            let hover = studio.context.facts.canvas.hover;
+            let under = hover.and_then(|at| studio.context.document.painter.class_at(at.x, at.y));
+            let settings = &mut studio.context.document.painter.settings;
             settings.target = settings.target.next(under.unwrap_or(settings.class));
         }
         ToolsCommand::ToggleMirror => settings.mirror.on ^= true,
         ToolsCommand::CentreMirror => {
-            let middle = studio.painter.drawing().side() as f32 / 2.0;
-            let mirror = &mut studio.painter.settings.mirror;
+            let middle = studio.context.document.painter.drawing().side() as f32 / 2.0;
+            let mirror = &mut studio.context.document.painter.settings.mirror;
             (mirror.x, mirror.tilt) = (middle, 0.0);
         }
         ToolsCommand::ToggleHidden(class) => settings.hidden.toggle(class),
@@ -329,20 +98,25 @@ pub fn run(studio: &mut Studio, command: ToolsCommand) {
         }
         ToolsCommand::HideCurrent => settings.hidden.toggle(settings.class),
         ToolsCommand::LockCurrent => settings.locked.toggle(settings.class),
-        ToolsCommand::Clear => studio.painter.clear(studio.painter.settings.layer),
-        ToolsCommand::Flip => studio.painter.flip(),
-        ToolsCommand::Resize(side) => studio.painter.resize(side),
+        ToolsCommand::Clear => studio
+            .context
+            .document
+            .painter
+            .clear(studio.context.document.painter.settings.layer),
+        ToolsCommand::Flip => studio.context.document.painter.flip(),
+        ToolsCommand::Resize(side) => studio.context.document.painter.resize(side),
         ToolsCommand::FillContour => {
-            if let Some(at) = studio.canvas.hover {
-                studio.painter.fill_contour(at.x, at.y);
+            if let Some(at) = studio.context.facts.canvas.hover {
+                studio.context.document.painter.fill_contour(at.x, at.y);
             }
-            if let Some(notice) = studio.painter.take_notice() {
+            if let Some(notice) = studio.context.document.painter.take_notice() {
                 studio.tell(Toast::Info(notice));
             }
         }
         ToolsCommand::ToggleTemplates => gallery::toggle(studio),
         ToolsCommand::Template(name) => gallery::open(studio, &name),
         ToolsCommand::ImportMask => import::ask_for_mask(studio),
+        ToolsCommand::ReadMask(path) => import::open(studio, path),
         ToolsCommand::ImportSketch => files::import_sketch(studio),
         ToolsCommand::MendImport(finding, other) => import::mend(studio, finding, other),
         ToolsCommand::MendAllOfImport => import::mend_all(studio),
@@ -354,7 +128,7 @@ pub fn run(studio: &mut Studio, command: ToolsCommand) {
 
 /// Takes a tool. A waiting polygon of another tool is finished first, as by a press with it.
 fn choose(studio: &mut Studio, tool: Tool) {
-    let settings = &mut studio.painter.settings;
+    let settings = &mut studio.context.document.painter.settings;
     let changed = settings.tool != tool;
     settings.tool = tool;
     if !tool.works_on(settings.layer) && settings.acting_tool() == tool {
@@ -372,14 +146,14 @@ fn choose(studio: &mut Studio, tool: Tool) {
         Layer::Mask => studio.tools.mask_tool = tool,
         Layer::Sketch => studio.tools.sketch_tool = Some(tool),
     }
-    if changed && studio.painter.busy() {
-        studio.painter.confirm();
+    if changed && studio.context.document.painter.busy() {
+        studio.context.document.painter.confirm();
     }
 }
 
 /// Paints on a layer, with the tool that was last used there.
 fn set_layer(studio: &mut Studio, layer: Layer) {
-    let settings = &mut studio.painter.settings;
+    let settings = &mut studio.context.document.painter.settings;
     if settings.layer == layer {
         return;
     }
@@ -392,12 +166,12 @@ fn set_layer(studio: &mut Studio, layer: Layer) {
         Layer::Mask => studio.tools.mask_tool,
         Layer::Sketch => studio.tools.sketch_tool.unwrap_or(Tool::Pencil),
     };
-    if studio.painter.busy() {
-        studio.painter.confirm();
+    if studio.context.document.painter.busy() {
+        studio.context.document.painter.confirm();
     }
 }
 
 /// Takes over the settings.
 pub fn start(studio: &mut Studio) {
-    studio.painter.settings.pressure = studio.settings.pressure;
+    studio.context.document.painter.settings.pressure = studio.context.settings.pressure;
 }

@@ -9,8 +9,8 @@ use mmface_engine::labels::palette;
 
 use super::ToolsCommand;
 use crate::paint::{Beneath, Layer, MAX_FILL_GAP, MAX_FILL_GROW, Radii, Target, Tool};
-use crate::studio::canvas::CanvasCommand;
-use crate::studio::state::Studio;
+use crate::studio::command::CanvasCommand;
+use crate::studio::dispatcher::Studio;
 use crate::studio::widgets::action_button;
 
 /// Draws the bar.
@@ -25,11 +25,11 @@ pub(super) fn show(ui: &mut Ui, studio: &mut Studio) {
                 ui.separator();
                 tool(ui, studio);
                 ui.separator();
-                if studio.painter.settings.layer == Layer::Mask {
+                if studio.context.document.painter.settings.layer == Layer::Mask {
                     target(ui, studio);
                 }
                 view(ui, studio);
-                action_button(ui, studio, icons::ICON_FACE, "tools.templates");
+                action_button(ui, &studio.context, icons::ICON_FACE, "tools.templates");
                 files(ui, studio);
             });
         });
@@ -38,12 +38,16 @@ pub(super) fn show(ui: &mut Ui, studio: &mut Studio) {
 
 fn layers(ui: &mut Ui, studio: &mut Studio) {
     ui.spacing_mut().item_spacing.x = 2.0;
-    let key = studio.keymap.hint("tools.layer").unwrap_or_default();
+    let key = studio
+        .context
+        .keymap
+        .hint("tools.layer")
+        .unwrap_or_default();
     for (layer, title, about) in [
         (Layer::Mask, "Mask", "Class areas: what is where"),
         (Layer::Sketch, "Sketch", "Lines: may be soft"),
     ] {
-        let on = studio.painter.settings.layer == layer;
+        let on = studio.context.document.painter.settings.layer == layer;
         let response = ui
             .selectable_label(on, title)
             .on_hover_text(format!("{about}  ({key})"));
@@ -51,7 +55,7 @@ fn layers(ui: &mut Ui, studio: &mut Studio) {
             studio.emit(ToolsCommand::Layer(layer));
         }
     }
-    ui.spacing_mut().item_spacing.x = studio.theme.gap;
+    ui.spacing_mut().item_spacing.x = studio.context.theme.gap;
 }
 
 /// A slider with its name in front, and a tooltip.
@@ -64,13 +68,13 @@ fn slider(ui: &mut Ui, name: &str, tip: &str, width: f32, slider: Slider<'_>) ->
 }
 
 fn tool(ui: &mut Ui, studio: &mut Studio) {
-    let hint = |id: &str| studio.keymap.hint(id).unwrap_or_default();
+    let hint = |id: &str| studio.context.keymap.hint(id).unwrap_or_default();
     let size_tip = format!(
         "Diameter in canvas pixels  ({} and {}, Alt-drag on the canvas)",
         hint("tools.smaller"),
         hint("tools.larger")
     );
-    let settings = &mut studio.painter.settings;
+    let settings = &mut studio.context.document.painter.settings;
     let acting = settings.acting_tool();
     if let Some(radius) = settings.radius() {
         let mut size = radius * 2.0;
@@ -169,10 +173,10 @@ fn staying() -> MenuConfig {
 
 /// Smoothing and pressure, which are set rarely.
 fn more(ui: &mut Ui, studio: &mut Studio) {
-    let on_mask = studio.painter.settings.layer == Layer::Mask;
+    let on_mask = studio.context.document.painter.settings.layer == Layer::Mask;
     MenuButton::new("Stroke").config(staying()).ui(ui, |ui| {
         ui.set_min_width(250.0);
-        let settings = &mut studio.painter.settings;
+        let settings = &mut studio.context.document.painter.settings;
         let calm = Slider::new(&mut settings.stabiliser.smoothing, 0.0..=1.0).fixed_decimals(2);
         slider(
             ui,
@@ -192,8 +196,8 @@ fn more(ui: &mut Ui, studio: &mut Studio) {
             string,
         );
         ui.separator();
-        ui.checkbox(&mut studio.settings.pressure, "Pen pressure counts");
-        ui.add_enabled_ui(studio.settings.pressure, |ui| {
+        ui.checkbox(&mut studio.context.settings.pressure, "Pen pressure counts");
+        ui.add_enabled_ui(studio.context.settings.pressure, |ui| {
             ui.checkbox(&mut settings.pressure_width, "Pressure changes the width");
             if !on_mask {
                 ui.checkbox(
@@ -211,8 +215,12 @@ fn more(ui: &mut Ui, studio: &mut Studio) {
 }
 
 fn target(ui: &mut Ui, studio: &mut Studio) {
-    let settings = &studio.painter.settings;
-    let key = studio.keymap.hint("tools.target").unwrap_or_default();
+    let settings = &studio.context.document.painter.settings;
+    let key = studio
+        .context
+        .keymap
+        .hint("tools.target")
+        .unwrap_or_default();
     let title = |class: u8| {
         let entry = palette().classes.get(usize::from(class));
         entry.map_or_else(String::new, |entry| entry.title.to_lowercase())
@@ -249,7 +257,7 @@ fn view(ui: &mut Ui, studio: &mut Studio) {
         .config(staying())
         .ui(ui, |ui| {
             ui.set_min_width(240.0);
-            let opacities = &mut studio.canvas.opacities;
+            let opacities = &mut studio.context.document.opacities;
             for (name, tip, value) in [
                 (
                     "Mask",
@@ -276,21 +284,23 @@ fn view(ui: &mut Ui, studio: &mut Studio) {
             );
             ui.separator();
             ui.checkbox(
-                &mut studio.settings.friendly_colours,
+                &mut studio.context.settings.friendly_colours,
                 "Colours for colour-blind eyes",
             );
-            ui.checkbox(&mut studio.settings.hatch, "Stripes on classes");
-            ui.checkbox(&mut studio.settings.class_names, "Names on classes")
+            ui.checkbox(&mut studio.context.settings.hatch, "Stripes on classes");
+            ui.checkbox(&mut studio.context.settings.class_names, "Names on classes")
                 .on_hover_text("Where a region is large enough on screen: zoom in for more");
-            if studio.canvas.has_picture() || studio.canvas.has_onion() {
+            if studio.context.facts.canvas.has_picture || studio.context.document.under.is_some() {
                 ui.separator();
             }
-            if studio.canvas.has_picture()
+            if studio.context.facts.canvas.has_picture
                 && ui.button("Put the picture under the drawing").clicked()
             {
                 studio.emit(CanvasCommand::PictureUnder);
             }
-            if studio.canvas.has_onion() && ui.button("Take away what lies under it").clicked() {
+            if studio.context.document.under.is_some()
+                && ui.button("Take away what lies under it").clicked()
+            {
                 studio.emit(CanvasCommand::ClearOnion);
             }
         });
@@ -314,12 +324,12 @@ fn files(ui: &mut Ui, studio: &mut Studio) {
             "tools.centre_mirror",
             "tools.free",
         ] {
-            let Some(action) = crate::studio::actions::find(id) else {
+            let Some(action) = crate::studio::command::find(id) else {
                 ui.separator();
                 continue;
             };
             let mut button = egui::Button::new(action.title);
-            if let Some(key) = studio.keymap.hint(id) {
+            if let Some(key) = studio.context.keymap.hint(id) {
                 button = button.shortcut_text(key);
             }
             if ui.add(button).clicked() {

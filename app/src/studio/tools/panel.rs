@@ -3,7 +3,7 @@
 use egui::Ui;
 
 use super::{classes, gallery, import, options, strip};
-use crate::studio::state::Studio;
+use crate::studio::dispatcher::Studio;
 
 /// Draws the strip of tools.
 pub fn show_strip(ui: &mut Ui, studio: &mut Studio) {
@@ -12,6 +12,7 @@ pub fn show_strip(ui: &mut Ui, studio: &mut Studio) {
 
 /// Draws the list of classes.
 pub fn show_classes(ui: &mut Ui, studio: &mut Studio) {
+    studio.tools.lit = None;
     classes::show(ui, studio);
 }
 

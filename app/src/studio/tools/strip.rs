@@ -6,7 +6,7 @@ use egui_material_icons::{MaterialIcon, icons};
 use super::ToolsCommand;
 use crate::paint::Tool;
 use crate::studio::command::Command;
-use crate::studio::state::Studio;
+use crate::studio::dispatcher::Studio;
 
 /// What a tool does, for its tooltip.
 fn about(tool: Tool) -> &'static str {
@@ -63,7 +63,7 @@ pub(super) fn show(ui: &mut Ui, studio: &mut Studio) {
             entry(ui, studio, tool, icon, id);
         }
         ui.separator();
-        let on = studio.painter.settings.mirror.on;
+        let on = studio.context.document.painter.settings.mirror.on;
         let about = "Strokes are drawn on both sides, with left and right classes exchanged. Drag the square to move the axis, the circle to tilt it.";
         if large(ui, studio, on, icons::ICON_ALIGN_HORIZONTAL_CENTER, "tools.mirror", about) {
             studio.emit(ToolsCommand::ToggleMirror);
@@ -78,7 +78,7 @@ pub(super) fn show(ui: &mut Ui, studio: &mut Studio) {
 }
 
 fn entry(ui: &mut Ui, studio: &mut Studio, tool: Tool, icon: MaterialIcon, id: &str) {
-    let on = studio.painter.settings.acting_tool() == tool;
+    let on = studio.context.document.painter.settings.acting_tool() == tool;
     if large(ui, studio, on, icon, id, about(tool)) {
         studio.emit(Command::from(ToolsCommand::Choose(tool)));
     }
@@ -93,8 +93,8 @@ fn large(
     id: &str,
     about: &str,
 ) -> bool {
-    let title = crate::studio::actions::find(id).map_or(id, |action| action.title);
-    let key = studio.keymap.hint(id);
+    let title = crate::studio::command::find(id).map_or(id, |action| action.title);
+    let key = studio.context.keymap.hint(id);
     let text = icon.rich_text().size(18.0);
     let response = ui.add(Button::selectable(on, text).min_size(vec2(32.0, 28.0)));
     response.widget_info(|| WidgetInfo::selected(Role::Button, ui.is_enabled(), on, title));

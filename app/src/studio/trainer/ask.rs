@@ -11,27 +11,10 @@ use super::runs::{self, Begin};
 use super::side::{self, Kind};
 use super::view::Phase;
 use super::{TrainerCommand, later};
-use crate::studio::generate::flow;
-use crate::studio::state::Studio;
+use crate::studio::announcement::Announcement;
+use crate::studio::command::{GenerateCommand, Sharing, SharingAnswer};
+use crate::studio::dispatcher::Studio;
 use crate::studio::toast::Toast;
-
-/// How training and drawing share the device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sharing {
-    /// Training waits while pictures are drawn.
-    Pause,
-    /// Both at once; both are slower.
-    Beside,
-}
-
-/// The person's answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// Share like this from now on.
-    Share(Sharing),
-    /// Do not do what was asked for.
-    Cancel,
-}
 
 /// What waits for the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +34,8 @@ pub struct State {
     pub choice: Option<Sharing>,
     /// What waits for an answer.
     pub question: Option<Question>,
+    /// The device is given to pictures although training has not ended yet.
+    given: bool,
     /// Training was asked to pause for pictures, and goes on after them.
     paused: bool,
 }
@@ -86,9 +71,28 @@ fn user(studio: &Studio) -> Option<User> {
     side::is_busy(studio, later::is_heavy).then_some(User::Measuring)
 }
 
-/// Whether a picture may be drawn now. If not, it was asked for, and [`flow::start_next`] is called
-/// when it may.
-pub fn may_draw(studio: &mut Studio) -> bool {
+/// Pictures are to be drawn: asks the person, or makes room.
+pub(super) fn wanted(studio: &mut Studio) {
+    if may_draw(studio) {
+        // The run is about to end: there is nothing to wait for.
+        studio.trainer.sharing.given = user(studio).is_some();
+        publish(studio);
+        studio.context.announce(Announcement::DeviceFree);
+    }
+}
+
+/// Tells others whether training uses the device: whenever that may have changed.
+pub(super) fn publish(studio: &mut Studio) {
+    let used = user(studio).is_some();
+    let sharing = &mut studio.trainer.sharing;
+    sharing.given &= used;
+    let beside = sharing.choice == Some(Sharing::Beside);
+    studio.context.facts.training.uses_device = used && !beside && !sharing.given;
+}
+
+/// Whether a picture may be drawn now. If not, it was asked for, and the device is announced to be
+/// free when it may.
+fn may_draw(studio: &mut Studio) -> bool {
     let Some(user) = user(studio) else {
         return true;
     };
@@ -126,7 +130,7 @@ fn pause(studio: &mut Studio) -> bool {
 }
 
 fn is_drawing(studio: &Studio) -> bool {
-    studio.generate.is_busy() || studio.generate.live.on
+    studio.context.is_drawing()
 }
 
 /// Whether a run may begin now. If not, it was asked for or it waits.
@@ -164,32 +168,30 @@ pub(super) fn must_wait(studio: &Studio) -> bool {
 }
 
 /// Does what the person answered.
-pub(super) fn answer(studio: &mut Studio, answer: Answer) {
+pub(super) fn answer(studio: &mut Studio, answer: SharingAnswer) {
     let Some(question) = studio.trainer.sharing.question.take() else {
         return;
     };
     match (answer, question) {
-        (Answer::Share(choice), Question::Draw) => {
+        (SharingAnswer::Share(choice), Question::Draw) => {
             studio.trainer.sharing.choice = Some(choice);
-            flow::start_next(studio);
+            studio.context.announce(Announcement::DeviceFree);
         }
-        (Answer::Share(choice), Question::Begin(begin)) => {
+        (SharingAnswer::Share(choice), Question::Begin(begin)) => {
             studio.trainer.sharing.choice = Some(choice);
             if may_begin(studio, begin) {
                 runs::launch(studio, begin);
             }
         }
-        (Answer::Share(choice), Question::Prepare) => {
+        (SharingAnswer::Share(choice), Question::Prepare) => {
             studio.trainer.sharing.choice = Some(choice);
             side::start_preparing(studio);
         }
-        (Answer::Cancel, Question::Draw) => {
+        (SharingAnswer::Cancel, Question::Draw) => {
             let user = user(studio);
-            if studio.generate.live.on {
-                flow::stop_live(studio);
-            }
-            if studio.generate.works.next().is_some() {
-                studio.generate.works.queue.paused = true;
+            studio.emit(GenerateCommand::StopLive);
+            if studio.context.document.works.next().is_some() {
+                studio.emit(GenerateCommand::Pause);
                 let what = match user {
                     Some(User::Preparing) => "the preparation",
                     Some(User::Measuring) => "the measurement",
@@ -201,14 +203,14 @@ pub(super) fn answer(studio: &mut Studio, answer: Answer) {
                 studio.tell(Toast::Info(text));
             }
         }
-        (Answer::Cancel, Question::Begin(_) | Question::Prepare) => {}
+        (SharingAnswer::Cancel, Question::Begin(_) | Question::Prepare) => {}
     }
 }
 
 /// Changes the answer of this session.
 pub(super) fn set(studio: &mut Studio, choice: Option<Sharing>) {
     studio.trainer.sharing.choice = choice;
-    flow::start_next(studio);
+    studio.context.announce(Announcement::DeviceFree);
 }
 
 /// Lets training go on, or begin, when the last picture is drawn.
@@ -216,7 +218,7 @@ pub(super) fn tick(studio: &mut Studio) {
     if studio.trainer.sharing.question == Some(Question::Draw) && user(studio).is_none() {
         // It ended before the person answered.
         studio.trainer.sharing.question = None;
-        flow::start_next(studio);
+        studio.context.announce(Announcement::DeviceFree);
     }
     if is_drawing(studio) {
         return;
@@ -303,18 +305,18 @@ pub fn show(ui: &Ui, studio: &mut Studio) {
                 first.request_focus();
             }
             if first.clicked() {
-                said = Some(Answer::Share(Sharing::Pause));
+                said = Some(SharingAnswer::Share(Sharing::Pause));
             }
             if ui.button(words.beside).clicked() {
-                said = Some(Answer::Share(Sharing::Beside));
+                said = Some(SharingAnswer::Share(Sharing::Beside));
             }
             if ui.button("Cancel").clicked() {
-                said = Some(Answer::Cancel);
+                said = Some(SharingAnswer::Cancel);
             }
         });
     });
     if modal.should_close() {
-        said = Some(Answer::Cancel);
+        said = Some(SharingAnswer::Cancel);
     }
     if let Some(answer) = said {
         studio.emit(TrainerCommand::Share(answer));

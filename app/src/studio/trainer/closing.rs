@@ -3,19 +3,8 @@
 use egui::{Id, Modal, Ui};
 
 use super::{TrainerCommand, runs};
-use crate::studio::keeping;
-use crate::studio::state::Studio;
-
-/// The person's answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// It goes on without the studio.
-    KeepRunning,
-    /// It writes a checkpoint and ends; then the window closes.
-    Stop,
-    /// The window stays.
-    Cancel,
-}
+use crate::studio::command::{ClosingAnswer, PersistenceCommand};
+use crate::studio::dispatcher::Studio;
 
 /// The question, and what was answered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,34 +20,39 @@ pub enum State {
     Left,
 }
 
-/// Whether the window may close as far as training is concerned; asks if it may not.
-pub fn may_end(studio: &mut Studio) -> bool {
+/// Asks what becomes of the run, which is to be known before the window closes.
+pub(super) fn ask(studio: &mut Studio) {
     let state = &mut studio.trainer;
-    if state.own.is_none() || state.closing == State::Left {
-        return true;
-    }
     if state.closing == State::Nothing {
         state.closing = State::Asking;
     }
-    false
+}
+
+/// Tells others whether the run has to be asked about before the window closes: whenever that may
+/// have changed.
+pub(super) fn publish(studio: &mut Studio) {
+    let state = &studio.trainer;
+    let holds = state.own.is_some() && state.closing != State::Left;
+    studio.context.facts.training.holds_window = holds;
 }
 
 /// Does what the person answered.
-pub(super) fn answer(studio: &mut Studio, answer: Answer) {
+pub(super) fn answer(studio: &mut Studio, answer: ClosingAnswer) {
     match answer {
-        Answer::KeepRunning => {
+        ClosingAnswer::KeepRunning => {
             studio.trainer.closing = State::Left;
+            publish(studio);
             // A run that waits and hears nobody any more leaves; it is meant to go on.
             if matches!(studio.trainer.view.phase, super::Phase::Paused(_)) {
                 runs::pause(studio);
             }
-            keeping::quit(studio);
+            studio.emit(PersistenceCommand::Quit);
         }
-        Answer::Stop => {
+        ClosingAnswer::Stop => {
             studio.trainer.closing = State::Ending;
             runs::stop(studio);
         }
-        Answer::Cancel => studio.trainer.closing = State::Nothing,
+        ClosingAnswer::Cancel => studio.trainer.closing = State::Nothing,
     }
 }
 
@@ -68,7 +62,7 @@ pub(super) fn tick(studio: &mut Studio) {
         return;
     }
     if std::mem::take(&mut studio.trainer.closing) == State::Ending {
-        keeping::quit(studio);
+        studio.emit(PersistenceCommand::Quit);
     }
 }
 
@@ -97,18 +91,18 @@ pub fn show(ui: &Ui, studio: &mut Studio) {
                 keep.request_focus();
             }
             if keep.clicked() {
-                said = Some(Answer::KeepRunning);
+                said = Some(ClosingAnswer::KeepRunning);
             }
             if state == State::Asking && ui.button("Stop after a checkpoint").clicked() {
-                said = Some(Answer::Stop);
+                said = Some(ClosingAnswer::Stop);
             }
             if ui.button("Cancel").clicked() {
-                said = Some(Answer::Cancel);
+                said = Some(ClosingAnswer::Cancel);
             }
         });
     });
     if modal.should_close() {
-        said = Some(Answer::Cancel);
+        said = Some(ClosingAnswer::Cancel);
     }
     if let Some(answer) = said {
         studio.emit(TrainerCommand::Close(answer));

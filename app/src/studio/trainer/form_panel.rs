@@ -6,10 +6,10 @@ use egui::{
 };
 use egui_material_icons::icons;
 
-use super::form::Field;
 use super::side::{Kind, Planned};
 use super::{TrainerCommand as Do, plots, words};
-use crate::studio::state::Studio;
+use crate::studio::dispatcher::Studio;
+use crate::studio::settings::training::Field;
 use crate::studio::widgets::{heading, icon_button};
 
 /// Width of the names in front of the fields.
@@ -61,7 +61,7 @@ fn name(ui: &mut Ui, text: &str, tip: &str) -> egui::Response {
 
 fn configuration(ui: &mut Ui, studio: &mut Studio) {
     let state = &studio.trainer;
-    let form = &mut studio.settings.trainer;
+    let form = &mut studio.context.settings.trainer;
     ui.horizontal(|ui| {
         let label = name(ui, "Preset", "What is trained, and how");
         let shown = match (form.from_file, form.preset.is_empty()) {
@@ -104,12 +104,12 @@ fn configuration(ui: &mut Ui, studio: &mut Studio) {
 }
 
 fn path_field(ui: &mut Ui, studio: &mut Studio, field: Field) {
-    let error = studio.theme.colours(ui).error;
+    let error = studio.context.theme.colours(ui).error;
     let title = field.title();
     ui.horizontal(|ui| {
         let label = name(ui, title, field.help());
         let width = (ui.available_width() - 40.0).max(60.0);
-        let edit = TextEdit::singleline(studio.settings.trainer.text(field))
+        let edit = TextEdit::singleline(studio.context.settings.trainer.text(field))
             .hint_text(field.hint())
             .desired_width(width);
         ui.add_sized(vec2(width, ui.spacing().interact_size.y), edit)
@@ -128,6 +128,7 @@ fn path_field(ui: &mut Ui, studio: &mut Studio, field: Field) {
     // The run's folder is full of checkpoints as soon as it runs: that is no mistake then.
     let own = field == Field::Out
         && studio
+            .context
             .settings
             .trainer
             .out()
@@ -142,7 +143,7 @@ fn path_field(ui: &mut Ui, studio: &mut Studio, field: Field) {
 }
 
 fn options(ui: &mut Ui, studio: &mut Studio) {
-    let form = &mut studio.settings.trainer;
+    let form = &mut studio.context.settings.trainer;
     ui.horizontal(|ui| {
         let label = name(ui, "Threads", "0 takes all cores");
         ui.add(DragValue::new(&mut form.threads).range(0..=256))
@@ -174,7 +175,7 @@ fn plan(ui: &mut Ui, studio: &mut Studio) {
             }
         });
     });
-    let colours = studio.theme.colours(ui).clone();
+    let colours = studio.context.theme.colours(ui).clone();
     if let Some(problem) = &studio.trainer.problem {
         ui.add(Label::new(RichText::new(problem).color(colours.error)).wrap());
     }
@@ -187,7 +188,7 @@ fn plan(ui: &mut Ui, studio: &mut Studio) {
         preparing(ui, studio);
         return;
     };
-    if planned.form != studio.settings.trainer {
+    if planned.form != studio.context.settings.trainer {
         ui.add(
             Label::new(RichText::new("The form has changed: plan again.").color(colours.warning))
                 .wrap(),
@@ -302,7 +303,7 @@ fn preparing(ui: &mut Ui, studio: &mut Studio) {
             );
             return;
         }
-        let form = &studio.settings.trainer;
+        let form = &studio.context.settings.trainer;
         let unprepared = studio
             .trainer
             .plan_of(form)
@@ -350,7 +351,7 @@ fn preparing(ui: &mut Ui, studio: &mut Studio) {
 /// Draws the button that starts, and what it waits for.
 pub(super) fn show_start(ui: &mut Ui, studio: &mut Studio) {
     ui.add_space(6.0);
-    let colours = studio.theme.colours(ui).clone();
+    let colours = studio.context.theme.colours(ui).clone();
     let state = &studio.trainer;
     if state.waiting.is_some() {
         waits(
@@ -362,7 +363,7 @@ pub(super) fn show_start(ui: &mut Ui, studio: &mut Studio) {
         ui.add_space(4.0);
         return;
     }
-    let form = &studio.settings.trainer;
+    let form = &studio.context.settings.trainer;
     let problem = state.problems.first();
     let why_not: Option<String> = match (state.plan_of(form), problem) {
         _ if state.has_child() => Some("A run is under way".into()),

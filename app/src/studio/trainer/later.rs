@@ -5,7 +5,7 @@
 //! encoded.
 
 use super::side::{self, Kind, Side};
-use crate::studio::state::Studio;
+use crate::studio::dispatcher::Studio;
 
 /// A command that begins when the pictures are drawn.
 #[derive(Clone, Debug, PartialEq)]

@@ -8,11 +8,9 @@
 //! window closes; `later` holds what begins anew after the pictures.
 
 pub mod ask;
-pub mod checkpoints;
 pub mod child;
 pub mod closing;
 pub mod curves;
-pub mod form;
 mod form_panel;
 mod later;
 mod outside;
@@ -31,13 +29,14 @@ use std::time::Duration;
 
 use mmface_run_protocol::{TrainCommand, plan::PresetSummary, run_folder};
 
-pub use form::{Field, Form};
+use super::settings::training::{Field, Form, Problems};
 pub use runs::Begin;
 pub use view::{Phase, View};
 
-use super::actions::Action;
+use super::announcement::Announcement;
+use super::command::{TrainerCommand, Workspace};
 use super::dialogs::{Ask, AskKind};
-use super::state::{Studio, Workspace};
+use super::dispatcher::Studio;
 use super::toast::Toast;
 
 /// The longest that news of a run wait for their frame: ten frames a second.
@@ -57,7 +56,7 @@ pub struct State {
     /// Why the last short command failed.
     pub problem: Option<String>,
     /// What is wrong with the form.
-    pub problems: form::Problems,
+    pub problems: Problems,
     /// The run on screen.
     pub view: View,
     /// The last words of a trainer that failed.
@@ -98,109 +97,25 @@ impl State {
     }
 }
 
-/// The feature's actions.
-#[derive(Clone, Debug, PartialEq)]
-pub enum TrainerCommand {
-    /// Asks the trainer for the plan.
-    Plan,
-    /// Encodes the data once.
-    Prepare,
-    /// Starts the run of the form.
-    Start,
-    /// Goes on with the run on screen.
-    Resume,
-    /// Takes back a start, or a preparation, that waits.
-    DropWaiting,
-    /// Pauses the run, or lets it go on.
-    Pause,
-    /// Writes a checkpoint and ends the run.
-    Stop,
-    /// Writes a checkpoint.
-    Checkpoint,
-    /// Draws samples.
-    Sample,
-    /// Stops a short command by its place in the list.
-    StopSide(usize),
-    /// Asks for the path of a field.
-    Choose(Field),
-    /// Sets a field.
-    Set(Field, PathBuf),
-    /// Looks for the trainer again.
-    Find,
-    /// Asks for the folder of a run and shows it.
-    Open,
-    /// Shows the run in a folder.
-    OpenRun(PathBuf),
-    /// Makes a model of the checkpoint of an update and loads it.
-    Use(u64),
-    /// Shows a folder with the desktop's file manager.
-    ShowFolder(PathBuf),
-    /// The answer to the question who has the device.
-    Share(ask::Answer),
-    /// Asks that question anew the next time, or not.
-    SetSharing(Option<ask::Sharing>),
-    /// The answer to the question what becomes of the run.
-    Close(closing::Answer),
-}
-
 use TrainerCommand as Do;
-
-/// Named actions.
-pub const ACTIONS: &[Action] = &[
-    Action::new("trainer.plan", "Plan the training run", &[], || {
-        Do::Plan.into()
-    }),
-    Action::new("trainer.prepare", "Prepare the training data", &[], || {
-        Do::Prepare.into()
-    }),
-    Action::new("trainer.start", "Start training", &[], || Do::Start.into()),
-    Action::new("trainer.resume", "Go on with the run", &[], || {
-        Do::Resume.into()
-    }),
-    Action::new(
-        "trainer.pause",
-        "Pause or resume training",
-        &["Ctrl+F9"],
-        || Do::Pause.into(),
-    )
-    .in_text(),
-    Action::new(
-        "trainer.stop",
-        "Stop training after a checkpoint",
-        &[],
-        || Do::Stop.into(),
-    ),
-    Action::new("trainer.checkpoint", "Write a checkpoint now", &[], || {
-        Do::Checkpoint.into()
-    }),
-    Action::new("trainer.sample", "Draw samples now", &[], || {
-        Do::Sample.into()
-    }),
-    Action::new("trainer.open", "Open a training run", &[], || {
-        Do::Open.into()
-    }),
-    Action::new("trainer.program", "Choose the trainer program", &[], || {
-        Do::Choose(Field::Program).into()
-    }),
-];
 
 /// Does what the command says.
 pub fn run(studio: &mut Studio, command: TrainerCommand) {
     match command {
         Do::Plan => {
-            studio.workspace = Workspace::Trainer;
+            studio.context.workspace = Workspace::Trainer;
             side::plan(studio);
         }
         Do::Prepare => {
-            studio.workspace = Workspace::Trainer;
+            studio.context.workspace = Workspace::Trainer;
             side::prepare(studio);
         }
         Do::Start => {
-            studio.workspace = Workspace::Trainer;
+            studio.context.workspace = Workspace::Trainer;
             runs::begin(studio, Begin::Fresh);
         }
         Do::Resume => {
-            studio.workspace = Workspace::Trainer;
+            studio.context.workspace = Workspace::Trainer;
             runs::begin(studio, Begin::Resume);
         }
         Do::DropWaiting => {
@@ -219,14 +134,14 @@ pub fn run(studio: &mut Studio, command: TrainerCommand) {
         }
         Do::Choose(field) => choose(studio, field),
         Do::Set(field, path) => {
-            *studio.settings.trainer.text(field) = path.display().to_string();
+            *studio.context.settings.trainer.text(field) = path.display().to_string();
             if field == Field::Program {
                 find_program(studio);
             }
         }
         Do::Find => find_program(studio),
         Do::Open => {
-            studio.workspace = Workspace::Trainer;
+            studio.context.workspace = Workspace::Trainer;
             let ask = Ask {
                 title: "The folder of a run".into(),
                 kind: AskKind::Folder,
@@ -237,9 +152,10 @@ pub fn run(studio: &mut Studio, command: TrainerCommand) {
         }
         Do::OpenRun(path) => runs::open(studio, path),
         Do::Use(step) => side::export(studio, step),
-        Do::ShowFolder(path) => super::folders::show(studio, path),
+        Do::ShowFolder(path) => super::show_folder::show(&mut studio.context, path),
         Do::Share(answer) => ask::answer(studio, answer),
         Do::SetSharing(choice) => ask::set(studio, choice),
+        Do::AskToClose => closing::ask(studio),
         Do::Close(answer) => closing::answer(studio, answer),
     }
 }
@@ -266,7 +182,7 @@ fn choose(studio: &mut Studio, field: Field) {
 
 /// Looks where the trainer is, and asks it what it brings.
 fn find_program(studio: &mut Studio) {
-    studio.trainer.program = child::find(&studio.settings.trainer.program);
+    studio.trainer.program = child::find(&studio.context.settings.trainer.program);
     studio.trainer.presets.clear();
     if studio.trainer.program.is_some() {
         side::presets(studio);
@@ -275,11 +191,12 @@ fn find_program(studio: &mut Studio) {
 
 /// Takes in what the trainer's processes said; called before each frame, whatever is on screen.
 pub fn tick(studio: &mut Studio) {
-    if studio.workspace == Workspace::Trainer && !std::mem::replace(&mut studio.trainer.seen, true)
+    if studio.context.workspace == Workspace::Trainer
+        && !std::mem::replace(&mut studio.trainer.seen, true)
     {
         find_program(studio);
         // A run that was left running, or that ended meanwhile.
-        let out = studio.settings.trainer.out();
+        let out = studio.context.settings.trainer.out();
         if let Some(out) = out.filter(|out| run_folder::metrics(out).is_file()) {
             runs::open(studio, out);
         }
@@ -289,14 +206,28 @@ pub fn tick(studio: &mut Studio) {
     ask::tick(studio);
     closing::tick(studio);
     check_form(studio);
+    publish(studio);
+}
+
+/// Takes in what has happened elsewhere.
+pub fn announced(studio: &mut Studio, announcement: &Announcement) {
+    if let Announcement::DeviceWanted = announcement {
+        ask::wanted(studio);
+    }
+}
+
+/// Tells others what training takes: whenever that may have changed.
+pub fn publish(studio: &mut Studio) {
+    ask::publish(studio);
+    closing::publish(studio);
 }
 
 /// Looks at the form again when it has changed.
 fn check_form(studio: &mut Studio) {
-    if studio.workspace != Workspace::Trainer {
+    if studio.context.workspace != Workspace::Trainer {
         return;
     }
-    let (form, state) = (&studio.settings.trainer, &mut studio.trainer);
+    let (form, state) = (&studio.context.settings.trainer, &mut studio.trainer);
     let same = state
         .checked
         .as_ref()
@@ -312,7 +243,7 @@ fn is_usable(studio: &mut Studio, ignore: &[Field]) -> bool {
     studio.trainer.eager = true;
     studio.trainer.checked = None;
     check_form(studio);
-    let problem = studio.settings.trainer.problems(true);
+    let problem = studio.context.settings.trainer.problems(true);
     let problem = problem
         .into_iter()
         .find(|(field, _)| !ignore.contains(field));
@@ -328,7 +259,7 @@ fn is_usable(studio: &mut Studio, ignore: &[Field]) -> bool {
 /// The trainer, or the sentence that says how to get it.
 fn program(studio: &mut Studio) -> Option<PathBuf> {
     if studio.trainer.program.is_none() {
-        studio.trainer.program = child::find(&studio.settings.trainer.program);
+        studio.trainer.program = child::find(&studio.context.settings.trainer.program);
     }
     if studio.trainer.program.is_none() {
         studio.tell(Toast::Error(panel::ABSENT.into()));
@@ -338,7 +269,7 @@ fn program(studio: &mut Studio) -> Option<PathBuf> {
 
 /// Asks for a frame soon, from any thread.
 fn wake(studio: &Studio) -> impl Fn() + Send + Sync + use<> {
-    let ctx = studio.ctx.clone();
+    let ctx = studio.context.ctx.clone();
     move || ctx.request_repaint_after(FRAME)
 }
 

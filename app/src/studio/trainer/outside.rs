@@ -8,7 +8,7 @@ use mmface_run_protocol::{Holder, TrainCommand, lock, run_folder};
 
 use super::view::{self, Phase};
 use super::{child, runs, same_place};
-use crate::studio::state::Studio;
+use crate::studio::dispatcher::Studio;
 use crate::studio::toast::Toast;
 
 /// How often it is looked at.
@@ -45,7 +45,7 @@ impl Follow {
 /// Puts a command into the run's folder. Where that cannot be done, a wish to stop goes as a signal.
 pub(super) fn tell(studio: &mut Studio, follow: Follow, command: TrainCommand) {
     let out = studio.trainer.view.out.clone();
-    studio.services.tasks.spawn("asking the run", move || {
+    studio.spawn("asking the run", move || {
         let told = ask(&out, follow.id, command);
         move |studio: &mut Studio| {
             let Err(why) = told else { return };
@@ -77,7 +77,7 @@ fn ask(out: &Path, id: Option<u32>, command: TrainCommand) -> Result<(), String>
 
 /// Looks now and then what the run has told.
 pub(super) fn tick(studio: &mut Studio) {
-    let now = studio.now;
+    let now = studio.context.now;
     let Some(follow) = &mut studio.trainer.follow else {
         return;
     };
@@ -86,13 +86,13 @@ pub(super) fn tick(studio: &mut Studio) {
     }
     if now < follow.next {
         let wait = Duration::from_secs_f64((follow.next - now).clamp(0.0, 1.0));
-        studio.ctx.request_repaint_after(wait);
+        studio.context.ctx.request_repaint_after(wait);
         return;
     }
     follow.reading = true;
     follow.next = now + LOOK.as_secs_f64();
     let (at, out) = (follow.at, studio.trainer.view.out.clone());
-    studio.services.tasks.spawn("reading the run", move || {
+    studio.spawn("reading the run", move || {
         // The lock first: what is told after the look is read the next time.
         let holder = lock::holder(&out);
         let listens = mailbox::listens(&out);

@@ -6,7 +6,8 @@ use egui_material_icons::icons;
 use super::view::Phase;
 use super::{Field, TrainerCommand, ask, closing, form_panel, run_panel, words};
 use crate::studio::command::ShellCommand;
-use crate::studio::state::{Studio, Workspace};
+use crate::studio::command::Workspace;
+use crate::studio::dispatcher::Studio;
 use crate::studio::widgets::empty_state;
 
 /// What to do when there is no trainer.
@@ -37,9 +38,9 @@ fn absent(ui: &mut Ui, studio: &mut Studio) {
     ui.vertical_centered(|ui| {
         ui.set_max_width(460.0);
         empty_state(ui, icons::ICON_MODEL_TRAINING, ABSENT);
-        let chosen = studio.settings.trainer.program.trim();
+        let chosen = studio.context.settings.trainer.program.trim();
         if !chosen.is_empty() {
-            let error = studio.theme.colours(ui).error;
+            let error = studio.context.theme.colours(ui).error;
             ui.label(RichText::new(format!("{chosen} is not there")).color(error));
         }
         if ui.button("Choose program…").clicked() {
@@ -56,10 +57,6 @@ fn absent(ui: &mut Ui, studio: &mut Studio) {
 
 /// Draws the two questions when they are due.
 pub fn show_windows(ui: &mut Ui, studio: &mut Studio) {
-    // Unsaved work is asked about first.
-    if studio.keeping.question.is_some() {
-        return;
-    }
     closing::show(ui, studio);
     ask::show(ui, studio);
 }

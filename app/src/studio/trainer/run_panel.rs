@@ -3,10 +3,10 @@
 use egui::{Align, Button, ComboBox, Label, Layout, ProgressBar, RichText, ScrollArea, Ui, vec2};
 use egui_material_icons::icons;
 
-use super::ask::Sharing;
 use super::view::{Phase, View};
 use super::{TrainerCommand as Do, plots, sheets, table, words};
-use crate::studio::state::Studio;
+use crate::studio::command::Sharing;
+use crate::studio::dispatcher::Studio;
 use crate::studio::theme::Colours;
 use crate::studio::widgets::{action_button, empty_state, icon_button};
 
@@ -27,7 +27,7 @@ pub(super) fn show(ui: &mut Ui, studio: &mut Studio) {
         });
         return;
     }
-    let colours = studio.theme.colours(ui).clone();
+    let colours = studio.context.theme.colours(ui).clone();
     head(ui, studio, &colours);
     if matches!(studio.trainer.view.phase, Phase::Failed(_)) {
         failure(ui, studio, &colours);
@@ -144,16 +144,21 @@ fn buttons(ui: &mut Ui, studio: &mut Studio) {
             let steered = follow.is_none_or(|follow| follow.listens);
             let stop = steered || follow.is_some_and(|follow| follow.id.is_some());
             ui.add_enabled_ui(stop, |ui| {
-                action_button(ui, studio, icons::ICON_STOP, "trainer.stop");
+                action_button(ui, &studio.context, icons::ICON_STOP, "trainer.stop");
             });
             ui.add_enabled_ui(steered, |ui| {
                 let icon = match phase {
                     Phase::Paused(_) => icons::ICON_PLAY_ARROW,
                     _ => icons::ICON_PAUSE,
                 };
-                action_button(ui, studio, icon, "trainer.pause");
-                action_button(ui, studio, icons::ICON_SAVE, "trainer.checkpoint");
-                action_button(ui, studio, icons::ICON_PHOTO_LIBRARY, "trainer.sample");
+                action_button(ui, &studio.context, icon, "trainer.pause");
+                action_button(ui, &studio.context, icons::ICON_SAVE, "trainer.checkpoint");
+                action_button(
+                    ui,
+                    &studio.context,
+                    icons::ICON_PHOTO_LIBRARY,
+                    "trainer.sample",
+                );
             });
         });
     } else if !matches!(phase, Phase::Finished) {

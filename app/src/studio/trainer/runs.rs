@@ -8,7 +8,9 @@ use super::child::{self, Child, Launch, Said};
 use super::outside::{self, Follow};
 use super::view::{self, Phase, View};
 use super::{Field, ask, program, same_place, wake};
-use crate::studio::state::{Studio, Workspace};
+use crate::studio::announcement::Announcement;
+use crate::studio::command::Workspace;
+use crate::studio::dispatcher::Studio;
 use crate::studio::toast::Toast;
 
 /// How a run begins.
@@ -51,7 +53,7 @@ pub(super) fn begin(studio: &mut Studio, begin: Begin) {
         return;
     }
     if begin == Begin::Fresh {
-        let form = &studio.settings.trainer;
+        let form = &studio.context.settings.trainer;
         let ready = studio
             .trainer
             .plan_of(form)
@@ -77,7 +79,7 @@ pub(super) fn launch(studio: &mut Studio, begin: Begin) {
         return;
     };
     super::side::drop_probe(studio);
-    let form = studio.settings.trainer.clone();
+    let form = studio.context.settings.trainer.clone();
     let state = &mut studio.trainer;
     let (arguments, out) = match begin {
         Begin::Fresh => {
@@ -153,14 +155,14 @@ pub(super) fn open(studio: &mut Studio, out: PathBuf) {
         let text = "a run is under way; stop it before another one is opened";
         return studio.tell(Toast::Warning(text.into()));
     }
-    studio.services.tasks.spawn("reading the run", move || {
+    studio.spawn("reading the run", move || {
         let (view, at) = View::read(&out);
         let holder = lock::holder(&out);
         let inputs = view::inputs(&out);
         let listens = mailbox::listens(&out);
         move |studio: &mut Studio| {
             let follow = match holder {
-                Holder::Process(id) => Some(Follow::new(id, listens, at, studio.now)),
+                Holder::Process(id) => Some(Follow::new(id, listens, at, studio.context.now)),
                 Holder::Nobody => None,
             };
             if opened(studio, view, follow) {
@@ -174,7 +176,7 @@ pub(super) fn open(studio: &mut Studio, out: PathBuf) {
 /// chosen for the run of the form stays.
 fn take_inputs(studio: &mut Studio, inputs: RunInputs) {
     let out = &studio.trainer.view.out;
-    let form = &mut studio.settings.trainer;
+    let form = &mut studio.context.settings.trainer;
     let same = form.out().is_some_and(|of| same_place(&of, out));
     let noted = !inputs.work.as_os_str().is_empty();
     if noted && (!same || form.work.trim().is_empty()) {
@@ -268,7 +270,7 @@ pub(super) fn hear(studio: &mut Studio, event: TrainEvent) {
     }
     if paused {
         // Pictures may have waited for this.
-        crate::studio::generate::flow::start_next(studio);
+        studio.context.announce(Announcement::DeviceFree);
     }
 }
 
@@ -292,12 +294,12 @@ fn ended(studio: &mut Studio, end: &child::End) {
         ),
     }
     look_for_checkpoints(studio);
-    crate::studio::generate::flow::start_next(studio);
+    studio.context.announce(Announcement::DeviceFree);
 }
 
 /// Tells who looks elsewhere; the tab itself shows it in its place.
 fn news(studio: &mut Studio, toast: Toast) {
-    if studio.workspace != Workspace::Trainer {
+    if studio.context.workspace != Workspace::Trainer {
         studio.tell(toast);
     }
 }
@@ -310,15 +312,12 @@ fn fail(studio: &mut Studio, why: String) {
 
 pub(super) fn look_for_checkpoints(studio: &mut Studio) {
     let out = studio.trainer.view.out.clone();
-    studio
-        .services
-        .tasks
-        .spawn("looking for checkpoints", move || {
-            let list = super::checkpoints::on_disk(&out);
-            move |studio: &mut Studio| {
-                if same_place(&studio.trainer.view.out, &out) {
-                    studio.trainer.view.checkpoints.list = list;
-                }
+    studio.spawn("looking for checkpoints", move || {
+        let list = crate::studio::checkpoints::on_disk(&out);
+        move |studio: &mut Studio| {
+            if same_place(&studio.trainer.view.out, &out) {
+                studio.trainer.view.checkpoints.list = list;
             }
-        });
+        }
+    });
 }

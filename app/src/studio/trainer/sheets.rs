@@ -9,8 +9,8 @@ use mmface_run_protocol::Weights;
 
 use super::view::Sheet;
 use super::words;
-use crate::studio::results::pictures;
-use crate::studio::state::Studio;
+use crate::studio::dispatcher::Studio;
+use crate::studio::texture::texture;
 
 /// Sheets that are kept on the GPU.
 const MOST: usize = 6;
@@ -87,11 +87,13 @@ pub(super) fn show(ui: &mut Ui, studio: &mut Studio, height: f32) {
     });
     let Some(sheet) = of_kind.get(at) else {
         ui.add_space(8.0);
-        ui.weak(if studio.settings.trainer.weights.trim().is_empty() {
-            "Samples need the frozen parts, and a configuration that asks for them."
-        } else {
-            "The first sheet comes when the configuration says so, or with “Sample now”."
-        });
+        ui.weak(
+            if studio.context.settings.trainer.weights.trim().is_empty() {
+                "Samples need the frozen parts, and a configuration that asks for them."
+            } else {
+                "The first sheet comes when the configuration says so, or with “Sample now”."
+            },
+        );
         return;
     };
     let path = sheet.path.clone();
@@ -120,14 +122,13 @@ fn load(studio: &mut Studio, path: PathBuf) {
         return;
     }
     state.reading = Some(path.clone());
-    studio.services.tasks.spawn("reading samples", move || {
+    studio.spawn("reading samples", move || {
         let picture = std::fs::read(&path)
             .ok()
             .and_then(|bytes| read::decode(&bytes, &path).ok())
             .map(|raster| Arc::new(raster.to_rgb()));
         move |studio: &mut Studio| {
-            let texture =
-                picture.map(|picture| pictures::texture(&studio.ctx, "samples", &picture));
+            let texture = picture.map(|picture| texture(&studio.context.ctx, "samples", &picture));
             let state = &mut studio.trainer.sheets;
             state.reading = None;
             if state.loaded.len() == MOST {

@@ -7,11 +7,12 @@ use mmface_run_protocol::plan::{Plan, PresetSummary};
 use mmface_run_protocol::{Preparing, TrainEvent};
 
 use super::child::{Child, End, Launch, Said};
-use super::form::Form;
-use super::{Field, ask, checkpoints, is_usable, later, program, wake};
-use crate::studio::generate::flow;
-use crate::studio::models::{self, ModelsCommand};
-use crate::studio::state::Studio;
+use super::{Field, ask, is_usable, later, program, wake};
+use crate::studio::announcement::Announcement;
+use crate::studio::checkpoints;
+use crate::studio::command::ModelsCommand;
+use crate::studio::dispatcher::Studio;
+use crate::studio::settings::training::Form;
 use crate::studio::toast::Toast;
 
 /// Lines of a command that are kept; each prints one, or a few.
@@ -91,7 +92,7 @@ pub(super) fn start(studio: &mut Studio, kind: Kind, arguments: Vec<String>) {
     let launch = Launch {
         program,
         arguments: arguments.clone(),
-        log: studio.services.folders.cache.join("trainer.log"),
+        log: studio.context.services.folders.cache.join("trainer.log"),
     };
     match Child::start(&launch, wake(studio)) {
         Ok(child) => studio.trainer.sides.push(Side {
@@ -133,7 +134,7 @@ pub(super) fn plan(studio: &mut Studio) {
         .sides
         .retain(|side| !matches!(side.kind, Kind::Plan(..)) || !end_now(side));
     studio.trainer.problem = None;
-    let form = studio.settings.trainer.clone();
+    let form = studio.context.settings.trainer.clone();
     let arguments = form.plan(true, false);
     start(studio, Kind::Plan(form, None), arguments);
 }
@@ -176,7 +177,7 @@ pub(super) fn prepare(studio: &mut Studio) {
     if busy || !is_usable(studio, &[Field::Out]) {
         return;
     }
-    let form = &studio.settings.trainer;
+    let form = &studio.context.settings.trainer;
     let needed = [(Field::Data, &form.data), (Field::Weights, &form.weights)];
     let missing = needed.iter().find(|(_, text)| text.trim().is_empty());
     if let Some((field, _)) = missing {
@@ -193,7 +194,7 @@ pub(super) fn start_preparing(studio: &mut Studio) {
     drop_probe(studio);
     studio.trainer.problem = None;
     studio.trainer.view.tables.clear();
-    let arguments = studio.settings.trainer.latents();
+    let arguments = studio.context.settings.trainer.latents();
     if ask::must_wait(studio) {
         later::put_off(studio, Kind::Latents, arguments);
     } else {
@@ -203,7 +204,7 @@ pub(super) fn start_preparing(studio: &mut Studio) {
 
 /// Makes a model of a checkpoint.
 pub(super) fn export(studio: &mut Studio, step: u64) {
-    let weights = studio.settings.trainer.weights.trim().to_owned();
+    let weights = studio.context.settings.trainer.weights.trim().to_owned();
     if weights.is_empty() {
         studio.trainer.eager = true;
         let text = "name the folder of the frozen parts: a model needs the autoencoder and text tower that it was trained with";
@@ -215,7 +216,7 @@ pub(super) fn export(studio: &mut Studio, step: u64) {
     };
     let name = checkpoints::package_name(&view.out, step);
     let checkpoint = checkpoint.path.display().to_string();
-    let target: PathBuf = match models::registry(studio).target() {
+    let target: PathBuf = match studio.context.registry().target() {
         Ok(into) => into.join(&name),
         Err(error) => return studio.tell(Toast::Error(error.to_string())),
     };
@@ -260,7 +261,7 @@ pub(super) fn tick(studio: &mut Studio) {
         }
         if heavy {
             // Pictures may have waited for this.
-            flow::start_next(studio);
+            studio.context.announce(Announcement::DeviceFree);
         }
     }
 }
@@ -286,7 +287,7 @@ fn ended(studio: &mut Studio, side: Side, end: &End) {
         Kind::Presets => {
             let read = json.and_then(|line| serde_json::from_str::<Vec<PresetSummary>>(line).ok());
             studio.trainer.presets = read.unwrap_or_default();
-            let form = &mut studio.settings.trainer;
+            let form = &mut studio.context.settings.trainer;
             let first = studio.trainer.presets.first().map(|preset| &preset.name);
             if let (true, Some(first)) = (form.preset.is_empty(), first) {
                 form.preset = first.clone();

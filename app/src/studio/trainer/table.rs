@@ -6,9 +6,10 @@ use egui::{Grid, RichText, Role, ScrollArea, Ui, WidgetInfo};
 use egui_material_icons::icons;
 
 use super::side::Kind;
-use super::{TrainerCommand as Do, checkpoints, side, words};
+use super::{TrainerCommand as Do, side, words};
 use crate::project::clock;
-use crate::studio::state::Studio;
+use crate::studio::checkpoints;
+use crate::studio::dispatcher::Studio;
 use crate::studio::widgets::icon_button;
 
 /// Draws the table.
@@ -31,9 +32,14 @@ pub(super) fn show(ui: &mut Ui, studio: &mut Studio, height: f32) {
         return;
     }
     let best = view.checkpoints.best();
-    let good = studio.theme.colours(ui).good;
+    let good = studio.context.theme.colours(ui).good;
     let busy = side::is_busy(studio, |kind| matches!(kind, Kind::Export(_)));
-    let loaded = studio.models.ready().map(|model| model.name.clone());
+    let loaded = studio
+        .context
+        .facts
+        .model
+        .ready()
+        .map(|model| model.name.clone());
     let now = SystemTime::now();
     let mut command = None;
     ScrollArea::vertical()

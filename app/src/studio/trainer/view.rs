@@ -9,8 +9,8 @@ use mmface_run_protocol::{
     DataTable, HeldOutReport, Preparing, RunInputs, Started, Step, TrainEvent, Weights, run_folder,
 };
 
-use super::checkpoints::{Checkpoints, on_disk};
 use super::curves::Curve;
+use crate::studio::checkpoints::{Checkpoints, on_disk};
 
 /// Messages that are remembered.
 const NOTES: usize = 100;

@@ -3,24 +3,24 @@
 use egui::{Button, Key, Popup, ProgressBar, RichText, Ui, Widget, vec2};
 use egui_material_icons::icons;
 
-use super::super::{GenerateCommand as Do, start};
+use super::super::start;
 use super::room::{self, Room};
-use crate::studio::command::ShellCommand;
-use crate::studio::models::Status;
-use crate::studio::state::{Studio, Workspace};
+use crate::studio::command::{GenerateCommand as Do, ShellCommand, Workspace};
+use crate::studio::dispatcher::Studio;
+use crate::studio::facts::ModelStatus;
 use crate::studio::widgets::icon_button;
 
 /// Height of the Generate button, points.
 const HEIGHT: f32 = 34.0;
 
 /// Draws the button and the line above it.
-pub fn show(ui: &mut Ui, studio: &mut Studio) {
-    take_escape(ui, studio);
+pub fn show(ui: &mut Ui, studio: &mut Studio, elsewhere: bool) {
+    take_escape(ui, studio, elsewhere);
     let room = room::next(studio);
     ui.add_space(4.0);
-    match &studio.models.status {
-        Status::Failed(why) => {
-            let (why, colour) = (why.clone(), studio.theme.colours(ui).error);
+    match &studio.context.facts.model {
+        ModelStatus::Failed(why) => {
+            let (why, colour) = (why.clone(), studio.context.theme.colours(ui).error);
             let text = RichText::new(&why).small().color(colour);
             ui.add(egui::Label::new(text).truncate())
                 .on_hover_text(&why);
@@ -28,14 +28,14 @@ pub fn show(ui: &mut Ui, studio: &mut Studio) {
                 studio.emit(ShellCommand::Show(Workspace::Models));
             }
         }
-        Status::Loading { fraction, what } => {
+        ModelStatus::Loading { fraction, what } => {
             ProgressBar::new(*fraction)
                 .desired_height(8.0)
                 .ui(ui)
                 .on_hover_text(what);
             ui.weak(format!("Loading the model: {what}"));
         }
-        Status::Nothing | Status::Ready(_) => progress(ui, studio, room.as_ref()),
+        ModelStatus::Nothing | ModelStatus::Ready(_) => progress(ui, studio, room.as_ref()),
     }
     button(ui, studio, room.as_ref());
     ui.add_space(6.0);
@@ -56,7 +56,7 @@ fn progress(ui: &mut Ui, studio: &mut Studio, room: Option<&Room>) {
     });
     let rate = state.step_seconds.map(seconds);
     let left = state.seconds_left().map(seconds);
-    let request = &state.request;
+    let request = &studio.context.document.request;
     let warns = running.is_none() && state.saver.unsaved() == 0 && lacking.is_some();
     let line = match &running {
         Some(running) if running.cancelling => "Cancelling…".to_string(),
@@ -79,7 +79,7 @@ fn progress(ui: &mut Ui, studio: &mut Studio, room: Option<&Room>) {
         None if warns => lacking
             .as_ref()
             .map_or_else(String::new, |(short, _)| short.clone()),
-        None if state.works.queue.paused => "The queue is paused".to_string(),
+        None if studio.context.document.works.queue.paused => "The queue is paused".to_string(),
         None => match state.step_seconds {
             Some(step) => {
                 let pictures = start::pictures(&request.draw.prompt, request.draw.count);
@@ -91,7 +91,7 @@ fn progress(ui: &mut Ui, studio: &mut Studio, room: Option<&Room>) {
     };
     let text = RichText::new(line).small();
     let text = match warns {
-        true => text.color(studio.theme.colours(ui).warning),
+        true => text.color(studio.context.theme.colours(ui).warning),
         false => text.weak(),
     };
     ui.horizontal(|ui| {
@@ -103,20 +103,27 @@ fn progress(ui: &mut Ui, studio: &mut Studio, room: Option<&Room>) {
 }
 
 fn button(ui: &mut Ui, studio: &mut Studio, room: Option<&Room>) {
-    let colours = studio.theme.colours(ui);
+    let colours = studio.context.theme.colours(ui);
     let (accent, on_accent) = (colours.accent, colours.on_accent);
     let state = &studio.generate;
     let busy = state.running.is_some();
-    let count = start::pictures(&state.request.draw.prompt, state.request.draw.count);
+    let count = start::pictures(
+        &studio.context.document.request.draw.prompt,
+        studio.context.document.request.draw.count,
+    );
     let ready = !matches!(
-        studio.models.status,
-        Status::Loading { .. } | Status::Failed(_)
+        studio.context.facts.model,
+        ModelStatus::Loading { .. } | ModelStatus::Failed(_)
     );
     let text = match count {
         1 => "Generate".to_string(),
         _ => format!("Generate {count} pictures"),
     };
-    let key = studio.keymap.hint("generate.start").unwrap_or_default();
+    let key = studio
+        .context
+        .keymap
+        .hint("generate.start")
+        .unwrap_or_default();
     ui.horizontal(|ui| {
         // Beside it is always room for two icon buttons, whether they are there or not.
         let width = (ui.available_width() - 72.0).max(80.0);
@@ -148,15 +155,14 @@ fn button(ui: &mut Ui, studio: &mut Studio, room: Option<&Room>) {
 
 /// Escape cancels, when it means nothing else: no gesture, no open window, no text field. A field
 /// has lost the focus by now if it took this key, so the frame before counts too.
-fn take_escape(ui: &Ui, studio: &mut Studio) {
+fn take_escape(ui: &Ui, studio: &mut Studio, elsewhere: bool) {
     let ctx = ui.ctx();
-    let elsewhere = studio.palette.open
-        || studio.settings_window.open
+    let elsewhere = elsewhere
         || studio.generate.view.history_open
         || Popup::is_any_open(ctx)
         || ctx.text_edit_focused()
-        || studio.painter.busy()
-        || studio.canvas.in_gesture();
+        || studio.context.document.painter.busy()
+        || studio.context.facts.canvas.in_gesture;
     let before = std::mem::replace(&mut studio.generate.view.escape_taken, elsewhere);
     if studio.generate.running.is_some()
         && !elsewhere

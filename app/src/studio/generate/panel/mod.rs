@@ -9,12 +9,13 @@ mod values;
 use egui::Ui;
 use mmface_engine::job::{ConditionKind, Named as _};
 
-use super::GenerateCommand;
-use crate::studio::state::Studio;
+use crate::studio::command::GenerateCommand;
+use crate::studio::dispatcher::Studio;
 use crate::studio::widgets::heading;
 
 pub use button::show as show_button;
 pub use queue::show as show_queue;
+pub use values::show as show_values;
 
 /// What the panel remembers besides the values.
 #[derive(Default)]
@@ -31,12 +32,12 @@ pub struct View {
     history_query: String,
 }
 
-/// Draws the settings of the next pictures.
-pub fn show(ui: &mut Ui, studio: &mut Studio) {
+/// Draws what the face follows, and the prompt.
+pub fn show_prompt(ui: &mut Ui, studio: &mut Studio) {
     heading(ui, "Follow");
     ui.horizontal(|ui| {
         for &follow in ConditionKind::ALL {
-            let chosen = studio.generate.request.follow == follow;
+            let chosen = studio.context.document.request.follow == follow;
             let label = ui
                 .selectable_label(chosen, follow.title())
                 .on_hover_text(follow.about());
@@ -50,6 +51,4 @@ pub fn show(ui: &mut Ui, studio: &mut Studio) {
         }
     });
     prompt::show(ui, studio);
-    crate::studio::sweep::panel::show(ui, studio);
-    values::show(ui, studio);
 }

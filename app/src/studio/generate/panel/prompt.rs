@@ -9,8 +9,8 @@ use egui::{
 };
 use egui_material_icons::icons;
 
-use super::super::GenerateCommand as Do;
-use crate::studio::state::Studio;
+use crate::studio::command::GenerateCommand as Do;
+use crate::studio::dispatcher::Studio;
 use crate::studio::widgets::{icon_button, icon_toggle};
 
 /// Draws both prompts.
@@ -31,15 +31,16 @@ pub fn show(ui: &mut Ui, studio: &mut Studio) {
 }
 
 fn field(ui: &mut Ui, studio: &mut Studio, label: Id) {
-    let weak = studio.theme.colours(ui).weak;
+    let weak = studio.context.theme.colours(ui).weak;
     let state = &mut studio.generate;
+    let request = &mut studio.context.document.request;
     let lost = state
         .counter
-        .count(&state.request.draw.prompt)
+        .count(&request.draw.prompt)
         .and_then(|count| count.lost_from);
     let mut layouter =
         |ui: &Ui, text: &dyn TextBuffer, width: f32| lay_out(ui, text.as_str(), lost, weak, width);
-    let edit = TextEdit::multiline(&mut state.request.draw.prompt)
+    let edit = TextEdit::multiline(&mut request.draw.prompt)
         .hint_text("A young woman with long red hair, smiling")
         .desired_rows(4)
         .desired_width(f32::INFINITY)
@@ -51,11 +52,12 @@ fn field(ui: &mut Ui, studio: &mut Studio, label: Id) {
     }
     // Kept when the field loses the focus: the button that varies the words is elsewhere.
     if let Some(range) = output.cursor_range.filter(|_| response.has_focus()) {
-        let prompt = &state.request.draw.prompt;
+        let prompt = &request.draw.prompt;
         let words = range.slice_str(prompt);
         let start = words.as_ptr() as usize - prompt.as_ptr() as usize;
         let selected = start..start + words.len();
-        studio.sweep.selection = (!selected.is_empty()).then(|| (prompt.clone(), selected));
+        studio.context.facts.prompt_selection =
+            (!selected.is_empty()).then(|| (prompt.clone(), selected));
     }
 }
 
@@ -77,32 +79,37 @@ fn lay_out(ui: &Ui, text: &str, lost: Option<usize>, weak: Color32, width: f32) 
 }
 
 fn counter(ui: &mut Ui, studio: &mut Studio) {
-    let warning = studio.theme.colours(ui).warning;
+    let warning = studio.context.theme.colours(ui).warning;
     let state = &mut studio.generate;
     // The line is always there, so that nothing moves when the first word is lost.
-    ui.horizontal(|ui| match state.counter.count(&state.request.draw.prompt) {
-        Some(count) => {
-            let text = format!("{} / {}", count.used, count.length);
-            match &count.warning {
-                None => {
-                    ui.weak(text)
-                        .on_hover_text("Tokens of the prompt that the model reads");
-                }
-                Some(why) => {
-                    ui.label(RichText::new(text).color(warning));
-                    let line = egui::Label::new(RichText::new(why).small().color(warning));
-                    ui.add(line.truncate()).on_hover_text(why);
+    ui.horizontal(|ui| {
+        match state
+            .counter
+            .count(&studio.context.document.request.draw.prompt)
+        {
+            Some(count) => {
+                let text = format!("{} / {}", count.used, count.length);
+                match &count.warning {
+                    None => {
+                        ui.weak(text)
+                            .on_hover_text("Tokens of the prompt that the model reads");
+                    }
+                    Some(why) => {
+                        ui.label(RichText::new(text).color(warning));
+                        let line = egui::Label::new(RichText::new(why).small().color(warning));
+                        ui.add(line.truncate()).on_hover_text(why);
+                    }
                 }
             }
-        }
-        None => {
-            ui.weak(" ");
+            None => {
+                ui.weak(" ");
+            }
         }
     });
 }
 
 fn history(ui: &mut Ui, studio: &mut Studio) {
-    let hint = studio.keymap.hint("generate.history");
+    let hint = studio.context.keymap.hint("generate.history");
     let tip = format!(
         "Prompts that were used ({}); Alt+Up and Alt+Down walk through them",
         hint.unwrap_or_default()
@@ -170,7 +177,7 @@ fn negative(ui: &mut Ui, studio: &mut Studio) {
     egui::CollapsingHeader::new("Negative prompt")
         .id_salt("negative_prompt")
         .show(ui, |ui| {
-            let edit = TextEdit::multiline(&mut studio.generate.request.draw.negative)
+            let edit = TextEdit::multiline(&mut studio.context.document.request.draw.negative)
                 .hint_text("What the face should not look like")
                 .desired_rows(2)
                 .desired_width(f32::INFINITY);

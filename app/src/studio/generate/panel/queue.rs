@@ -3,9 +3,9 @@
 use egui::{Button, Label, RichText, Sense, Ui};
 use egui_material_icons::icons;
 
-use super::super::works::title;
-use super::super::{GenerateCommand as Do, WorkId};
-use crate::studio::state::Studio;
+use crate::studio::command::GenerateCommand as Do;
+use crate::studio::dispatcher::Studio;
+use crate::studio::document::{WorkId, title};
 use crate::studio::widgets::{heading, icon_button, icon_toggle};
 
 /// A row of the list.
@@ -23,7 +23,7 @@ pub fn show(ui: &mut Ui, studio: &mut Studio) {
     ui.horizontal(|ui| {
         heading(ui, "Queue");
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            let paused = studio.generate.works.queue.paused;
+            let paused = studio.context.document.works.queue.paused;
             let (icon, name) = match paused {
                 true => (icons::ICON_PLAY_ARROW, "Resume the queue"),
                 false => (icons::ICON_PAUSE, "Pause the queue"),
@@ -31,9 +31,9 @@ pub fn show(ui: &mut Ui, studio: &mut Studio) {
             if icon_toggle(ui, paused, icon, name).clicked() {
                 studio.emit(Do::Pause);
             }
-            let any = studio.generate.works.next().is_some()
-                || paused && !studio.generate.works.queue.is_empty()
-                || !studio.generate.works.failures.is_empty();
+            let any = studio.context.document.works.next().is_some()
+                || paused && !studio.context.document.works.queue.is_empty()
+                || !studio.context.document.works.failures.is_empty();
             ui.add_enabled_ui(any, |ui| {
                 if icon_button(ui, icons::ICON_DELETE, "Clear the queue").clicked() {
                     studio.emit(Do::Clear);
@@ -44,7 +44,7 @@ pub fn show(ui: &mut Ui, studio: &mut Studio) {
     unsaved(ui, studio);
     held(ui, studio);
     let rows = rows(studio);
-    if rows.is_empty() && studio.generate.works.failures.is_empty() {
+    if rows.is_empty() && studio.context.document.works.failures.is_empty() {
         // In a low window two lines fit here, a picture does not.
         ui.weak("Press Generate as often as you like: pictures are drawn one after the other.");
     }
@@ -55,7 +55,7 @@ pub fn show(ui: &mut Ui, studio: &mut Studio) {
 }
 
 fn rows(studio: &Studio) -> Vec<Row> {
-    let works = &studio.generate.works;
+    let works = &studio.context.document.works;
     let about = |waiting: &crate::project::Waiting| {
         let (drawn, all) = works.pictures(WorkId(waiting.id));
         let size = waiting.job.draw.size;
@@ -139,7 +139,7 @@ fn unsaved(ui: &mut Ui, studio: &mut Studio) {
         1 => format!("One picture is not saved: {why}"),
         _ => format!("{count} pictures are not saved: {why}"),
     };
-    let colour = studio.theme.colours(ui).error;
+    let colour = studio.context.theme.colours(ui).error;
     ui.label(RichText::new(text).small().color(colour));
     if ui.button("Save again").clicked() {
         studio.emit(Do::SaveAgain);
@@ -148,7 +148,7 @@ fn unsaved(ui: &mut Ui, studio: &mut Studio) {
 
 /// What the last session left.
 fn held(ui: &mut Ui, studio: &mut Studio) {
-    let count = studio.generate.works.held();
+    let count = studio.context.document.works.held();
     if count == 0 {
         return;
     }
@@ -168,8 +168,8 @@ fn held(ui: &mut Ui, studio: &mut Studio) {
 }
 
 fn failures(ui: &mut Ui, studio: &mut Studio) {
-    let colour = studio.theme.colours(ui).error;
-    for failure in studio.generate.works.failures.clone() {
+    let colour = studio.context.theme.colours(ui).error;
+    for failure in studio.context.document.works.failures.clone() {
         egui::Frame::group(ui.style())
             .inner_margin(4.0)
             .show(ui, |ui| {

@@ -1,9 +1,9 @@
 //! What the next picture takes of the memory, against what is free: said before it is begun.
 
-use super::super::request::smaller_size;
 use crate::bytes::size;
-use crate::studio::models::memory::Memory;
-use crate::studio::state::Studio;
+use crate::studio::dispatcher::Studio;
+use crate::studio::document::request::smaller_size;
+use crate::studio::model_memory::Memory;
 
 /// How long an answer of the system is good for, seconds.
 const FRESH: f64 = 2.0;
@@ -26,22 +26,17 @@ pub struct Room {
 
 /// Of the loaded model; `None` while its numbers are not known.
 pub fn next(studio: &mut Studio) -> Option<Room> {
-    let model = studio.models.ready()?;
+    let model = studio.context.facts.model.ready()?;
     // What a card has free is not known; what is too large for it is decoded in tiles.
     let on_card = model.device.starts_with("cuda");
-    let listing = studio.models.listing.as_ref()?;
-    let entry = listing
-        .entries
-        .iter()
-        .find(|entry| entry.listed.name == model.name)?;
-    let memory = entry.memory.clone()?;
-    let side = studio.generate.request.draw.size;
+    let memory = studio.context.facts.model_memory.clone()?;
+    let side = studio.context.document.request.draw.size;
     let free = if on_card { None } else { free(studio) };
     Some(Room::new(&memory, side, free))
 }
 
 fn free(studio: &mut Studio) -> Option<u64> {
-    let (now, ask) = (studio.now, studio.models.free_memory);
+    let (now, ask) = (studio.context.now, studio.context.services.free_memory);
     let asked = &mut studio.generate.view.free.0;
     match *asked {
         Some((at, free)) if now - at < FRESH => free,

@@ -4,9 +4,10 @@ use egui::{ComboBox, DragValue, Grid, Response, Slider, Ui, WidgetText};
 use egui_material_icons::icons;
 use mmface_engine::job::{Guide, MAX_STEPS, Named, SIZE_STEP, SIZES, near_size};
 
-use super::super::request::MAX_PICTURES;
-use super::super::{GenerateCommand as Do, State};
-use crate::studio::state::Studio;
+use crate::studio::command::GenerateCommand as Do;
+use crate::studio::dispatcher::Studio;
+use crate::studio::document::Request;
+use crate::studio::document::request::MAX_PICTURES;
 use crate::studio::widgets::{icon_button, icon_toggle};
 
 /// Sides that the menu offers besides the model's own.
@@ -15,25 +16,26 @@ const OFFERED: [usize; 7] = [128, 192, 256, 384, 512, 768, 1024];
 /// Draws the values.
 pub fn show(ui: &mut Ui, studio: &mut Studio) {
     ui.add_space(6.0);
-    let model = studio.models.ready().cloned();
+    let model = studio.context.facts.model.ready().cloned();
     let mut commands = Vec::new();
-    let state = &mut studio.generate;
+    let last = studio.generate.last_seed;
+    let request = &mut studio.context.document.request;
     Grid::new("generate_values").num_columns(2).show(ui, |ui| {
-        row(ui, "Seed", |ui| seed(ui, state, &mut commands));
+        row(ui, "Seed", |ui| seed(ui, request, last, &mut commands));
         row(ui, "Size", |ui| {
-            size(ui, state, model.as_ref().map(|model| model.resolution))
+            size(ui, request, model.as_ref().map(|model| model.resolution))
         });
         row(ui, "Steps", |ui| {
-            let slider = Slider::new(&mut state.request.draw.steps, 1..=100).clamping(
+            let slider = Slider::new(&mut request.draw.steps, 1..=100).clamping(
                 // More may be typed in.
                 egui::SliderClamping::Never,
             );
             let response = ui.add(slider);
-            state.request.draw.steps = state.request.draw.steps.clamp(1, MAX_STEPS);
+            request.draw.steps = request.draw.steps.clamp(1, MAX_STEPS);
             response
         });
         row(ui, "Guidance", |ui| {
-            let slider = Slider::new(&mut state.request.draw.guidance, 1.0..=15.0)
+            let slider = Slider::new(&mut request.draw.guidance, 1.0..=15.0)
                 .step_by(0.1)
                 .clamping(egui::SliderClamping::Never);
             let response = ui
@@ -42,13 +44,13 @@ pub fn show(ui: &mut Ui, studio: &mut Studio) {
             if let Some(guidance) = model.as_ref().and_then(|model| model.suggested.guidance)
                 && response.double_clicked()
             {
-                state.request.draw.guidance = guidance;
+                request.draw.guidance = guidance;
             }
             response
         });
         row(ui, "Sampler", |ui| {
             let objective = model.as_ref().map(|model| model.objective);
-            let sampler = &mut state.request.draw.sampler;
+            let sampler = &mut request.draw.sampler;
             choice(
                 ui,
                 "sampler",
@@ -57,10 +59,12 @@ pub fn show(ui: &mut Ui, studio: &mut Studio) {
             )
         });
         row(ui, "Pictures", |ui| {
-            ui.add(DragValue::new(&mut state.request.draw.count).range(1..=MAX_PICTURES))
+            ui.add(DragValue::new(&mut request.draw.count).range(1..=MAX_PICTURES))
         });
     });
-    egui::CollapsingHeader::new("Advanced").show(ui, |ui| advanced(ui, state));
+    egui::CollapsingHeader::new("Advanced").show(ui, |ui| {
+        advanced(ui, request, &mut studio.generate.live.steps)
+    });
     live(ui, studio, &mut commands);
     for command in commands {
         studio.emit(command);
@@ -92,12 +96,12 @@ fn row(ui: &mut Ui, name: &str, add: impl FnOnce(&mut Ui) -> Response) {
     ui.end_row();
 }
 
-fn seed(ui: &mut Ui, state: &mut State, commands: &mut Vec<Do>) -> Response {
-    let field = DragValue::new(&mut state.request.draw.seed)
+fn seed(ui: &mut Ui, request: &mut Request, last: Option<u64>, commands: &mut Vec<Do>) -> Response {
+    let field = DragValue::new(&mut request.draw.seed)
         .range(0..=u64::MAX - MAX_PICTURES as u64 - 1)
         .speed(1.0);
     let response = ui.add_sized([96.0, ui.spacing().interact_size.y], field);
-    let locked = state.request.seed_locked;
+    let locked = request.seed_locked;
     let (icon, name) = match locked {
         true => (icons::ICON_LOCK, "Lock the seed"),
         false => (icons::ICON_LOCK_OPEN, "Lock the seed"),
@@ -115,7 +119,7 @@ fn seed(ui: &mut Ui, state: &mut State, commands: &mut Vec<Do>) -> Response {
     if icon_button(ui, icons::ICON_CASINO, "Roll the seed").clicked() {
         commands.push(Do::Dice);
     }
-    if let Some(last) = state.last_seed {
+    if let Some(last) = last {
         let button = icon_button(ui, icons::ICON_REPLAY, "Use the last seed again");
         if button
             .on_hover_text(format!("The last was {last}"))
@@ -127,8 +131,8 @@ fn seed(ui: &mut Ui, state: &mut State, commands: &mut Vec<Do>) -> Response {
     response
 }
 
-fn size(ui: &mut Ui, state: &mut State, trained: Option<usize>) -> Response {
-    let size = &mut state.request.draw.size;
+fn size(ui: &mut Ui, request: &mut Request, trained: Option<usize>) -> Response {
+    let size = &mut request.draw.size;
     let field = DragValue::new(size)
         .range(SIZES)
         .speed(SIZE_STEP as f64 / 4.0)
@@ -170,11 +174,11 @@ fn size(ui: &mut Ui, state: &mut State, trained: Option<usize>) -> Response {
     response
 }
 
-fn advanced(ui: &mut Ui, state: &mut State) {
+fn advanced(ui: &mut Ui, request: &mut Request, live_steps: &mut usize) {
     Grid::new("generate_advanced")
         .num_columns(2)
         .show(ui, |ui| {
-            let (from, to) = &mut state.request.draw.interval;
+            let (from, to) = &mut request.draw.interval;
             row(ui, "Guide from", |ui| {
                 ui.add(Slider::new(from, 0.0..=1.0).step_by(0.05))
                     .on_hover_text(
@@ -188,12 +192,12 @@ fn advanced(ui: &mut Ui, state: &mut State) {
             });
             *to = to.max(least);
             row(ui, "Strengthen", |ui| {
-                let guide = &mut state.request.draw.guide;
+                let guide = &mut request.draw.guide;
                 choice(ui, "guide", guide, Guide::ALL.iter().copied())
                     .on_hover_text("What guidance pushes the face towards")
             });
             row(ui, "Live steps", |ui| {
-                ui.add(DragValue::new(&mut state.live.steps).range(1..=50))
+                ui.add(DragValue::new(live_steps).range(1..=50))
             });
         });
 }
@@ -201,7 +205,11 @@ fn advanced(ui: &mut Ui, state: &mut State) {
 fn live(ui: &mut Ui, studio: &mut Studio, commands: &mut Vec<Do>) {
     ui.horizontal(|ui| {
         let on = studio.generate.live.on;
-        let key = studio.keymap.hint("generate.live").unwrap_or_default();
+        let key = studio
+            .context
+            .keymap
+            .hint("generate.live")
+            .unwrap_or_default();
         let tip = format!("Draw again with every change  ({key})");
         let toggle = icon_toggle(ui, on, icons::ICON_BOLT, "Live preview");
         if toggle.on_hover_text(tip).clicked() {

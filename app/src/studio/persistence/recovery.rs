@@ -12,7 +12,7 @@ use super::{bridge, display_name, document};
 use crate::failure::sentence;
 use crate::project::session::{self, Claim, Left};
 use crate::project::{Frame, Journal, ProjectData, Recent, Report, Session};
-use crate::studio::state::Studio;
+use crate::studio::dispatcher::Studio;
 use crate::studio::toast::Toast;
 
 /// How long the end of the program waits for the journal at most.
@@ -63,40 +63,37 @@ impl Offer {
 
 /// Begins the session, and looks for those that crashed.
 pub(super) fn start(studio: &mut Studio) {
-    let recovery = studio.services.folders.recovery.clone();
-    let list = studio.services.folders.config.join("recent.ron");
-    studio
-        .services
-        .tasks
-        .spawn("looking for lost work", move || {
-            let left = session::left(&recovery);
-            let session = Session::start(&recovery);
-            let recent = Recent::load(&list);
-            move |studio: &mut Studio| {
-                studio.keeping.recent = recent;
-                match left {
-                    Ok(left) => offer(studio, left),
-                    Err(error) => studio.tell(Toast::Warning(sentence(&error))),
-                }
-                if let Err(error) = session.and_then(|session| begin(studio, session)) {
-                    let why = sentence(&error);
-                    studio.tell(Toast::Warning(format!(
-                        "a crash would lose unsaved work: {why}"
-                    )));
-                }
+    let recovery = studio.context.services.folders.recovery.clone();
+    let list = studio.context.services.folders.config.join("recent.ron");
+    studio.spawn("looking for lost work", move || {
+        let left = session::left(&recovery);
+        let session = Session::start(&recovery);
+        let recent = Recent::load(&list);
+        move |studio: &mut Studio| {
+            studio.context.facts.recent = recent;
+            match left {
+                Ok(left) => offer(studio, left),
+                Err(error) => studio.tell(Toast::Warning(sentence(&error))),
             }
-        });
+            if let Err(error) = session.and_then(|session| begin(studio, session)) {
+                let why = sentence(&error);
+                studio.tell(Toast::Warning(format!(
+                    "a crash would lose unsaved work: {why}"
+                )));
+            }
+        }
+    });
 }
 
 fn begin(studio: &mut Studio, session: Session) -> mmface_engine::Result<()> {
     let (sender, reports) = unbounded();
-    let ctx = studio.ctx.clone();
+    let ctx = studio.context.ctx.clone();
     let journal = Journal::start(session.folder(), move |report| {
         // The studio may be gone by now; then there is nobody to tell.
         let _ = sender.send(report);
         ctx.request_repaint();
     })?;
-    studio.keeping.keeper = Keeper {
+    studio.persistence.keeper = Keeper {
         session: Some(session),
         journal: Some(Arc::new(journal)),
         reports: Some(reports),
@@ -109,41 +106,39 @@ fn offer(studio: &mut Studio, left: Vec<Left>) {
     let offers = left.into_iter().enumerate().map(|(number, left)| {
         let size = [left.preview.width, left.preview.height];
         let image = ColorImage::from_rgb(size, &left.preview.pixels);
-        let picture =
-            studio
-                .ctx
-                .load_texture(format!("lost work {number}"), image, TextureOptions::LINEAR);
+        let picture = studio.context.ctx.load_texture(
+            format!("lost work {number}"),
+            image,
+            TextureOptions::LINEAR,
+        );
         Offer { left, picture }
     });
-    studio.keeping.offers = offers.collect();
-    studio.keeping.offering = !studio.keeping.offers.is_empty();
+    studio.persistence.offers = offers.collect();
+    studio.persistence.offering = !studio.persistence.offers.is_empty();
 }
 
 /// Looks for lost work because the person wants to see it.
 pub(super) fn look_again(studio: &mut Studio) {
-    let recovery = studio.services.folders.recovery.clone();
-    studio
-        .services
-        .tasks
-        .spawn("looking for lost work", move || {
-            let left = session::left(&recovery);
-            move |studio: &mut Studio| match left {
-                Ok(left) => {
-                    offer(studio, left);
-                    if studio.keeping.offers.is_empty() {
-                        studio.tell(Toast::Info(
-                            "there is no lost work: nothing crashed, or all is restored".into(),
-                        ));
-                    }
+    let recovery = studio.context.services.folders.recovery.clone();
+    studio.spawn("looking for lost work", move || {
+        let left = session::left(&recovery);
+        move |studio: &mut Studio| match left {
+            Ok(left) => {
+                offer(studio, left);
+                if studio.persistence.offers.is_empty() {
+                    studio.tell(Toast::Info(
+                        "there is no lost work: nothing crashed, or all is restored".into(),
+                    ));
                 }
-                Err(error) => studio.tell(Toast::Warning(sentence(&error))),
             }
-        });
+            Err(error) => studio.tell(Toast::Warning(sentence(&error))),
+        }
+    });
 }
 
 /// Gives the journal what has changed and tells what it reports.
 pub(super) fn tick(studio: &mut Studio) {
-    let reports: Vec<Report> = match &studio.keeping.keeper.reports {
+    let reports: Vec<Report> = match &studio.persistence.keeper.reports {
         Some(reports) => reports.try_iter().collect(),
         None => return,
     };
@@ -160,10 +155,10 @@ pub(super) fn tick(studio: &mut Studio) {
 
 fn give(studio: &mut Studio) {
     let data = bridge::gather(studio);
-    let onion = bridge::onion(studio);
+    let onion = studio.context.document.under.clone();
     let unsaved = super::is_unsaved(studio);
-    let state = &studio.keeping;
-    let revision = studio.painter.drawing_revision();
+    let state = &studio.persistence;
+    let revision = studio.context.document.painter.drawing_revision();
     let same_picture = |other: &Option<Arc<RgbImage>>| match (other, &onion) {
         (Some(other), Some(onion)) => Arc::ptr_eq(other, onion),
         (other, onion) => other.is_none() && onion.is_none(),
@@ -180,7 +175,7 @@ fn give(studio: &mut Studio) {
         return;
     };
     journal.put(Frame {
-        drawing: studio.painter.drawing().clone(),
+        drawing: studio.context.document.painter.drawing().clone(),
         data: Arc::new(ProjectData {
             results: state.results.clone(),
             ..data.clone()
@@ -190,7 +185,7 @@ fn give(studio: &mut Studio) {
         unsaved,
     });
     let (results, file) = (state.results.len(), state.file.clone());
-    studio.keeping.keeper.given = Some(Given {
+    studio.persistence.keeper.given = Some(Given {
         revision,
         data,
         results,
@@ -203,7 +198,7 @@ fn give(studio: &mut Studio) {
 /// Takes up the work of a crashed session. Its journal is removed only when this session's own
 /// has it.
 pub(super) fn restore(studio: &mut Studio, folder: PathBuf) {
-    studio.services.tasks.spawn("restoring lost work", move || {
+    studio.spawn("restoring lost work", move || {
         let found = Claim::take(&folder).and_then(|claim| claim.read().map(|found| (claim, found)));
         move |studio: &mut Studio| match found {
             Ok((claim, found)) => {
@@ -215,11 +210,11 @@ pub(super) fn restore(studio: &mut Studio, folder: PathBuf) {
                     ..
                 } = found.frame;
                 document::take(studio, drawing, &data, onion);
-                studio.keeping.file = file;
-                studio.keeping.saved = None;
+                studio.persistence.file = file;
+                studio.persistence.saved = None;
                 remove_offer(studio, &folder);
-                studio.keeping.offering = false;
-                studio.keeping.question = None;
+                studio.persistence.offering = false;
+                studio.persistence.question = None;
                 give(studio);
                 hand_over(studio, claim);
                 let name = super::name(studio);
@@ -234,43 +229,37 @@ pub(super) fn restore(studio: &mut Studio, folder: PathBuf) {
 
 /// Removes a crashed session's journal when this session's own has its work.
 fn hand_over(studio: &mut Studio, claim: Claim) {
-    let Some(journal) = studio.keeping.keeper.journal.clone() else {
+    let Some(journal) = studio.persistence.keeper.journal.clone() else {
         // Without a journal of our own the old one stays the only copy.
         return;
     };
-    studio
-        .services
-        .tasks
-        .spawn("keeping restored work", move || {
-            let safe = journal.flush(Duration::from_secs(30));
-            // Never wait for the end of the journal's thread on the GUI thread.
-            drop(journal);
-            if safe {
-                // One that cannot be removed is offered again, no more.
-                drop(claim.discard());
-            }
-            |_: &mut Studio| {}
-        });
+    studio.spawn("keeping restored work", move || {
+        let safe = journal.flush(Duration::from_secs(30));
+        // Never wait for the end of the journal's thread on the GUI thread.
+        drop(journal);
+        if safe {
+            // One that cannot be removed is offered again, no more.
+            drop(claim.discard());
+        }
+        |_: &mut Studio| {}
+    });
 }
 
 /// Removes the work of a crashed session for good.
 pub(super) fn discard(studio: &mut Studio, folder: PathBuf) {
     remove_offer(studio, &folder);
-    studio
-        .services
-        .tasks
-        .spawn("discarding lost work", move || {
-            let discarded = Claim::take(&folder).and_then(Claim::discard);
-            move |studio: &mut Studio| {
-                if let Err(error) = discarded {
-                    studio.tell(Toast::Warning(sentence(&error)));
-                }
+    studio.spawn("discarding lost work", move || {
+        let discarded = Claim::take(&folder).and_then(Claim::discard);
+        move |studio: &mut Studio| {
+            if let Err(error) = discarded {
+                studio.tell(Toast::Warning(sentence(&error)));
             }
-        });
+        }
+    });
 }
 
 fn remove_offer(studio: &mut Studio, folder: &std::path::Path) {
-    let state = &mut studio.keeping;
+    let state = &mut studio.persistence;
     state.offers.retain(|offer| offer.left.folder != folder);
     state.offering &= !state.offers.is_empty();
 }
@@ -280,7 +269,7 @@ pub(super) fn end(studio: &mut Studio, properly: bool) {
     if !properly {
         give(studio);
     }
-    let keeper = std::mem::take(&mut studio.keeping.keeper);
+    let keeper = std::mem::take(&mut studio.persistence.keeper);
     if let Some(journal) = keeper.journal {
         journal.flush(LAST_WRITE);
     }

@@ -15,6 +15,8 @@ use mmface_engine::picture::write::write_atomic;
 use mmface_engine::{Error, Result};
 use serde::{Deserialize, Serialize};
 
+use super::disk::files_in;
+
 const MAGIC: &[u8; 8] = b"MMTRAIL1";
 /// Longest header that is read.
 const MAX_HEADER: usize = 1 << 20;
@@ -63,7 +65,7 @@ pub fn write(cache: &Path, trail: &Trail, most: u64) -> Result<()> {
 
 /// Bytes of all trails, and their number.
 pub fn size(cache: &Path) -> (u64, usize) {
-    super::super::settings::storage::files_in(&cache.join(FOLDER), ENDING, 0)
+    files_in(&cache.join(FOLDER), ENDING, 0)
 }
 
 /// Forgets the oldest trails until all together take `most` bytes.

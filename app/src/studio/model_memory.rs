@@ -7,9 +7,6 @@ use mmface_engine::weights::manifest::PackageManifest;
 
 use crate::bytes::size;
 
-/// Says how many bytes of memory are free; `None` where the system does not say.
-pub type FreeMemory = fn() -> Option<u64>;
-
 /// Bytes that a model takes while it works, about.
 #[derive(Clone, Debug)]
 pub struct Memory {

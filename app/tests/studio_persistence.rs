@@ -13,11 +13,11 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use mmface::paint::{Button, Drawing, Layer, Sample, Tool};
 use mmface::project::session;
-use mmface::studio::canvas::Opacities;
+use mmface::studio::command::CanvasCommand;
+use mmface::studio::command::PersistenceCommand;
 use mmface::studio::dialogs::Prepared;
-use mmface::studio::generate::Request;
-use mmface::studio::keeping::KeepingCommand;
-use mmface::studio::photo;
+use mmface::studio::document::Opacities;
+use mmface::studio::document::Request;
 use mmface::studio::testing::{FakeBackend, options};
 use mmface::studio::toast::Toast;
 use mmface::studio::{Options, StudioApp};
@@ -33,12 +33,18 @@ fn saving_to(home: &Path, file: &Path) -> Studio {
 }
 
 fn paint(studio: &mut Studio, row: usize, class: u8) {
-    studio.state_mut().studio.painter.edit("Stroke", |drawing| {
-        for y in row..row + 30 {
-            drawing.mask.fill_row(y, 50..400, class);
-            drawing.sketch.fill_row(y, 100..120, 40);
-        }
-    });
+    studio
+        .state_mut()
+        .studio
+        .context
+        .document
+        .painter
+        .edit("Stroke", |drawing| {
+            for y in row..row + 30 {
+                drawing.mask.fill_row(y, 50..400, class);
+                drawing.sketch.fill_row(y, 100..120, 40);
+            }
+        });
     studio.run_steps(2);
 }
 
@@ -58,7 +64,14 @@ fn request() -> Request {
 }
 
 fn drawing(studio: &Studio) -> Drawing {
-    studio.state().studio.painter.drawing().clone()
+    studio
+        .state()
+        .studio
+        .context
+        .document
+        .painter
+        .drawing()
+        .clone()
 }
 
 fn ctrl(studio: &mut Studio, key: Key) {
@@ -80,13 +93,13 @@ fn click_containing(studio: &mut Studio, text: &str) {
 /// Until the background work has settled: the journal has begun, nothing is being read.
 fn settle(studio: &mut Studio) {
     wait_for(studio, "background work to end", |app| {
-        app.studio.services.tasks.running().next().is_none()
+        app.studio.context.services.tasks.running().next().is_none()
     });
     studio.run_steps(3);
 }
 
 fn errors(studio: &Studio) -> Vec<String> {
-    let log = studio.state().studio.toasts.log.iter();
+    let log = studio.state().studio.context.toasts.log.iter();
     log.filter(|toast| matches!(toast, Toast::Error(_)))
         .map(|toast| toast.text().to_string())
         .collect()
@@ -101,16 +114,28 @@ fn a_project_is_saved_left_and_opened_again() {
     settle(&mut studio);
     assert!(studio.query_by_label("Project Untitled, saved").is_some());
     paint(&mut studio, 100, 13);
-    studio.state_mut().studio.painter.settings.tool = Tool::Lasso;
-    studio.state_mut().studio.painter.settings.layer = Layer::Sketch;
+    studio
+        .state_mut()
+        .studio
+        .context
+        .document
+        .painter
+        .settings
+        .tool = Tool::Lasso;
+    studio
+        .state_mut()
+        .studio
+        .context
+        .document
+        .painter
+        .settings
+        .layer = Layer::Sketch;
     studio.run_steps(1);
-    studio.state_mut().studio.generate.request = request();
+    studio.state_mut().studio.context.document.request = request();
     let under = RgbImage::filled(512, 512, [9, 8, 7]);
-    photo::show_under(
-        &mut studio.state_mut().studio,
-        Some(Arc::new(under.clone())),
-    );
-    let set = &mut studio.state_mut().studio.canvas.opacities;
+    let document = &mut studio.state_mut().studio.context.document;
+    document.put_under(Some(Arc::new(under.clone())));
+    let set = &mut studio.state_mut().studio.context.document.opacities;
     (set.mask, set.other, set.onion, set.contours) = (0.25, 0.75, 0.5, false);
     studio.run_steps(1);
     assert!(
@@ -120,7 +145,7 @@ fn a_project_is_saved_left_and_opened_again() {
     );
     ctrl(&mut studio, Key::S);
     wait_for(&mut studio, "the project to be saved", |app| {
-        app.studio.keeping.file.is_some()
+        app.studio.persistence.file.is_some()
     });
     settle(&mut studio);
     assert!(file.exists());
@@ -135,24 +160,25 @@ fn a_project_is_saved_left_and_opened_again() {
     );
     assert!(studio.query_by_label("Project Untitled, saved").is_some());
     let state = &mut studio.state_mut().studio;
-    assert!(state.generate.request.draw.prompt.is_empty() && state.photo.under.is_none());
-    state.painter.settings.tool = Tool::Brush;
-    state.painter.settings.layer = Layer::Mask;
-    state.generate.request.draw.steps = 9;
-    state.canvas.opacities = Opacities::default();
+    let document = &mut state.context.document;
+    assert!(document.request.draw.prompt.is_empty() && document.under.is_none());
+    document.painter.settings.tool = Tool::Brush;
+    document.painter.settings.layer = Layer::Mask;
+    document.request.draw.steps = 9;
+    document.opacities = Opacities::default();
 
     click(&mut studio, "File");
     click_containing(&mut studio, "Open recent");
     click(&mut studio, "face");
     wait_for(&mut studio, "the project to be opened", |app| {
-        app.studio.keeping.file.is_some()
+        app.studio.persistence.file.is_some()
     });
     assert_eq!(drawing(&studio), painted);
     let state = &studio.state().studio;
-    assert_eq!(state.painter.settings.tool, Tool::Lasso);
-    assert_eq!(state.generate.request, request());
-    assert_eq!(state.photo.under.as_deref(), Some(&under));
-    let set = state.canvas.opacities;
+    assert_eq!(state.context.document.painter.settings.tool, Tool::Lasso);
+    assert_eq!(state.context.document.request, request());
+    assert_eq!(state.context.document.under.as_deref(), Some(&under));
+    let set = state.context.document.opacities;
     assert_eq!(
         (set.mask, set.other, set.onion, set.contours),
         (0.25, 0.75, 0.5, false)
@@ -170,8 +196,10 @@ fn a_result_under_the_drawing_is_saved_with_it() {
     settle(&mut studio);
     paint(&mut studio, 100, 13);
     let result = RgbImage::filled(64, 64, [40, 80, 120]);
-    let ctx = studio.ctx.clone();
-    studio.state_mut().studio.canvas.show_picture(&ctx, &result);
+    studio
+        .state_mut()
+        .studio
+        .emit(CanvasCommand::ShowPicture(Arc::new(result.clone())));
     studio
         .state_mut()
         .studio
@@ -180,15 +208,18 @@ fn a_result_under_the_drawing_is_saved_with_it() {
     ctrl(&mut studio, Key::S);
     settle(&mut studio);
     ctrl(&mut studio, Key::N);
-    assert!(!studio.state().studio.canvas.has_onion());
+    assert!(studio.state().studio.context.document.under.is_none());
     studio
         .state_mut()
         .studio
-        .emit(KeepingCommand::OpenFile(file));
+        .emit(PersistenceCommand::OpenFile(file));
     studio.run_steps(2);
     settle(&mut studio);
-    assert!(studio.state().studio.canvas.has_onion());
-    assert_eq!(studio.state().studio.photo.under.as_deref(), Some(&result));
+    assert!(studio.state().studio.context.document.under.is_some());
+    assert_eq!(
+        studio.state().studio.context.document.under.as_deref(),
+        Some(&result)
+    );
 }
 
 #[test]
@@ -225,11 +256,25 @@ fn words_alone_are_work_and_settings_are_not() {
     let home = tempfile::tempdir().expect("a folder");
     let mut studio = studio(home.path());
     settle(&mut studio);
-    studio.state_mut().studio.generate.request.draw.steps = 40;
-    studio.state_mut().studio.generate.request.draw.seed = 40;
+    studio
+        .state_mut()
+        .studio
+        .context
+        .document
+        .request
+        .draw
+        .steps = 40;
+    studio.state_mut().studio.context.document.request.draw.seed = 40;
     studio.run_steps(2);
     assert!(studio.query_by_label("Project Untitled, saved").is_some());
-    studio.state_mut().studio.generate.request.draw.prompt = "a queen".into();
+    studio
+        .state_mut()
+        .studio
+        .context
+        .document
+        .request
+        .draw
+        .prompt = "a queen".into();
     studio.run_steps(2);
     assert!(
         studio
@@ -262,7 +307,7 @@ fn unsaved_work_is_asked_about() {
     ctrl(&mut studio, Key::N);
     click(&mut studio, "Save");
     wait_for(&mut studio, "the new project", |app| {
-        app.studio.painter.drawing() == &Drawing::new(512)
+        app.studio.context.document.painter.drawing() == &Drawing::new(512)
     });
     assert_eq!(
         mmface::project::file::load(&file).expect("saved").mask,
@@ -285,6 +330,7 @@ fn files_that_are_no_projects_are_named_and_the_drawing_stays() {
     ctrl(&mut studio, Key::O);
     wait_for(&mut studio, "a message", |app| {
         app.studio
+            .context
             .toasts
             .log
             .iter()
@@ -295,7 +341,7 @@ fn files_that_are_no_projects_are_named_and_the_drawing_stays() {
         errors[0].contains("damaged or cut off") && errors[0].contains("odd.mmface-project"),
         "{errors:?}"
     );
-    assert_eq!(studio.state().studio.keeping.file, None);
+    assert_eq!(studio.state().studio.persistence.file, None);
 }
 
 #[test]
@@ -329,7 +375,10 @@ fn projects_that_reach_out_or_are_cut_off_are_refused_and_nothing_changes() {
         let last = errors(&studio).pop().expect("a message");
         assert!(last.contains(wanted), "{last}");
         assert_eq!(drawing(&studio), before);
-        assert_eq!(studio.state().studio.keeping.file.as_ref(), Some(&whole));
+        assert_eq!(
+            studio.state().studio.persistence.file.as_ref(),
+            Some(&whole)
+        );
     }
     let parent = home.path().parent().expect("a folder");
     assert!(!parent.join("outside.txt").exists());
@@ -352,6 +401,7 @@ fn a_project_that_cannot_be_saved_stays_unsaved() {
     click(&mut studio, "Save");
     wait_for(&mut studio, "a message", |app| {
         app.studio
+            .context
             .toasts
             .log
             .iter()
@@ -375,7 +425,7 @@ fn picking_a_class_from_the_canvas_is_no_work_to_save() {
     let home = tempfile::tempdir().expect("a folder");
     let mut studio = studio(home.path());
     settle(&mut studio);
-    let painter = &mut studio.state_mut().studio.painter;
+    let painter = &mut studio.state_mut().studio.context.document.painter;
     painter.settings.tool = Tool::Eyedropper;
     painter.press(Sample::mouse(20.0, 20.0, 0.0), Button::Primary);
     painter.release();
@@ -401,7 +451,7 @@ fn a_dropped_project_opens() {
     common::let_fall(&mut studio, &file);
     studio.run_steps(2);
     wait_for(&mut studio, "the project to be opened", |app| {
-        app.studio.keeping.file.is_some()
+        app.studio.persistence.file.is_some()
     });
     assert_eq!(drawing(&studio), painted);
 }
@@ -410,9 +460,9 @@ fn a_dropped_project_opens() {
 fn crash(home: &Path) -> Drawing {
     let mut studio = studio(home);
     settle(&mut studio);
-    studio.state_mut().studio.keeping.template = Some("curly".into());
+    studio.state_mut().studio.context.document.template = Some("curly".into());
     paint(&mut studio, 100, 13);
-    studio.state_mut().studio.generate.request = request();
+    studio.state_mut().studio.context.document.request = request();
     paint(&mut studio, 300, 4);
     drawing(&studio)
 }
@@ -423,16 +473,18 @@ fn a_crash_is_followed_by_an_offer_and_a_proper_end_is_not() {
     let painted = crash(home.path());
     {
         let mut studio = studio(home.path());
-        wait_for(&mut studio, "an offer", |app| app.studio.keeping.offering);
+        wait_for(&mut studio, "an offer", |app| {
+            app.studio.persistence.offering
+        });
         studio.run_steps(3);
         assert!(studio.query_by_label("Work that was not saved").is_some());
         click_containing(&mut studio, "Restore Untitled");
         wait_for(&mut studio, "the drawing", |app| {
-            app.studio.painter.drawing() == &painted
+            app.studio.context.document.painter.drawing() == &painted
         });
         settle(&mut studio);
         assert_eq!(
-            studio.state().studio.keeping.template.as_deref(),
+            studio.state().studio.context.document.template.as_deref(),
             Some("curly")
         );
         assert!(studio.query_by_label("Work that was not saved").is_none());
@@ -447,14 +499,16 @@ fn a_crash_is_followed_by_an_offer_and_a_proper_end_is_not() {
     assert_eq!(left.len(), 1);
     {
         let mut studio = studio(home.path());
-        wait_for(&mut studio, "an offer", |app| app.studio.keeping.offering);
+        wait_for(&mut studio, "an offer", |app| {
+            app.studio.persistence.offering
+        });
         studio.run_steps(3);
         click(&mut studio, "Decide later");
         assert!(studio.query_by_label("Work that was not saved").is_none());
         click(&mut studio, "File");
         click_containing(&mut studio, "Recover lost work");
         wait_for(&mut studio, "the offer again", |app| {
-            app.studio.keeping.offering
+            app.studio.persistence.offering
         });
         studio.run_steps(3);
         click_containing(&mut studio, "Discard Untitled");
@@ -473,7 +527,7 @@ fn a_crash_is_followed_by_an_offer_and_a_proper_end_is_not() {
     assert_eq!(folders, 0, "a session that ended properly leaves nothing");
     let mut studio = studio(home.path());
     settle(&mut studio);
-    assert!(!studio.state().studio.keeping.offering);
+    assert!(!studio.state().studio.persistence.offering);
 }
 
 #[test]
@@ -485,7 +539,7 @@ fn two_studios_do_not_take_each_others_work() {
     let mut second = studio(home.path());
     settle(&mut second);
     assert!(
-        !second.state().studio.keeping.offering,
+        !second.state().studio.persistence.offering,
         "the first still runs"
     );
     paint(&mut second, 200, 4);

@@ -272,7 +272,7 @@ fn path(text: &str) -> Option<PathBuf> {
 
 /// Whether a folder holds a whole checkpoint.
 pub fn has_checkpoints(folder: &Path) -> bool {
-    !super::checkpoints::on_disk(folder).is_empty()
+    !crate::studio::checkpoints::on_disk(folder).is_empty()
 }
 
 #[cfg(test)]

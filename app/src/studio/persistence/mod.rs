@@ -9,32 +9,29 @@ mod document;
 pub mod panel;
 mod recovery;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use egui::{Context, ViewportCommand};
 
 pub use recovery::Offer;
 
-use super::actions::Action;
-use super::state::Studio;
-use super::trainer;
-use crate::project::{ProjectData, Recent, ResultRef};
+use super::announcement::Announcement;
+use super::command::{PersistenceCommand, TrainerCommand, UnsavedAnswer};
+use super::dispatcher::Studio;
+use super::recent_list::display_name;
+use crate::project::{ProjectData, ResultRef};
 
 /// The feature's state.
 #[derive(Default)]
 pub struct State {
     /// The project file, once there is one.
     pub file: Option<PathBuf>,
-    /// The starter template that the drawing began with.
-    pub template: Option<String>,
     /// The pictures that were made from this project, oldest first.
     pub results: Vec<ResultRef>,
     /// Copies of the results travel in the project file.
     pub copies: bool,
     /// What waits for the person's word on unsaved work.
     pub question: Option<Next>,
-    /// Projects that were opened or saved lately.
-    pub recent: Recent,
     /// Work that crashed sessions left, newest first.
     pub offers: Vec<Offer>,
     /// The list of that work is on screen.
@@ -61,7 +58,7 @@ struct Mark {
 impl Mark {
     fn of(studio: &Studio) -> Self {
         Self {
-            revision: studio.painter.drawing_revision(),
+            revision: studio.context.document.painter.drawing_revision(),
             data: bridge::gather(studio),
         }
     }
@@ -80,91 +77,28 @@ pub enum Next {
     Quit,
 }
 
-/// Actions on project files and lost work.
-#[derive(Clone, Debug, PartialEq)]
-pub enum KeepingCommand {
-    /// Begins an empty project.
-    New,
-    /// Asks for a project file and opens it.
-    Open,
-    /// Opens a project file: a recent one, one that was dropped on the window.
-    OpenFile(PathBuf),
-    /// Takes a file off the list of recent ones.
-    ForgetRecent(PathBuf),
-    /// Saves into the project file; asks for one when there is none.
-    Save,
-    /// Asks for a file and saves into it.
-    SaveAs,
-    /// Shows the work that crashed sessions left.
-    ShowLost,
-    /// Hides it; it stays where it is.
-    HideLost,
-    /// Takes up the work of a crashed session, named by its folder.
-    Restore(PathBuf),
-    /// Removes it for good.
-    DiscardLost(PathBuf),
-    /// The answer to the question about unsaved work.
-    Answer(Answer),
-}
-
-/// What to do with unsaved work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// Save it, then go on.
-    Save,
-    /// Give it up and go on.
-    Discard,
-    /// Go back to it.
-    Cancel,
-}
-
-/// Named actions.
-pub const ACTIONS: &[Action] = &[
-    Action::new("keeping.new", "New project", &["Ctrl+N"], || {
-        KeepingCommand::New.into()
-    })
-    .in_text(),
-    Action::new("keeping.open", "Open a project", &["Ctrl+O"], || {
-        KeepingCommand::Open.into()
-    })
-    .in_text(),
-    Action::new("keeping.save", "Save the project", &["Ctrl+S"], || {
-        KeepingCommand::Save.into()
-    })
-    .in_text(),
-    Action::new(
-        "keeping.save_as",
-        "Save the project as",
-        &["Ctrl+Shift+S"],
-        || KeepingCommand::SaveAs.into(),
-    )
-    .in_text(),
-    Action::new("keeping.lost", "Recover lost work", &[], || {
-        KeepingCommand::ShowLost.into()
-    }),
-];
-
 /// Does what the command says.
-pub fn run(studio: &mut Studio, command: KeepingCommand) {
+pub fn run(studio: &mut Studio, command: PersistenceCommand) {
     match command {
-        KeepingCommand::New => ask_first(studio, Next::New),
-        KeepingCommand::Open => document::ask_to_open(studio),
-        KeepingCommand::OpenFile(path) => ask_first(studio, Next::Open(path)),
-        KeepingCommand::ForgetRecent(path) => document::forget_recent(studio, path),
-        KeepingCommand::Save => document::save(studio, None),
-        KeepingCommand::SaveAs => document::save_as(studio, None),
-        KeepingCommand::ShowLost => recovery::look_again(studio),
-        KeepingCommand::HideLost => studio.keeping.offering = false,
-        KeepingCommand::Restore(folder) => ask_first(studio, Next::Restore(folder)),
-        KeepingCommand::DiscardLost(folder) => recovery::discard(studio, folder),
-        KeepingCommand::Answer(answer) => {
-            let Some(next) = studio.keeping.question.take() else {
+        PersistenceCommand::New => ask_first(studio, Next::New),
+        PersistenceCommand::Open => document::ask_to_open(studio),
+        PersistenceCommand::OpenFile(path) => ask_first(studio, Next::Open(path)),
+        PersistenceCommand::ForgetRecent(path) => document::forget_recent(studio, path),
+        PersistenceCommand::Save => document::save(studio, None),
+        PersistenceCommand::SaveAs => document::save_as(studio, None),
+        PersistenceCommand::ShowLost => recovery::look_again(studio),
+        PersistenceCommand::HideLost => studio.persistence.offering = false,
+        PersistenceCommand::Restore(folder) => ask_first(studio, Next::Restore(folder)),
+        PersistenceCommand::DiscardLost(folder) => recovery::discard(studio, folder),
+        PersistenceCommand::Quit => quit(studio),
+        PersistenceCommand::Answer(answer) => {
+            let Some(next) = studio.persistence.question.take() else {
                 return;
             };
             match answer {
-                Answer::Save => document::save(studio, Some(next)),
-                Answer::Discard => go_on(studio, next),
-                Answer::Cancel => {}
+                UnsavedAnswer::Save => document::save(studio, Some(next)),
+                UnsavedAnswer::Discard => go_on(studio, next),
+                UnsavedAnswer::Cancel => {}
             }
         }
     }
@@ -173,7 +107,7 @@ pub fn run(studio: &mut Studio, command: KeepingCommand) {
 /// Goes on when nothing would be lost, else asks.
 fn ask_first(studio: &mut Studio, next: Next) {
     if is_unsaved(studio) {
-        studio.keeping.question = Some(next);
+        studio.persistence.question = Some(next);
     } else {
         go_on(studio, next);
     }
@@ -189,20 +123,22 @@ fn go_on(studio: &mut Studio, next: Next) {
 }
 
 /// Ends the program, unless a training run is to be asked about first.
-pub fn quit(studio: &mut Studio) {
-    if trainer::closing::may_end(studio) {
-        studio.keeping.may_close = true;
-        studio.ctx.send_viewport_cmd(ViewportCommand::Close);
+fn quit(studio: &mut Studio) {
+    if studio.context.facts.training.holds_window {
+        studio.emit(TrainerCommand::AskToClose);
+    } else {
+        studio.persistence.may_close = true;
+        studio.context.ctx.send_viewport_cmd(ViewportCommand::Close);
     }
 }
 
 /// Whether something would be missed that is in no project file.
 pub fn is_unsaved(studio: &Studio) -> bool {
-    let state = &studio.keeping;
+    let state = &studio.persistence;
     let Some(saved) = &state.saved else {
         return true;
     };
-    saved.revision != studio.painter.drawing_revision()
+    saved.revision != studio.context.document.painter.drawing_revision()
         || differs(&saved.data, &bridge::gather(studio), state.file.is_some())
 }
 
@@ -234,21 +170,21 @@ fn differs(old: &ProjectData, new: &ProjectData, settings_too: bool) -> bool {
 
 /// The project's name for people.
 pub fn name(studio: &Studio) -> String {
-    let file = studio.keeping.file.as_deref();
+    let file = studio.persistence.file.as_deref();
     file.map_or_else(|| "Untitled".into(), display_name)
 }
 
-fn display_name(file: &Path) -> String {
-    file.file_stem()
-        .unwrap_or(file.as_os_str())
-        .to_string_lossy()
-        .into_owned()
+/// Takes in what has happened elsewhere.
+pub fn announced(studio: &mut Studio, announcement: &Announcement) {
+    if let Announcement::PictureSaved(finished) = announcement {
+        add_result(studio, &finished.entry.file, &finished.entry.about.id);
+    }
 }
 
 /// Notes a finished picture in the project: its file in the library and the recipe's hash of the
 /// pixels.
-pub fn add_result(studio: &mut Studio, file: &str, recipe: &str) {
-    let results = &mut studio.keeping.results;
+fn add_result(studio: &mut Studio, file: &str, recipe: &str) {
+    let results = &mut studio.persistence.results;
     if results.len() >= crate::project::data::MAX_RESULTS {
         results.remove(0);
     }
@@ -261,7 +197,7 @@ pub fn add_result(studio: &mut Studio, file: &str, recipe: &str) {
 
 /// Opens the session's journal, and the project that the person named; offers what a crash left.
 pub fn start(studio: &mut Studio, project: Option<PathBuf>) {
-    studio.keeping.saved = Some(Mark::of(studio));
+    studio.persistence.saved = Some(Mark::of(studio));
     recovery::start(studio);
     if let Some(project) = project {
         document::open(studio, project);
@@ -278,17 +214,18 @@ pub fn tick(studio: &mut Studio) {
 pub fn show_close_question(ctx: &Context, studio: &mut Studio) {
     recovery::tick(studio);
     show_title(ctx, studio);
-    if std::mem::take(&mut studio.wants_to_close) {
+    if std::mem::take(&mut studio.context.wants_to_close) {
         ask_first(studio, Next::Quit);
     }
-    if ctx.input(|input| input.viewport().close_requested()) && !studio.keeping.may_close {
+    if ctx.input(|input| input.viewport().close_requested()) && !studio.persistence.may_close {
         if is_unsaved(studio) {
             ctx.send_viewport_cmd(ViewportCommand::CancelClose);
-            studio.keeping.question = Some(Next::Quit);
-        } else if trainer::closing::may_end(studio) {
-            studio.keeping.may_close = true;
-        } else {
+            studio.persistence.question = Some(Next::Quit);
+        } else if studio.context.facts.training.holds_window {
             ctx.send_viewport_cmd(ViewportCommand::CancelClose);
+            studio.emit(TrainerCommand::AskToClose);
+        } else {
+            studio.persistence.may_close = true;
         }
     }
 }
@@ -296,9 +233,9 @@ pub fn show_close_question(ctx: &Context, studio: &mut Studio) {
 fn show_title(ctx: &Context, studio: &mut Studio) {
     let dot = if is_unsaved(studio) { "• " } else { "" };
     let title = format!("{dot}{} - MMFace Studio", name(studio));
-    if title != studio.keeping.shown_title {
+    if title != studio.persistence.shown_title {
         ctx.send_viewport_cmd(ViewportCommand::Title(title.clone()));
-        studio.keeping.shown_title = title;
+        studio.persistence.shown_title = title;
     }
 }
 
@@ -306,6 +243,6 @@ fn show_title(ctx: &Context, studio: &mut Studio) {
 pub fn on_exit(studio: &mut Studio) {
     // A window that went without the person's word is as good as a crash: the next start offers
     // the work.
-    let properly = studio.keeping.may_close || !is_unsaved(studio);
+    let properly = studio.persistence.may_close || !is_unsaved(studio);
     recovery::end(studio, properly);
 }

@@ -4,10 +4,11 @@ use std::path::Path;
 
 use egui::{Button, Id, Key, Modal, RichText, Role, ScrollArea, Ui, WidgetInfo, vec2};
 
-use super::{Answer, KeepingCommand, Next, State, display_name, is_unsaved, name};
+use super::{Next, PersistenceCommand, State, UnsavedAnswer, is_unsaved, name};
 use crate::project::file::EXTENSION;
 use crate::studio::command::ShellCommand;
-use crate::studio::state::Studio;
+use crate::studio::dispatcher::Studio;
+use crate::studio::recent_list;
 
 /// Draws the File menu.
 pub fn menu(ui: &mut Ui, studio: &mut Studio) {
@@ -17,7 +18,7 @@ pub fn menu(ui: &mut Ui, studio: &mut Studio) {
         entry(ui, studio, "keeping.open", "Open…");
         ui.menu_button("Open recent", |ui| {
             ui.set_min_width(240.0);
-            if recent_list(ui, studio, 10, "") {
+            if recent_list::show(ui, &studio.context, 10, "") {
                 ui.close();
             }
         });
@@ -25,15 +26,15 @@ pub fn menu(ui: &mut Ui, studio: &mut Studio) {
         entry(ui, studio, "keeping.save", "Save");
         entry(ui, studio, "keeping.save_as", "Save as…");
         ui.checkbox(
-            &mut studio.keeping.copies,
+            &mut studio.persistence.copies,
             "Keep copies of results in the project",
         )
         .on_hover_text("The project then carries its pictures to another machine; the file grows");
         ui.separator();
         entry(ui, studio, "keeping.lost", "Recover lost work…");
         ui.separator();
-        let quit =
-            Button::new("Quit").shortcut_text(studio.keymap.hint("shell.quit").unwrap_or_default());
+        let quit = Button::new("Quit")
+            .shortcut_text(studio.context.keymap.hint("shell.quit").unwrap_or_default());
         if ui.add(quit).clicked() {
             studio.emit(ShellCommand::Quit);
             ui.close();
@@ -42,51 +43,11 @@ pub fn menu(ui: &mut Ui, studio: &mut Studio) {
 }
 
 fn entry(ui: &mut Ui, studio: &mut Studio, id: &str, title: &str) {
-    let key = studio.keymap.hint(id).unwrap_or_default();
+    let key = studio.context.keymap.hint(id).unwrap_or_default();
     if ui.add(Button::new(title).shortcut_text(key)).clicked() {
         studio.emit_action(id);
         ui.close();
     }
-}
-
-/// Draws the projects that were opened lately, `most` of them: for the menu and for an empty canvas.
-/// `verb` goes before their names for those who hear them. True when one was chosen.
-pub fn recent_list(ui: &mut Ui, studio: &mut Studio, most: usize, verb: &str) -> bool {
-    if studio.keeping.recent.files.is_empty() {
-        ui.label(RichText::new("No project has been saved yet").weak());
-        return false;
-    }
-    let mut command = None;
-    for file in studio.keeping.recent.files.iter().take(most) {
-        let name = display_name(&file.path);
-        let folder = file
-            .path
-            .parent()
-            .unwrap_or(Path::new(""))
-            .display()
-            .to_string();
-        if file.missing {
-            ui.horizontal(|ui| {
-                ui.label(RichText::new(format!("{name} (not there)")).weak())
-                    .on_hover_text(&folder);
-                if ui.small_button("Forget").clicked() {
-                    command = Some(KeepingCommand::ForgetRecent(file.path.clone()));
-                }
-            });
-        } else {
-            let button = ui.button(&name).on_hover_text(&folder);
-            let spoken = format!("{verb}{name}");
-            button.widget_info(|| WidgetInfo::labeled(Role::Button, true, &spoken));
-            if button.clicked() {
-                command = Some(KeepingCommand::OpenFile(file.path.clone()));
-            }
-        }
-    }
-    let chosen = matches!(command, Some(KeepingCommand::OpenFile(_)));
-    if let Some(command) = command {
-        studio.emit(command);
-    }
-    chosen
 }
 
 /// Draws the project's name and whether it is saved.
@@ -103,7 +64,7 @@ pub fn title(ui: &mut Ui, studio: &mut Studio) {
     label
         .widget_info(|| WidgetInfo::labeled(Role::Label, true, format!("Project {name}, {state}")));
     let place = studio
-        .keeping
+        .persistence
         .file
         .as_ref()
         .map(|file| file.display().to_string());
@@ -119,9 +80,9 @@ pub fn title(ui: &mut Ui, studio: &mut Studio) {
 /// Draws the question and the list of lost work when they are due, and takes dropped projects.
 pub fn show_windows(ui: &mut Ui, studio: &mut Studio) {
     take_dropped(ui, studio);
-    if studio.keeping.question.is_some() {
+    if studio.persistence.question.is_some() {
         question(ui, studio);
-    } else if studio.keeping.offering {
+    } else if studio.persistence.offering {
         lost_work(ui, studio);
     }
 }
@@ -130,13 +91,13 @@ fn take_dropped(ui: &Ui, studio: &mut Studio) {
     let dropped = ui.input(|input| input.raw.dropped_files.clone());
     let is_project = |path: &&Path| path.extension().is_some_and(|ending| ending == EXTENSION);
     if let Some(path) = dropped.iter().map(|file| file.path()).find(is_project) {
-        studio.emit(KeepingCommand::OpenFile(path.to_owned()));
+        studio.emit(PersistenceCommand::OpenFile(path.to_owned()));
     }
 }
 
 fn question(ui: &Ui, studio: &mut Studio) {
     let name = name(studio);
-    let what = match &studio.keeping.question {
+    let what = match &studio.persistence.question {
         Some(Next::Quit) => "before the program ends",
         Some(Next::New) => "before a new project begins",
         Some(Next::Open(_)) => "before another project opens",
@@ -157,24 +118,24 @@ fn question(ui: &Ui, studio: &mut Studio) {
                 save.request_focus();
             }
             if save.clicked() {
-                studio.emit(KeepingCommand::Answer(Answer::Save));
+                studio.emit(PersistenceCommand::Answer(UnsavedAnswer::Save));
             }
             if ui.button("Don't save").clicked() {
-                studio.emit(KeepingCommand::Answer(Answer::Discard));
+                studio.emit(PersistenceCommand::Answer(UnsavedAnswer::Discard));
             }
             if ui.button("Cancel").clicked() {
-                studio.emit(KeepingCommand::Answer(Answer::Cancel));
+                studio.emit(PersistenceCommand::Answer(UnsavedAnswer::Cancel));
             }
         });
     });
     if modal.should_close() {
-        studio.emit(KeepingCommand::Answer(Answer::Cancel));
+        studio.emit(PersistenceCommand::Answer(UnsavedAnswer::Cancel));
     }
 }
 
 fn lost_work(ui: &Ui, studio: &mut Studio) {
     let mut command = None;
-    let State { offers, .. } = &studio.keeping;
+    let State { offers, .. } = &studio.persistence;
     Modal::new(Id::unique("lost work")).show(ui.ctx(), |ui| {
         ui.set_width(440.0);
         ui.heading("Work that was not saved");
@@ -206,9 +167,9 @@ fn lost_work(ui: &Ui, studio: &mut Studio) {
                     };
                     let folder = offer.left.folder.clone();
                     if named(ui, "Restore") {
-                        command = Some(KeepingCommand::Restore(folder));
+                        command = Some(PersistenceCommand::Restore(folder));
                     } else if named(ui, "Discard") {
-                        command = Some(KeepingCommand::DiscardLost(folder));
+                        command = Some(PersistenceCommand::DiscardLost(folder));
                     }
                 });
                 ui.add_space(4.0);
@@ -219,7 +180,7 @@ fn lost_work(ui: &Ui, studio: &mut Studio) {
             .button("Decide later")
             .on_hover_text("File > Recover lost work shows this again");
         if later.clicked() || ui.input(|input| input.key_pressed(Key::Escape)) {
-            command = Some(KeepingCommand::HideLost);
+            command = Some(PersistenceCommand::HideLost);
         }
     });
     if let Some(command) = command {

@@ -8,7 +8,7 @@ use crate::paint::Drawing;
 use crate::project::file::{self, EXTENSION};
 use crate::project::{Document, Library, ProjectData, Recent};
 use crate::studio::dialogs::{Ask, AskKind};
-use crate::studio::state::Studio;
+use crate::studio::dispatcher::Studio;
 use crate::studio::toast::Toast;
 
 fn ask(kind: AskKind, title: &str, name: String) -> Ask {
@@ -22,21 +22,23 @@ fn ask(kind: AskKind, title: &str, name: String) -> Ask {
 }
 
 fn recent_path(studio: &Studio) -> PathBuf {
-    studio.services.folders.config.join("recent.ron")
+    studio.context.services.folders.config.join("recent.ron")
 }
 
 /// Begins an empty project. Numbers and tools stay as they are.
 pub(super) fn begin(studio: &mut Studio) {
     studio
+        .context
+        .document
         .painter
-        .replace(Drawing::new(studio.settings.canvas_side));
-    studio.generate.request.draw.prompt.clear();
-    studio.generate.request.draw.negative.clear();
-    studio.keeping.template = None;
-    studio.keeping.results.clear();
+        .replace(Drawing::new(studio.context.settings.canvas_side));
+    studio.context.document.request.draw.prompt.clear();
+    studio.context.document.request.draw.negative.clear();
+    studio.context.document.template = None;
+    studio.persistence.results.clear();
     bridge::set_onion(studio, None, None);
-    studio.keeping.file = None;
-    studio.keeping.saved = Some(Mark::of(studio));
+    studio.persistence.file = None;
+    studio.persistence.saved = Some(Mark::of(studio));
 }
 
 /// Puts a project on screen.
@@ -46,7 +48,7 @@ pub(super) fn take(
     data: &ProjectData,
     onion: Option<std::sync::Arc<mmface_engine::picture::RgbImage>>,
 ) {
-    studio.painter.replace(drawing);
+    studio.context.document.painter.replace(drawing);
     bridge::apply(studio, data);
     bridge::set_onion(studio, onion, data.onion);
 }
@@ -62,9 +64,9 @@ pub(super) fn ask_to_open(studio: &mut Studio) {
 pub(super) fn open(studio: &mut Studio, path: PathBuf) {
     let before = Mark::of(studio);
     let list = recent_path(studio);
-    let folders = &studio.services.folders;
+    let folders = &studio.context.services.folders;
     let library = Library::new(&folders.results, &folders.cache);
-    studio.services.tasks.spawn("opening the project", move || {
+    studio.spawn("opening the project", move || {
         let loaded = load(&path, &library).map_err(|error| sentence(&error));
         let recent = loaded
             .is_ok()
@@ -75,7 +77,7 @@ pub(super) fn open(studio: &mut Studio, path: PathBuf) {
                 Ok(loaded) => loaded,
                 Err(why) => return studio.tell(Toast::Error(why)),
             };
-            if studio.painter.drawing_revision() != before.revision
+            if studio.context.document.painter.drawing_revision() != before.revision
                 || super::differs(&before.data, &bridge::gather(studio), false)
             {
                 let name = display_name(&path);
@@ -95,10 +97,10 @@ pub(super) fn open(studio: &mut Studio, path: PathBuf) {
                 &document.data,
                 document.onion.map(std::sync::Arc::new),
             );
-            studio.keeping.file = Some(path);
-            studio.keeping.saved = Some(Mark::of(studio));
+            studio.persistence.file = Some(path);
+            studio.persistence.saved = Some(Mark::of(studio));
             if let Some(recent) = recent {
-                studio.keeping.recent = recent;
+                studio.context.facts.recent = recent;
             }
         }
     });
@@ -129,7 +131,7 @@ fn load(path: &Path, library: &Library) -> mmface_engine::Result<(Document, Vec<
 
 /// Saves into the project file, or asks for one; then goes on with `next`.
 pub(super) fn save(studio: &mut Studio, next: Option<Next>) {
-    match studio.keeping.file.clone() {
+    match studio.persistence.file.clone() {
         Some(path) => save_to(studio, path, next),
         None => save_as(studio, next),
     }
@@ -137,7 +139,7 @@ pub(super) fn save(studio: &mut Studio, next: Option<Next>) {
 
 /// Asks for a file and saves into it; then goes on with `next`.
 pub(super) fn save_as(studio: &mut Studio, next: Option<Next>) {
-    let name = match &studio.keeping.file {
+    let name = match &studio.persistence.file {
         Some(file) => file
             .file_name()
             .map(|name| name.to_string_lossy().into_owned()),
@@ -174,21 +176,24 @@ fn with_ending(path: &Path) -> Option<PathBuf> {
 }
 
 fn save_to(studio: &mut Studio, path: PathBuf, next: Option<Next>) {
-    if studio.keeping.saving {
-        studio.keeping.again = Some((path, next));
+    if studio.persistence.saving {
+        studio.persistence.again = Some((path, next));
         return;
     }
-    studio.keeping.saving = true;
+    studio.persistence.saving = true;
     let mark = Mark::of(studio);
     let data = ProjectData {
-        results: studio.keeping.results.clone(),
+        results: studio.persistence.results.clone(),
         ..mark.data.clone()
     };
-    let (drawing, onion) = (studio.painter.drawing().clone(), bridge::onion(studio));
-    let folders = &studio.services.folders;
+    let (drawing, onion) = (
+        studio.context.document.painter.drawing().clone(),
+        studio.context.document.under.clone(),
+    );
+    let folders = &studio.context.services.folders;
     let library = Library::new(&folders.results, &folders.cache);
     let list = recent_path(studio);
-    studio.services.tasks.spawn("saving the project", move || {
+    studio.spawn("saving the project", move || {
         let copies: Vec<(String, PathBuf)> = match data.copies {
             true => data
                 .results
@@ -220,21 +225,21 @@ fn on_saved(
     recent: Option<Recent>,
     next: Option<Next>,
 ) {
-    studio.keeping.saving = false;
-    let again = studio.keeping.again.take();
+    studio.persistence.saving = false;
+    let again = studio.persistence.again.take();
     match saved {
         Ok(()) => {
             studio.tell(Toast::Success(format!("Saved {}", display_name(&path))));
-            studio.keeping.file = Some(path);
-            studio.keeping.saved = Some(mark);
+            studio.persistence.file = Some(path);
+            studio.persistence.saved = Some(mark);
             if let Some(recent) = recent {
-                studio.keeping.recent = recent;
+                studio.context.facts.recent = recent;
             }
             match (again, next) {
                 (Some((path, next)), _) => save_to(studio, path, next),
                 // Strokes that were made while it was being saved are asked about again.
                 (None, Some(next)) if super::is_unsaved(studio) => {
-                    studio.keeping.question = Some(next)
+                    studio.persistence.question = Some(next)
                 }
                 (None, Some(next)) => go_on(studio, next),
                 (None, None) => {}
@@ -245,18 +250,20 @@ fn on_saved(
 }
 
 pub(super) fn forget_recent(studio: &mut Studio, path: PathBuf) {
-    studio.keeping.recent.files.retain(|file| file.path != path);
-    let list = recent_path(studio);
     studio
-        .services
-        .tasks
-        .spawn("forgetting a recent project", move || {
-            let result = Recent::remove(&list, &path).map_err(|error| sentence(&error));
-            move |studio: &mut Studio| match result {
-                Ok(recent) => studio.keeping.recent = recent,
-                Err(why) => studio.tell(Toast::Warning(why)),
-            }
-        });
+        .context
+        .facts
+        .recent
+        .files
+        .retain(|file| file.path != path);
+    let list = recent_path(studio);
+    studio.spawn("forgetting a recent project", move || {
+        let result = Recent::remove(&list, &path).map_err(|error| sentence(&error));
+        move |studio: &mut Studio| match result {
+            Ok(recent) => studio.context.facts.recent = recent,
+            Err(why) => studio.tell(Toast::Warning(why)),
+        }
+    });
 }
 
 #[cfg(test)]

@@ -2,13 +2,15 @@
 
 use egui::{ScrollArea, Slider, Ui, Window};
 
-use super::{CANVAS_SIDES, Look, SCALES, SettingsCommand, engine, storage};
-use crate::studio::state::Studio;
-use crate::studio::widgets::heading;
+use super::{State, engine, storage};
+use crate::studio::command::SettingsCommand;
+use crate::studio::context::Context;
+use crate::studio::settings::{CANVAS_SIDES, Change, Look, SCALES};
+use crate::studio::widgets::{heading, setting};
 
 /// Draws the window when it is open.
-pub fn show(ui: &mut Ui, studio: &mut Studio) {
-    let mut open = studio.settings_window.open;
+pub fn show(ui: &mut Ui, state: &mut State, cx: &Context) {
+    let mut open = state.open;
     if !open {
         return;
     }
@@ -22,19 +24,19 @@ pub fn show(ui: &mut Ui, studio: &mut Studio) {
         .default_pos(ui.ctx().content_rect().center())
         .show(ui.ctx(), |ui| {
             ScrollArea::vertical().max_height(room).show(ui, |ui| {
-                look(ui, studio);
-                canvas(ui, studio);
+                look(ui, state, cx);
+                canvas(ui, cx);
                 heading(ui, "Engine");
-                engine::show(ui, studio);
+                engine::show(ui, state, cx);
                 heading(ui, "Disk");
-                storage::show(ui, studio);
-                keys(ui, studio);
+                storage::show(ui, &state.storage, cx);
+                keys(ui, cx);
             });
         });
-    studio.settings_window.open &= open;
+    state.open &= open;
 }
 
-fn look(ui: &mut Ui, studio: &mut Studio) {
+fn look(ui: &mut Ui, state: &mut State, cx: &Context) {
     heading(ui, "Look");
     ui.horizontal(|ui| {
         for (look, title) in [
@@ -43,14 +45,14 @@ fn look(ui: &mut Ui, studio: &mut Studio) {
             (Look::Light, "Light"),
         ] {
             if ui
-                .selectable_label(studio.settings.look == look, title)
+                .selectable_label(cx.settings.look == look, title)
                 .clicked()
             {
-                studio.emit(SettingsCommand::Look(look));
+                cx.emit(SettingsCommand::Look(look));
             }
         }
     });
-    let mut scale = studio.settings.scale;
+    let mut scale = state.scale.unwrap_or(cx.settings.scale);
     let slider = Slider::new(&mut scale, SCALES)
         .step_by(0.1)
         .custom_formatter(|v, _| format!("{:.0} %", v * 100.0))
@@ -60,53 +62,63 @@ fn look(ui: &mut Ui, studio: &mut Studio) {
         .on_hover_text("On top of the desktop's own scale");
     // While dragging, the slider must not grow under the pointer.
     if response.drag_stopped() || response.changed() && !response.dragged() {
-        studio.emit(SettingsCommand::Scale(scale));
+        state.scale = None;
+        cx.emit(SettingsCommand::Scale(scale));
     } else if response.dragged() {
-        studio.settings.scale = scale;
+        state.scale = Some(scale);
     }
-    ui.checkbox(
-        &mut studio.settings.friendly_colours,
+    setting(
+        ui,
+        cx,
+        cx.settings.friendly_colours,
         "Class colours for colour-blind eyes",
+        Change::FriendlyColours,
     )
     .on_hover_text("Only on screen; the model always gets its own colours");
 }
 
-fn canvas(ui: &mut Ui, studio: &mut Studio) {
+fn canvas(ui: &mut Ui, cx: &Context) {
     heading(ui, "Canvas");
     ui.horizontal(|ui| {
         ui.label("New drawings");
         for side in CANVAS_SIDES {
             let text = format!("{side} × {side}");
-            ui.selectable_value(&mut studio.settings.canvas_side, side, text);
+            let chosen = cx.settings.canvas_side == side;
+            if ui.selectable_label(chosen, text).clicked() {
+                cx.emit(SettingsCommand::Set(Change::CanvasSide(side)));
+            }
         }
     });
-    ui.checkbox(&mut studio.settings.pressure, "Pen pressure")
-        .on_hover_text(
-            "Where the system passes it on: width of the brush, width and depth of the pencil",
-        );
+    let pressure = cx.settings.pressure;
+    setting(ui, cx, pressure, "Pen pressure", Change::Pressure).on_hover_text(
+        "Where the system passes it on: width of the brush, width and depth of the pencil",
+    );
 }
 
-fn keys(ui: &mut Ui, studio: &mut Studio) {
+fn keys(ui: &mut Ui, cx: &Context) {
     heading(ui, "Keys");
-    ui.checkbox(
-        &mut studio.settings.keys_by_position,
+    setting(
+        ui,
+        cx,
+        cx.settings.keys_by_position,
         "Letters follow their place on the keyboard",
+        Change::KeysByPosition,
     )
     .on_hover_text(
         "Off: a key is the letter that the layout writes. On: it is where that letter is on a US keyboard",
     );
-    let doubled = studio.keymap.doubled();
+    let doubled = cx.keymap.doubled();
     for (key, titles) in &doubled {
         let text = format!("{key} is the key of: {}", titles.join(", "));
-        let warning = studio.theme.colours(ui).warning;
+        let warning = cx.theme.colours(ui).warning;
         ui.add(egui::Label::new(egui::RichText::new(text).color(warning)).wrap());
     }
     ui.horizontal(|ui| {
         if ui.button("All actions and keys…").clicked() {
-            studio.emit_action("palette.show");
+            cx.emit_action("palette.show");
         }
         if ui.button("Reset all keys").clicked() {
-            studio.emit(SettingsCommand::ResetKeys);
+            cx.emit(SettingsCommand::ResetKeys);
         }
     });
 }
