@@ -84,7 +84,7 @@ fn folder() -> Result<PathBuf> {
         .map(|place| place.join("assets"))
         .find(|assets| assets.join("templates/templates.ron").is_file())
         .ok_or_else(|| {
-            Failure::work(
+            Failure::content(
                 "the folder `assets` is missing beside the program; install the program again",
             )
         })

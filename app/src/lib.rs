@@ -4,7 +4,6 @@
 //! each other. ARCHITECTURE.md holds the map.
 
 pub mod assets;
-pub mod bytes;
 pub mod cli;
 pub mod failure;
 pub mod grid;

@@ -6,10 +6,11 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use mmface::{cli, studio};
+use mmface_engine::error::EXIT_CODES;
 
 /// Draws portraits from a face mask or a sketch and a prompt, on this machine only.
 #[derive(Debug, Parser)]
-#[command(name = "mmface", version, args_conflicts_with_subcommands = true)]
+#[command(name = "mmface", version, args_conflicts_with_subcommands = true, after_help = EXIT_CODES)]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,

@@ -294,5 +294,5 @@ fn an_interrupt_stops_within_a_step_and_leaves_nothing() {
         began.elapsed()
     );
     drain.join().unwrap();
-    assert_fails(&home, &output, 1, "cancelled", &[]);
+    assert_fails(&home, &output, 130, "cancelled", &[]);
 }

@@ -215,8 +215,7 @@ fn a_package_without_room_is_refused_before_anything_is_copied() {
     wait_for(&mut harness, "the shortfall", |app| {
         let mut log = app.studio.context.toasts.log.iter();
         log.any(|toast| {
-            toast.text().contains("the disk has 1 MB free")
-                && toast.text().contains("MB are missing")
+            toast.text().contains("1.0 MB are free") && toast.text().contains("MB are missing")
         })
     });
     let left = std::fs::read_dir(home.path().join("models"))

@@ -6,8 +6,9 @@
 
 use std::path::{Path, PathBuf};
 
+use mmface_engine::file::{self, Overwrite};
+use mmface_engine::format::{duration, grouped};
 use mmface_engine::model::dit::DitConfig;
-use mmface_engine::picture::write::write_atomic;
 use mmface_engine::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -15,9 +16,7 @@ use crate::checkpoint;
 use crate::config::{Config, Model};
 use crate::control::Control;
 use crate::report::Sink;
-use crate::report::plain::duration;
 use crate::run::{self, Changes, Data, Place, Start};
-use crate::words::grouped;
 
 /// One row of the table.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -152,11 +151,18 @@ pub fn ablate(
             seconds: state.seconds,
         });
         let text = table(base, material, &outcomes);
-        write_atomic(&out.join("ablation.md"), text.as_bytes())?;
-        let json = serde_json::to_string_pretty(&outcomes).map_err(|error| {
-            Error::Argument(format!("the outcomes do not become JSON: {error}"))
-        })?;
-        write_atomic(&out.join("ablation.json"), json.as_bytes())?;
+        file::write(
+            &out.join("ablation.md"),
+            text.as_bytes(),
+            Overwrite::Replace,
+        )?;
+        let json =
+            serde_json::to_string_pretty(&outcomes).map_err(Error::unwritable("the outcomes"))?;
+        file::write(
+            &out.join("ablation.json"),
+            json.as_bytes(),
+            Overwrite::Replace,
+        )?;
     }
     Ok(outcomes)
 }
@@ -179,10 +185,11 @@ fn train(
             let mut wanted = config.clone();
             wanted.count_steps(data.train.len());
             if state.config != wanted {
-                return Err(Error::Argument(format!(
-                    "{} holds a row of another configuration; name another --out",
-                    out.display()
-                )));
+                return Err(Error::content(
+                    out,
+                    "the folder holds a row of another configuration",
+                    "name another --out",
+                ));
             }
             if state.step >= state.config.steps {
                 return Ok(checkpoint);

@@ -133,7 +133,7 @@ pub fn bench_train_step(case: &Case) -> Result<Timing> {
         runs: case.runs,
         median_s: times[times.len() / 2],
         min_s: times[0],
-        peak_rss_mb: crate::memory::peak() as f64 / f64::from(1 << 20),
+        peak_rss_mb: mmface_engine::system::memory::peak() as f64 / f64::from(1 << 20),
         params: dit.parameter_count(),
         checkpointing: case.checkpointing,
     })

@@ -4,12 +4,12 @@
 //! given its marker, and renamed; `OUT/latest` names the newest one after that.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor, Var};
+use mmface_engine::file::{self, Overwrite};
 use mmface_engine::model::dit::DitConfig;
-use mmface_engine::picture::write::write_atomic;
 use mmface_engine::weights::{ElementType, TensorFile};
 use mmface_engine::{Error, Result};
 use mmface_run_protocol::checkpoint_layout::{
@@ -80,22 +80,24 @@ pub fn save(out: &Path, training: &Training, state: &State) -> Result<PathBuf> {
     tensors::write(&part.join(RAW_FILE), &raw, &metadata)?;
     write_optimizer(&part.join(OPTIMIZER_FILE), &training.optimizer)?;
     let text = ron::ser::to_string_pretty(state, ron::ser::PrettyConfig::default())
-        .map_err(|error| Error::Argument(format!("cannot write the training state: {error}")))?;
-    write_atomic(&part.join(STATE_FILE), text.as_bytes())?;
-    write_atomic(&part.join(MARKER), b"")?;
-    flush_folder(&part)?;
+        .map_err(Error::unwritable("the training state"))?;
+    file::write(&part.join(STATE_FILE), text.as_bytes(), Overwrite::Refuse)?;
+    file::write(&part.join(MARKER), b"", Overwrite::Refuse)?;
+    file::sync_folder(&part)?;
 
     // An older checkpoint of the same update stays within reach until the new one is in place.
     let old = checkpoint_layout::replaced(out, state.step);
     remove_folder(&old)?;
     if target.exists() {
-        fs::rename(&target, &old).map_err(Error::file("put the old checkpoint aside", &target))?;
+        file::move_new(&target, &old)
+            .map_err(|error| error.doing("put the old checkpoint aside"))?;
     }
-    fs::rename(&part, &target).map_err(Error::file("finish the checkpoint", &target))?;
-    flush_folder(out)?;
-    write_atomic(
+    file::move_new(&part, &target).map_err(|error| error.doing("finish the checkpoint"))?;
+    file::sync_folder(out)?;
+    file::write(
         &checkpoint_layout::latest(out),
         format!("{}\n", checkpoint_layout::name(state.step)).as_bytes(),
+        Overwrite::Replace,
     )?;
     remove_folder(&old)?;
     Ok(target)
@@ -115,8 +117,8 @@ pub fn recover(out: &Path) -> Result<()> {
                     remove_folder(&entry.path())?;
                 } else {
                     remove_folder(&target)?;
-                    fs::rename(entry.path(), &target)
-                        .map_err(Error::file("bring the checkpoint back", &target))?;
+                    file::move_new(&entry.path(), &target)
+                        .map_err(|error| error.doing("bring the checkpoint back"))?;
                 }
             }
         }
@@ -379,15 +381,6 @@ fn remove_folder(path: &Path) -> Result<()> {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(Error::file("delete", path)(error))
         }
-        _ => Ok(()),
-    }
-}
-
-/// Waits until the folder's list of names is on the disk; where folders cannot be opened, the
-/// system does this by itself.
-fn flush_folder(path: &Path) -> Result<()> {
-    match File::open(path) {
-        Ok(folder) if cfg!(unix) => folder.sync_all().map_err(Error::file("flush", path)),
         _ => Ok(()),
     }
 }

@@ -170,8 +170,8 @@ impl Coarse {
             .map(|(name, values)| ((*name).to_owned(), Blob::f16(&shape, values)))
             .collect();
         let entries: Vec<_> = (0..count).map(|sample| store.entry(sample)).collect();
-        let entries = serde_json::to_string(&entries)
-            .map_err(|error| Error::Argument(format!("cannot describe the latents: {error}")))?;
+        let entries =
+            serde_json::to_string(&entries).map_err(Error::unwritable("what the latents are"))?;
         let path = folder.join(format!("{prefix}coarse.safetensors"));
         tensors::write(&path, &blobs, &[("samples", entries)])
     }
@@ -186,7 +186,7 @@ impl Coarse {
 fn mix(latent: &Tensor, weights: Vec<f32>, outputs: usize, inputs: usize) -> Result<Tensor> {
     let (batch, channels, height, width) = latent.dims4()?;
     if channels != inputs {
-        return Err(Error::Argument(format!(
+        return Err(Error::Internal(format!(
             "a latent of {channels} channels does not fit a map of {inputs}"
         )));
     }

@@ -112,7 +112,7 @@ impl Comparison {
             training: Pairs::new(&first.training, &second.training),
         };
         if comparison.heldout.points.is_empty() && comparison.training.points.is_empty() {
-            return Err(Error::Argument(
+            return Err(Error::Input(
                 "the two runs told no loss at the same update: give both the same `every`".into(),
             ));
         }

@@ -5,6 +5,7 @@
 
 use std::path::Path;
 
+use mmface_engine::format::{hex, similar};
 use mmface_engine::kernels::Precision;
 use mmface_engine::model::dit::DitConfig;
 use mmface_engine::{Error, Result};
@@ -13,7 +14,6 @@ use sha2::{Digest, Sha256};
 
 use crate::optim::Schedule;
 use crate::optim::lr_schedule::cooldown_multiplier;
-use crate::words::similar;
 
 /// Which transformer is trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -293,7 +293,7 @@ impl Config {
     /// Rejects values that no run can use.
     pub fn check(&self) -> Result<()> {
         let fail = |what: String| {
-            Err(Error::Argument(format!(
+            Err(Error::Input(format!(
                 "training configuration `{}`: {what}",
                 self.name
             )))
@@ -370,9 +370,8 @@ impl Config {
 
     /// The configuration as RON text.
     pub fn to_ron(&self) -> Result<String> {
-        ron::ser::to_string_pretty(self, ron::ser::PrettyConfig::default()).map_err(|error| {
-            Error::Argument(format!("cannot write the configuration as RON: {error}"))
-        })
+        ron::ser::to_string_pretty(self, ron::ser::PrettyConfig::default())
+            .map_err(Error::unwritable("the configuration"))
     }
 
     /// SHA-256 of the effective configuration, in hexadecimal.
@@ -403,11 +402,6 @@ fn unknown(kind: &str, found: &str, expected: &[&str], place: ron::error::Positi
         None => format!("there are {}", expected.join(", ")),
     };
     format!("line {}: unknown {kind} `{found}`: {hint}", place.line)
-}
-
-/// Bytes as lower-case hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -4,9 +4,8 @@
 use std::io::BufRead;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 
+use mmface_engine::system::interrupt;
 use mmface_run_protocol::TrainCommand;
-
-use crate::signals;
 
 /// Asked between two updates, and again and again during a pause.
 pub trait Control {
@@ -71,7 +70,7 @@ impl Console {
 
 impl Control for Console {
     fn next(&mut self) -> Option<TrainCommand> {
-        if signals::asked_to_stop() {
+        if interrupt::asked() {
             return Some(TrainCommand::Stop);
         }
         match self.commands.as_ref()?.try_recv() {

@@ -2,8 +2,7 @@
 
 use candle_core::Device;
 use mmface_engine::device::DeviceChoice;
-
-use crate::memory;
+use mmface_engine::system::memory;
 
 /// Reads `cpu`, `cuda` or `cuda:N`. Nothing is chosen by itself: training on a card is
 /// type-checked, but has never run.
@@ -38,7 +37,7 @@ pub fn argument(choice: DeviceChoice) -> String {
 /// shared. `None` where the system does not tell.
 pub fn available(device: &Device, processes: usize) -> Option<u64> {
     match device {
-        Device::Cpu => memory::available(processes),
+        Device::Cpu => memory::available_to_each(processes),
         card => free(card),
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use candle_core::{DType, Device};
-use mmface_engine::weights::atomic;
+use mmface_engine::file::{self, Overwrite};
 use mmface_engine::weights::hash::sha256_file;
 use mmface_engine::weights::{ElementType, PackageFile, PackageManifest, Part, write_safetensors};
 use mmface_engine::{Error, Result};
@@ -51,22 +51,22 @@ pub fn export(from: &Path, out: &Path, evaluation: Option<&Evaluation>) -> Resul
         .map(|(name, var)| (name, var.as_detached_tensor()));
     write_safetensors(&weight_path, tensors, ElementType::Bf16, &metadata)?;
     let (sha256, bytes) = sha256_file(&weight_path, &mut |_, _| true)?;
-    let file = PackageFile {
+    let described = PackageFile {
         path: DIT_FILE.into(),
         sha256,
         bytes,
     };
-    manifest.files.insert(Part::Dit, file);
+    manifest.files.insert(Part::Dit, described);
     let text = manifest
         .to_text()
         .map_err(|what| Error::content(&manifest_path, what, "check the checkpoint's shape"))?;
-    atomic::write(&manifest_path, text.as_bytes())?;
+    file::write(&manifest_path, text.as_bytes(), Overwrite::Replace)?;
 
     let card_path = out.join(&manifest.card);
     let old = std::fs::read_to_string(&card_path).unwrap_or_default();
     let before = old.split(SECTION).next().unwrap_or_default();
     let card = format!("{before}{}", section(&state, &manifest.licence, evaluation));
-    atomic::write(&card_path, card.as_bytes())
+    file::write(&card_path, card.as_bytes(), Overwrite::Replace)
 }
 
 /// The transformer's part of the card.

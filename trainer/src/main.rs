@@ -5,26 +5,29 @@ mod cli;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::{Parser, Subcommand};
+use mmface_engine::error::EXIT_CODES;
+use mmface_engine::file::{self, Overwrite};
+use mmface_engine::format::one_line;
 use mmface_engine::job::{self, Guide};
 use mmface_engine::kernels::Precision;
-use mmface_engine::picture::write::write_atomic;
+use mmface_engine::system::interrupt;
 use mmface_engine::weights::package::Package;
+use mmface_engine::{Error, Result};
 use mmface_run_protocol::arguments::{flag, name, subcommand};
 use mmface_trainer::bench::{Case, bench_train_step};
 use mmface_trainer::evaluate::{self, Evaluation, Options};
 use mmface_trainer::report::Sink;
 use mmface_trainer::report::jsonl::Printed;
 use mmface_trainer::report::plain::Plain;
-use mmface_trainer::{export, package, prepare, signals};
+use mmface_trainer::{export, package, prepare};
 
 use cli::train::use_threads;
 use cli::{Inputs, Source};
 
 /// Trains MMFace-DiT.
 #[derive(Debug, Parser)]
-#[command(version, about)]
+#[command(version, about, after_help = EXIT_CODES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -167,14 +170,15 @@ fn main() -> ExitCode {
     match execute(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::from(1)
+            eprintln!("error: {}", one_line(&error.to_string()));
+            ExitCode::from(error.kind().exit_code())
         }
     }
 }
 
-fn execute(command: Command) -> anyhow::Result<()> {
-    signals::listen();
+fn execute(command: Command) -> Result<()> {
+    interrupt::listen();
+    interrupt::survive_file_limit();
     match command {
         Command::Plan(args) => cli::plan::execute(&args),
         Command::Presets { json } => cli::plan::presets(json),
@@ -202,7 +206,7 @@ fn execute(command: Command) -> anyhow::Result<()> {
             if let Some(weights) = weights {
                 package::found(&checkpoint, &weights, &out)?;
             }
-            Ok(export::export(&checkpoint, &out, evaluation.as_ref())?)
+            export::export(&checkpoint, &out, evaluation.as_ref())
         }
         Command::Evaluate {
             model,
@@ -235,10 +239,11 @@ fn execute(command: Command) -> anyhow::Result<()> {
             };
             let evaluation =
                 evaluate::evaluate(&sampler, &parser, &options, &mut |what| eprintln!("{what}"))?;
-            let text = serde_json::to_string_pretty(&evaluation)?;
+            let text = serde_json::to_string_pretty(&evaluation)
+                .map_err(Error::unwritable("the evaluation"))?;
             println!("{text}");
             match out {
-                Some(path) => Ok(write_atomic(&path, text.as_bytes())?),
+                Some(path) => file::write(&path, text.as_bytes(), Overwrite::Replace),
                 None => Ok(()),
             }
         }
@@ -266,23 +271,18 @@ fn execute(command: Command) -> anyhow::Result<()> {
                 runs,
                 checkpointing: checkpointing.into(),
             })?;
-            println!("{}", serde_json::to_string(&timing)?);
+            let text = serde_json::to_string(&timing);
+            println!("{}", text.map_err(Error::unwritable("the timing"))?);
             Ok(())
         }
     }
 }
 
-fn latents(
-    source: &Source,
-    inputs: &Inputs,
-    work: &Path,
-    verify: bool,
-    json: bool,
-) -> anyhow::Result<()> {
+fn latents(source: &Source, inputs: &Inputs, work: &Path, verify: bool, json: bool) -> Result<()> {
     let imported = source.read(None, 1, inputs.heldout)?;
     let places = inputs
         .places(imported.source.as_ref(), work, None)?
-        .context("name the folder of the data with --data")?;
+        .ok_or_else(|| Error::Argument("name the folder of the data with --data".into()))?;
     if verify {
         let outdated = prepare::verify(&imported.config, &places)?;
         for name in &outdated {
@@ -292,20 +292,23 @@ fn latents(
             eprintln!("all latents belong to the data");
             return Ok(());
         }
-        anyhow::bail!(
-            "{} latent files are missing or outdated; run `latents` without --verify",
-            outdated.len()
-        );
+        return Err(Error::content(
+            work,
+            format!("{} latent files are missing or outdated", outdated.len()),
+            "run `latents` without --verify",
+        ));
     }
     let (mut plain, mut printed) = (Plain::default(), Printed);
     let sink: &mut dyn Sink = if json { &mut printed } else { &mut plain };
-    Ok(prepare::prepare(&imported.config, &places, sink)?)
+    prepare::prepare(&imported.config, &places, sink)
 }
 
-fn read_evaluation(path: &Path) -> anyhow::Result<Evaluation> {
-    let text =
-        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    serde_json::from_str(&text).with_context(|| format!("{} holds no evaluation", path.display()))
+fn read_evaluation(path: &Path) -> Result<Evaluation> {
+    let text = std::fs::read_to_string(path).map_err(Error::file("read the evaluation", path))?;
+    serde_json::from_str(&text).map_err(|error| {
+        let what = format!("this is no evaluation: {error}");
+        Error::content(path, what, "make one with `evaluate --out`")
+    })
 }
 
 #[cfg(test)]

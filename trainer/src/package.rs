@@ -3,10 +3,11 @@
 
 use std::path::Path;
 
+use mmface_engine::file::{self, Overwrite};
 use mmface_engine::model::autoencoder_kl::AutoencoderKlConfig;
 use mmface_engine::weights::import::{ImportOptions, import};
 use mmface_engine::weights::upstream::Hints;
-use mmface_engine::weights::{LatentConfig, atomic, manifest};
+use mmface_engine::weights::{LatentConfig, manifest};
 use mmface_engine::{Error, Result};
 use mmface_run_protocol::checkpoint_layout::EMA_FILE;
 use mmface_run_protocol::frozen_parts;
@@ -76,5 +77,5 @@ pub fn found(from: &Path, weights: &Path, out: &Path) -> Result<()> {
     let text = manifest
         .to_text()
         .map_err(|what| Error::content(&manifest_path, what, "check the checkpoint's shape"))?;
-    atomic::write(&manifest_path, text.as_bytes())
+    file::write(&manifest_path, text.as_bytes(), Overwrite::Replace)
 }

@@ -6,13 +6,16 @@ use std::time::Instant;
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
+use mmface_engine::file::{self, Overwrite};
+use mmface_engine::format::hex;
 use mmface_engine::kernels::{Precision, Storage};
 use mmface_engine::model::LoadOptions;
 use mmface_engine::model::autoencoder_kl::AutoencoderKl;
 use mmface_engine::model::clip_text::{ClipText, ClipTextConfig};
 use mmface_engine::model::face_parser::FaceParser;
 use mmface_engine::picture::convert::from_tensor;
-use mmface_engine::picture::write::{encode_rgb, write_atomic};
+use mmface_engine::picture::write::encode_rgb;
+use mmface_engine::system::interrupt;
 use mmface_engine::text::{PromptTokenizer, TextEncoder};
 use mmface_engine::weights::Package;
 use mmface_engine::{Error, Result};
@@ -20,7 +23,7 @@ use mmface_run_protocol::frozen_parts;
 use sha2::{Digest, Sha256};
 
 use crate::coarse::Coarse;
-use crate::config::{Config, hex};
+use crate::config::Config;
 use crate::data::latents::{self, Encoder, Frozen, Plan, Precomputed};
 use crate::data::source::{Shard, Source, missing};
 use crate::data::store::{Kind, LatentStore};
@@ -30,7 +33,7 @@ use crate::evaluate::Sampler;
 use crate::report::{DataTable, Preparing, Sink, TrainEvent};
 use crate::run::Data;
 use crate::sheets::{Probes, grid};
-use crate::{checkpoint, model, signals};
+use crate::{checkpoint, model};
 
 /// Where the inputs lie.
 #[derive(Clone, Debug)]
@@ -69,7 +72,7 @@ pub fn prepare(config: &Config, places: &Places, sink: &mut dyn Sink) -> Result<
             &plan,
             encoder.as_ref(),
             total,
-            &signals::asked_to_stop,
+            &interrupt::asked,
             &mut |done, of, rate| {
                 changed |= rate > 0.0;
                 progress.tell(done, of, rate, sink);
@@ -137,7 +140,7 @@ fn survey(
         tables.push(table);
     }
     if !gaps.is_empty() && !allow_missing {
-        return Err(Error::Argument(format!(
+        return Err(Error::Input(format!(
             "{}; add them, or train without these samples with --allow-missing",
             gaps.join("; ")
         )));
@@ -153,7 +156,7 @@ fn encoder(config: &Config, places: &Places) -> Result<Box<dyn Encoder>> {
     };
     if precomputed {
         if config.variants != 1 {
-            return Err(Error::Argument(format!(
+            return Err(Error::Input(format!(
                 "precomputed latents have one variant, the configuration asks for {}: set `variants: 1`",
                 config.variants
             )));
@@ -191,7 +194,8 @@ fn show(config: &Config, places: &Places, folder: &Path) -> Result<()> {
         rows.push(row);
     }
     let sheet = grid(&rows, config.resolution.min(256));
-    write_atomic(&folder.join("check.png"), &encode_rgb(&sheet)?)
+    let png = encode_rgb(&sheet)?;
+    file::write(&folder.join("check.png"), &png, Overwrite::Replace)
 }
 
 /// Conditions and prompts for sample sheets on the device of the run, from the frozen parts.
@@ -203,7 +207,7 @@ pub fn probes(config: &Config, weights: &Path, device: &Device) -> Result<Probes
     let (text, _) = load_text(&frozen_parts::text(weights))?;
     let channels = config.model.dit().channels / 2;
     if autoencoder.config().latent_channels != channels {
-        return Err(Error::Argument(format!(
+        return Err(Error::Input(format!(
             "the autoencoder has {} latent channels, the transformer takes {channels}",
             autoencoder.config().latent_channels
         )));

@@ -1,9 +1,9 @@
 //! Configurations that come with the program, by name.
 
+use mmface_engine::format::similar;
 use mmface_engine::{Error, Result};
 
 use crate::config::{Config, parse_ron};
-use crate::words::similar;
 
 /// A named configuration and what the paper used with it.
 #[derive(Clone, Copy, Debug)]
@@ -78,7 +78,7 @@ impl Preset {
     /// Never for the bundled texts, which a test reads.
     pub fn config(&self) -> Result<Config> {
         let config: Config = parse_ron(self.text)
-            .map_err(|what| Error::Argument(format!("preset {}: {what}", self.name)))?;
+            .map_err(|what| Error::Internal(format!("preset {}: {what}", self.name)))?;
         config.check()?;
         Ok(config)
     }

@@ -1,10 +1,10 @@
 //! Single settings of a configuration changed by name, as `--set rate.base=3e-4` asks.
 
+use mmface_engine::format::similar;
 use mmface_engine::{Error, Result};
 use serde_json::Value;
 
 use crate::config::Config;
-use crate::words::similar;
 
 /// Changes one setting; `assignment` is `KEY=VALUE`, the key with dots as the configuration nests.
 ///
@@ -53,11 +53,7 @@ fn complete(config: &Config) -> Config {
 }
 
 fn as_tree(config: &Config) -> Result<Value> {
-    serde_json::to_value(config).map_err(|error| {
-        Error::Argument(format!(
-            "a setting of the configuration is no number: {error}"
-        ))
-    })
+    serde_json::to_value(config).map_err(Error::unwritable("the configuration"))
 }
 
 /// Follows the key down; below a value without parts nothing is checked here.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use candle_core::{DType, Device, Tensor};
 use mmface_engine::condition::import::mask_from;
 use mmface_engine::condition::sketch_from;
+use mmface_engine::file::{self, Overwrite};
 use mmface_engine::model::autoencoder_kl::AutoencoderKl;
 use mmface_engine::model::dit::{Dit, DitInput};
 use mmface_engine::picture::convert::from_tensor;
@@ -170,7 +171,7 @@ impl Sheets for Probes {
             .map_err(Error::file("create the folder of samples", &folder))?;
         let path = run_folder::sheet(out, step, weights);
         let sheet = grid(&rows, self.resolution.min(CELL));
-        write::write_atomic(&path, &write::encode_rgb(&sheet)?)?;
+        file::write(&path, &write::encode_rgb(&sheet)?, Overwrite::Replace)?;
         Ok(path)
     }
 }

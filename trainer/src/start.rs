@@ -118,10 +118,11 @@ fn fresh(
     device: &Device,
 ) -> Result<(Training, State)> {
     if !checkpoint::complete(out)?.is_empty() {
-        return Err(Error::Argument(format!(
-            "{} already holds checkpoints; use `resume`, or name another --out",
-            out.display()
-        )));
+        return Err(Error::content(
+            out,
+            "the folder already holds checkpoints",
+            "use `resume`, or name another --out",
+        ));
     }
     config.count_steps(samples);
     config.check()?;
@@ -148,7 +149,7 @@ fn fresh(
 pub fn check_data(config: &Config, data: &Data) -> Result<()> {
     let dit = config.model.dit();
     let fail = |what: String| {
-        Err(Error::Argument(format!(
+        Err(Error::Input(format!(
             "the prepared data does not fit `{}`: {what}; run `mmface-trainer latents` with this configuration",
             config.name
         )))

@@ -193,7 +193,7 @@ impl Training {
         if missing.is_empty() {
             Ok(())
         } else {
-            Err(Error::Argument(format!(
+            Err(Error::Internal(format!(
                 "no gradient reaches {}: an operation without a backward pass",
                 missing.join(", ")
             )))

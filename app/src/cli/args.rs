@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use mmface_engine::contract::{ModelRef, PipelineOptions, PreviewPolicy};
 use mmface_engine::device::DeviceChoice;
+use mmface_engine::error::Kind;
 use mmface_engine::job::{
     self, Draw, DrawChanges, Guide, MAX_COUNT, MAX_GUIDANCE, MAX_STEPS, SIZE_STEP, SIZES, Sampler,
 };
@@ -142,9 +143,10 @@ impl ComputeArgs {
             .num_threads(threads.into())
             .build_global()
             .map_err(|error| {
-                Failure::work(format!(
-                    "cannot start {threads} threads: {error}; ask for fewer"
-                ))
+                Failure::new(
+                    Kind::Resources,
+                    format!("cannot start {threads} threads: {error}; ask for fewer"),
+                )
             })
     }
 

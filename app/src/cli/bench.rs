@@ -3,7 +3,9 @@
 use std::process::Command;
 
 use clap::{Args, ValueEnum};
+use mmface_engine::Error;
 use mmface_engine::bench::{Preset, Setup, Stage, measure};
+use mmface_engine::error::Kind;
 use mmface_engine::kernels::{Precision, Storage};
 use mmface_run_protocol::arguments::{PROGRAM, flag, subcommand};
 
@@ -120,10 +122,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
     let measured = measure(&setup)?;
     if arguments.json {
         let text = serde_json::to_string(&measured);
-        print_line(
-            &text
-                .map_err(|error| Failure::work(format!("cannot write the measurement: {error}")))?,
-        );
+        print_line(&text.map_err(Error::unwritable("the measurement"))?);
     } else {
         print_line(&format!(
             "{} of {} at {}², batch {}, {}: median {:.4} s, fastest {:.4} s of {} runs on {} threads; {:.0} MiB at most",
@@ -145,7 +144,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
 /// Training belongs to the trainer: its program must lie beside this one.
 fn train(arguments: &Arguments) -> Result<()> {
     let missing = || {
-        Failure::work(
+        Failure::content(
             "mmface-trainer is not beside this program; build it with `cargo build -p mmface-trainer`",
         )
     };
@@ -179,12 +178,16 @@ fn train(arguments: &Arguments) -> Result<()> {
     }
     match command.status() {
         Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(Failure::work(format!(
-            "mmface-trainer bench failed ({status}); its own message says why"
-        ))),
-        Err(error) => Err(Failure::work(format!(
-            "cannot start mmface-trainer ({}): {error}; build it again",
-            trainer.display()
-        ))),
+        Ok(status) => Err(Failure::new(
+            Kind::Peer,
+            format!("mmface-trainer bench failed ({status}); its own message says why"),
+        )),
+        Err(error) => Err(Failure::new(
+            Kind::Peer,
+            format!(
+                "cannot start mmface-trainer ({}): {error}; build it again",
+                trainer.display()
+            ),
+        )),
     }
 }

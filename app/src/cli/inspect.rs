@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use mmface_engine::Error;
+use mmface_engine::format::bytes as size;
 use mmface_engine::job::Named as _;
 use mmface_engine::picture::read;
 use mmface_engine::provenance::{parameters, read_bytes};
@@ -14,8 +16,7 @@ use mmface_engine::weights::verify::states;
 use serde_json::{Value, json};
 
 use super::session::print_line;
-use crate::bytes::size;
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 use crate::project::SweepNote;
 
 /// Options of `mmface inspect`.
@@ -87,7 +88,7 @@ fn picture(path: &Path) -> Result<Answer> {
         .map(|(key, text)| json!({ "keyword": key, "text": text }))
         .collect();
     let recipe = found.recipe.as_ref().map(serde_json::to_value).transpose();
-    let recipe = recipe.map_err(|error| Failure::work(format!("cannot write JSON: {error}")))?;
+    let recipe = recipe.map_err(Error::unwritable("the recipe as JSON"))?;
     let object = json!({
         "kind": "picture", "width": width, "height": height, "recipe": recipe, "problem": found.problem,
         "marked_synthetic": found.marked_synthetic, "signed": found.signed, "texts": texts,

@@ -5,7 +5,6 @@ pub mod bench;
 pub mod condition;
 pub mod generate;
 pub mod inspect;
-pub mod interrupt;
 pub mod models;
 pub mod output;
 pub mod parse;

@@ -4,8 +4,11 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use mmface_engine::Error;
+use mmface_engine::format::bytes as size;
 use mmface_engine::job::{self, Objective};
 use mmface_engine::model::rope::TextRope;
+use mmface_engine::system::interrupt;
 use mmface_engine::weights::import::{ImportOptions, import};
 use mmface_engine::weights::package::Package;
 use mmface_engine::weights::registry::Registry;
@@ -14,9 +17,7 @@ use mmface_engine::weights::verify::{PartState, verify};
 use serde_json::json;
 
 use super::args::OutputArgs;
-use super::interrupt;
 use super::session::{print_line, say, warn};
-use crate::bytes::size;
 use crate::failure::{Failure, Result};
 
 /// Options of `mmface models`.
@@ -199,7 +200,7 @@ fn check(model: Option<&str>, output: OutputArgs) -> Result<()> {
             .collect::<Result<_, _>>()?,
     };
     if packages.is_empty() {
-        return Err(Failure::work(
+        return Err(Failure::content(
             "there is no model to verify; import one with `mmface models import`",
         ));
     }
@@ -232,7 +233,7 @@ fn check(model: Option<&str>, output: OutputArgs) -> Result<()> {
             } else {
                 format!(" (and {} more)", rest.len())
             };
-            Err(Failure::work(format!("{first}{more}")))
+            Err(Failure::content(format!("{first}{more}")))
         }
     }
 }
@@ -263,7 +264,7 @@ fn print_json(value: &serde_json::Result<serde_json::Value>) -> Result<()> {
             print_line(&value.to_string());
             Ok(())
         }
-        Err(error) => Err(Failure::work(format!("cannot write JSON: {error}"))),
+        Err(error) => Err(Error::unwritable("JSON")(error).into()),
     }
 }
 
@@ -291,7 +292,7 @@ impl Progress {
             bar.set_length(of);
             bar.set_position(done);
         }
-        !interrupt::pressed()
+        !interrupt::asked()
     }
 
     fn clear(&self) {

@@ -2,32 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use mmface_engine::Error;
+use mmface_engine::file::{self, Overwrite};
 
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 
 /// Fails before a minute of work when the target cannot be written. Leaves nothing behind.
 pub fn check_writable(path: &Path) -> Result<()> {
-    if path.is_dir() {
-        return Err(Failure::work(format!(
-            "cannot write the picture ({}): it is a folder; name a file in it",
-            path.display()
-        )));
-    }
-    let folder = folder_of(path);
-    let probe = tempfile::Builder::new()
-        .prefix(".mmface-")
-        .tempfile_in(folder);
-    probe
-        .map(drop)
-        .map_err(|source| Error::file("write into the folder", folder)(source).into())
-}
-
-/// The folder of a path; `.` for a bare name.
-pub fn folder_of(path: &Path) -> &Path {
-    path.parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."))
+    Ok(file::check(path, Overwrite::Replace)?)
 }
 
 /// The path of one of several files: `out.png` becomes `out-2.png`.

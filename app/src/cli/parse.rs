@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use candle_core::Device;
 use clap::Args;
+use mmface_engine::file::{self, Overwrite};
 use mmface_engine::labels::palette;
 use mmface_engine::picture::resize::lanczos_rgb;
-use mmface_engine::picture::write::write_atomic;
 use mmface_engine::picture::{convert, read, xdog};
 use mmface_engine::weights::registry::{BUNDLED, Registry};
 use serde_json::json;
@@ -54,9 +54,9 @@ pub fn run(arguments: Arguments) -> Result<()> {
     let (width, height) = (photo.width, photo.height);
     let input = convert::to_tensor(&lanczos_rgb(&photo, PARSER_SIDE, PARSER_SIDE), &Device::Cpu)?;
     let mask = parser.parse(&input)?.resized(width, height);
-    write_atomic(&target, &mask.to_png()?)?;
+    file::write(&target, &mask.to_png()?, Overwrite::Replace)?;
     if let Some(path) = &arguments.sketch {
-        write_atomic(path, &xdog::sketch(&photo).to_png()?)?;
+        file::write(path, &xdog::sketch(&photo).to_png()?, Overwrite::Replace)?;
     }
     let classes: Vec<&str> = mask
         .counts()

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use mmface_engine::contract::Picture;
+use mmface_engine::file::{self, Overwrite};
 use mmface_engine::job::{Draw, Job};
-use mmface_engine::picture::write::write_atomic;
 use mmface_engine::provenance::{Recipe, encode};
 
 use super::session::Session;
@@ -31,5 +31,6 @@ pub fn write(
         template: template.map(str::to_string),
         ..Recipe::new(alone, &session.summary)
     };
-    Ok(write_atomic(path, &encode(&picture.image, &recipe)?)?)
+    let png = encode(&picture.image, &recipe)?;
+    Ok(file::write(path, &png, Overwrite::Replace)?)
 }

@@ -64,9 +64,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
     }
     let drawn = session.run(recipe.job.clone(), "drawing again")?;
     let Some(drawn) = drawn.first() else {
-        return Err(Failure::work(
-            "the engine gave no picture; this is a bug, please report it",
-        ));
+        return Err(Failure::bug("the engine gave no picture"));
     };
     if arguments.verify {
         let before = read::decode(&bytes, &arguments.picture)?.to_rgb();
@@ -84,10 +82,10 @@ fn recipe(bytes: &[u8], arguments: &Arguments) -> Result<Recipe> {
     let found = read_bytes(bytes, &arguments.picture)?;
     match (found.recipe, found.problem) {
         (Some(recipe), _) => Ok(recipe),
-        (None, Some(problem)) => Err(Failure::work(format!(
+        (None, Some(problem)) => Err(Failure::content(format!(
             "{problem} ({path}); use a newer mmface"
         ))),
-        (None, None) => Err(Failure::work(format!(
+        (None, None) => Err(Failure::content(format!(
             "the picture has no recipe of mmface ({path}); choose one that mmface wrote and nobody re-saved"
         ))),
     }
@@ -123,7 +121,7 @@ fn model(recipe: &Recipe, arguments: &Arguments) -> ModelArgs {
 
 fn verify(before: &RgbImage, after: &RgbImage, recipe: &Recipe, session: &Session) -> Result<()> {
     if (before.width, before.height) != (after.width, after.height) {
-        return Err(Failure::work(format!(
+        return Err(Failure::content(format!(
             "different: the picture is {} x {}, the replay {} x {}; it was resized after it was drawn",
             before.width, before.height, after.width, after.height
         )));
@@ -144,7 +142,7 @@ fn verify(before: &RgbImage, after: &RgbImage, recipe: &Recipe, session: &Sessio
         session.say("identical");
         return Ok(());
     }
-    Err(Failure::work(format!(
+    Err(Failure::content(format!(
         "different: {count} of {} values, by at most {most} of 255 (drawn by {} {} on {}); {}",
         before.pixels.len(),
         recipe.model,

@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, unbounded};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use mmface_engine::contract::{Event, JobId, ModelSummary, Picture, PreviewPolicy};
+use mmface_engine::error::Kind;
 use mmface_engine::job::Job;
+use mmface_engine::system::interrupt;
 use mmface_engine::worker::Engine;
 
 use super::args::{ModelArgs, OutputArgs};
-use super::interrupt;
 use crate::failure::{Failure, Result};
 
 /// How often Ctrl-C is asked about while nothing happens.
@@ -55,9 +56,10 @@ impl Session {
                     return Err(error.into());
                 }
                 Some(_) => {}
-                None if interrupt::pressed() => {
+                None if interrupt::asked() => {
                     bar.clear();
-                    return Err(Failure::work(
+                    return Err(Failure::new(
+                        Kind::Cancelled,
                         "cancelled while loading the model; nothing was written",
                     ));
                 }
@@ -99,7 +101,7 @@ impl Session {
                     return self.end(event, last_step);
                 }
                 Some(_) => {}
-                None if interrupt::pressed() && !cancelling => {
+                None if interrupt::asked() && !cancelling => {
                     cancelling = true;
                     self.cancel(id);
                 }
@@ -116,9 +118,10 @@ impl Session {
         match event {
             Event::Finished { pictures, .. } => Ok(pictures),
             Event::Failed { error, .. } => Err(error.into()),
-            _ => Err(Failure::work(format!(
-                "cancelled (after step {index} of {of}); run it again to get the picture"
-            ))),
+            _ => Err(Failure::new(
+                Kind::Cancelled,
+                format!("cancelled (after step {index} of {of}); run it again to get the picture"),
+            )),
         }
     }
 
@@ -142,16 +145,14 @@ impl Session {
 
 /// The next event; `None` when it is time to ask about Ctrl-C.
 fn next(events: &Receiver<Event>) -> Result<Option<Event>> {
-    if interrupt::pressed() {
+    if interrupt::asked() {
         // What has happened already still counts; then the caller learns of the interruption.
         return Ok(events.recv_timeout(Duration::from_millis(1)).ok());
     }
     match events.recv_timeout(POLL) {
         Ok(event) => Ok(Some(event)),
         Err(RecvTimeoutError::Timeout) => Ok(None),
-        Err(RecvTimeoutError::Disconnected) => Err(Failure::work(
-            "the engine stopped; this is a bug, please report it",
-        )),
+        Err(RecvTimeoutError::Disconnected) => Err(Failure::bug("the engine stopped")),
     }
 }
 

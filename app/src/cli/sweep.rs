@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use mmface_engine::contract::PreviewPolicy;
+use mmface_engine::file::{self, Overwrite};
 use mmface_engine::job::{Draw, Job, Sweep};
-use mmface_engine::picture::write::write_atomic;
 use serde_json::json;
 
 use super::args::{ModelArgs, OutputArgs, SampleArgs, default_path};
@@ -68,9 +68,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
         let label = format!("{} of {count}: {}", number + 1, cell.words.join(", "));
         let drawn = session.run(job.clone(), &label)?;
         let Some(drawn) = drawn.first() else {
-            return Err(Failure::work(
-                "the engine gave no picture; this is a bug, please report it",
-            ));
+            return Err(Failure::bug("the engine gave no picture"));
         };
         let tile = output::numbered(&target, format!("r{}-c{}", cell.row + 1, cell.column + 1));
         picture::write(&tile, drawn, &job, Some(&sweep.template), &session)?;
@@ -85,9 +83,9 @@ pub fn run(arguments: Arguments) -> Result<()> {
     let note = SweepNote::new(&sweep.template, 0, &base);
     let index = SweepIndex::new(&note, &sweep, &session.summary.name, &cells).json()?;
     let index_path = target.with_extension("json");
-    write_atomic(&index_path, &index)?;
+    file::write(&index_path, &index, Overwrite::Replace)?;
     if !arguments.no_grid {
-        write_atomic(&target, &note.png(&grid.finish())?)?;
+        file::write(&target, &note.png(&grid.finish())?, Overwrite::Replace)?;
         session.json(&json!({ "event": "grid", "path": target, "index": index_path }));
         session.say(&format!("{} ({count} pictures)", target.display()));
     }

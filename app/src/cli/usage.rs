@@ -2,7 +2,9 @@
 
 use std::process::ExitCode;
 
-use crate::failure::{Failure, one_line};
+use mmface_engine::format::one_line;
+
+use crate::failure::Failure;
 
 /// Help and version go to stdout; any other outcome of parsing becomes one line.
 pub fn report(error: &clap::Error) -> ExitCode {

@@ -103,8 +103,7 @@ impl ProjectData {
     /// When a value has no text.
     pub fn to_text(&self) -> Result<String> {
         let pretty = ron::ser::PrettyConfig::default();
-        ron::ser::to_string_pretty(self, pretty)
-            .map_err(|error| Error::Argument(format!("cannot write the project's text: {error}")))
+        ron::ser::to_string_pretty(self, pretty).map_err(Error::unwritable("the project's text"))
     }
 
     /// Reads the text; `path` is only for messages.

@@ -8,8 +8,9 @@ use std::fs::File;
 use std::io::{BufReader, Cursor, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
+use mmface_engine::file::{self, Overwrite};
 use mmface_engine::labels::LabelImage;
-use mmface_engine::picture::{GrayImage, Pixels, RgbImage, read, write};
+use mmface_engine::picture::{GrayImage, Pixels, RgbImage, png_header, read, write};
 use mmface_engine::{Error, Result};
 use zip::read::ZipFile;
 use zip::result::ZipError;
@@ -55,7 +56,7 @@ pub struct Document {
 /// # Errors
 /// The system's reason, or what does not fit together; the old file is then as it was.
 pub fn save(path: &Path, document: &Document, copies: &[(String, PathBuf)]) -> Result<()> {
-    write::write_atomic(path, &encode(document, copies)?)
+    file::write(path, &encode(document, copies)?, Overwrite::Replace)
 }
 
 /// The bytes of a project file.
@@ -75,14 +76,14 @@ pub fn encode(document: &Document, copies: &[(String, PathBuf)]) -> Result<Vec<u
         ("sketch", sketch.width, sketch.height),
     ] {
         if (width, height) != (data.side, data.side) {
-            return Err(Error::Argument(format!(
+            return Err(Error::Internal(format!(
                 "the {what} is {width} x {height}, but the canvas has {} pixels a side",
                 data.side
             )));
         }
     }
     data.check()
-        .map_err(|why| Error::Argument(format!("cannot save the project: {why}")))?;
+        .map_err(|why| Error::Input(format!("cannot save the project: {why}")))?;
     data.onion = onion.as_ref().map(|_| data.onion.unwrap_or(0.5));
     let mut bundled = Vec::new();
     for result in &mut data.results {
@@ -99,7 +100,7 @@ pub fn encode(document: &Document, copies: &[(String, PathBuf)]) -> Result<Vec<u
             .compression_method(method)
             .unix_permissions(0o644);
         let failed = |error: ZipError| {
-            Error::Argument(format!("cannot pack {name} into the project: {error}"))
+            Error::Internal(format!("cannot pack {name} into the project: {error}"))
         };
         zip.start_file(name, options).map_err(failed)?;
         zip.write_all(bytes).map_err(|error| failed(error.into()))
@@ -123,10 +124,10 @@ pub fn encode(document: &Document, copies: &[(String, PathBuf)]) -> Result<Vec<u
     }
     let bytes = zip
         .finish()
-        .map_err(|error| Error::Argument(format!("cannot pack the project: {error}")))?
+        .map_err(Error::unwritable("the project"))?
         .into_inner();
     if bytes.len() as u64 > MAX_FILE {
-        return Err(Error::Argument(
+        return Err(Error::Input(
             "the project would be larger than 1 GB; save it without copies of the results".into(),
         ));
     }
@@ -342,7 +343,7 @@ fn gray<R: Read + Seek>(
 
 /// Looks at the size in a PNG's header before anything is decoded.
 fn check_size(png: &[u8], name: &str, path: &Path, fits: impl Fn(u32, u32) -> bool) -> Result<()> {
-    let size = super::library::png_size(png);
+    let size = png_header::size(png);
     match size {
         Some((width, height)) if fits(width, height) => Ok(()),
         Some((width, height)) => Err(Error::content(

@@ -8,8 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use mmface_engine::job::Job;
-use mmface_engine::picture::write::write_atomic;
-use mmface_engine::{Error, Result};
+use mmface_engine::{Error, Result, file};
 use serde::{Deserialize, Serialize};
 
 use super::writer::{Report, Writer};
@@ -171,19 +170,18 @@ impl QueueFile {
                 _ => Ok(()),
             };
         }
-        let failed =
-            |error: ron::Error| Error::Argument(format!("cannot write the queue: {error}"));
+        let failed = Error::unwritable::<ron::Error>("the queue");
         let mut text = ron::to_string(&Head {
             format: FORMAT,
             paused: queue.paused,
         })
-        .map_err(failed)?;
+        .map_err(&failed)?;
         text.push('\n');
         for waiting in queue.jobs() {
             // Encoding the condition is what takes time; the rest of the line may change.
             let job = match self.lines.get(&waiting.id) {
                 Some((job, line)) if Arc::ptr_eq(job, &waiting.job) => line.clone(),
-                _ => ron::to_string(&*waiting.job).map_err(failed)?,
+                _ => ron::to_string(&*waiting.job).map_err(&failed)?,
             };
             let line = Line {
                 id: waiting.id,
@@ -191,16 +189,13 @@ impl QueueFile {
                 title: waiting.title.clone(),
                 running: waiting.running,
             };
-            let line = ron::to_string(&line).map_err(failed)?;
+            let line = ron::to_string(&line).map_err(&failed)?;
             text.push_str(&format!("{line}\t{job}\n"));
             self.lines
                 .insert(waiting.id, (Arc::clone(&waiting.job), job));
         }
         self.lines.retain(|id, _| queue.get(*id).is_some());
-        if let Some(folder) = self.path.parent() {
-            std::fs::create_dir_all(folder).map_err(Error::file("make the folder", folder))?;
-        }
-        write_atomic(&self.path, text.as_bytes())
+        file::store(&self.path, text.as_bytes())
     }
 
     /// Reads the queue of a session that ended; without a file it is empty. What ran then waits

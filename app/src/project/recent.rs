@@ -3,8 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use mmface_engine::picture::write::write_atomic;
-use mmface_engine::{Error, Result};
+use mmface_engine::{Error, Result, file};
 use serde::{Deserialize, Serialize};
 
 use super::clock;
@@ -85,13 +84,8 @@ impl Recent {
 
     fn store(self, path: &Path) -> Result<Self> {
         let text = ron::ser::to_string_pretty(&self.files, ron::ser::PrettyConfig::default())
-            .map_err(|error| {
-                Error::Argument(format!("cannot write the list of recent projects: {error}"))
-            })?;
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(Error::file("make the folder", folder))?;
-        }
-        write_atomic(path, text.as_bytes())?;
+            .map_err(Error::unwritable("the list of recent projects"))?;
+        file::store(path, text.as_bytes())?;
         Ok(self)
     }
 }

@@ -1,11 +1,12 @@
 //! Sessions: each running studio has a folder of its own with a lock, so that two of them never
 //! fight over one journal. A folder whose lock is free was left by a crash.
 
-use std::fs::{self, File, TryLockError};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
+use mmface_engine::file::{self, Lock, Locked, Overwrite};
 use mmface_engine::picture::RgbImage;
 use mmface_engine::{Error, Result};
 
@@ -28,7 +29,7 @@ const STARTING: Duration = Duration::from_secs(600);
 pub struct Session {
     folder: PathBuf,
     // The lock goes with the process, however it ends.
-    lock: File,
+    lock: Lock,
 }
 
 impl Session {
@@ -38,14 +39,15 @@ impl Session {
     /// The system's reason: without a folder nothing can be recovered.
     pub fn start(recovery: &Path) -> Result<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let failed = |error| Error::file("start keeping the work in", recovery)(error);
         let stamp = clock::stamp(SystemTime::now());
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let folder = recovery.join(format!("{PREFIX}{stamp}-{}-{count}", std::process::id()));
-        fs::create_dir_all(&folder).map_err(failed)?;
-        let lock = File::create(folder.join(LOCK)).map_err(failed)?;
-        lock.try_lock().map_err(|error| failed(error.into()))?;
-        Ok(Self { folder, lock })
+        let failed = |error: Error| error.doing("start keeping the work in");
+        file::create_folder(&folder).map_err(failed)?;
+        match Lock::take(&folder.join(LOCK)).map_err(failed)? {
+            Locked::Ours(lock) => Ok(Self { folder, lock }),
+            Locked::Taken => Err(in_use(&folder)),
+        }
     }
 
     /// The folder, for [`Journal::start`](super::Journal::start).
@@ -68,11 +70,11 @@ impl Session {
 
 fn close(folder: &Path) -> Result<()> {
     let failed = |error| Error::file("end the session in", folder)(error);
-    // Marked first: when removing it fails half-way, it is not offered all the same.
-    match fs::write(folder.join(CLOSED), b"") {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        written => written.map_err(failed)?,
+    if !folder.exists() {
+        return Ok(());
     }
+    // Marked first: when removing it fails half-way, it is not offered all the same.
+    file::write(&folder.join(CLOSED), b"", Overwrite::Replace)?;
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(failed(error)),
         _ => Ok(()),
@@ -134,7 +136,7 @@ pub fn left(recovery: &Path) -> Result<Vec<Left>> {
 #[derive(Debug)]
 pub struct Claim {
     folder: PathBuf,
-    lock: Option<File>,
+    lock: Option<Lock>,
 }
 
 impl Claim {
@@ -143,7 +145,6 @@ impl Claim {
     /// # Errors
     /// When the session still runs, another studio has claimed it, or it is gone.
     pub fn take(folder: &Path) -> Result<Self> {
-        let failed = |error| Error::file("take over the session in", folder)(error);
         if !folder.is_dir() {
             return Err(Error::content(
                 folder,
@@ -151,23 +152,12 @@ impl Claim {
                 "another window has restored or discarded it",
             ));
         }
-        let lock = File::options()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(folder.join(LOCK))
-            .map_err(failed)?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Self {
+        match Lock::take(&folder.join(LOCK))? {
+            Locked::Ours(lock) => Ok(Self {
                 folder: folder.to_owned(),
                 lock: Some(lock),
             }),
-            Err(TryLockError::WouldBlock) => Err(Error::content(
-                folder,
-                "the session is in use",
-                "look for another window of MMFace Studio",
-            )),
-            Err(TryLockError::Error(error)) => Err(failed(error)),
+            Locked::Taken => Err(in_use(folder)),
         }
     }
 
@@ -220,6 +210,14 @@ impl Claim {
         let young = made.is_ok_and(|made| made.elapsed().is_ok_and(|age| age < STARTING));
         young && !self.folder.join(journal::NAME).exists() && !self.folder.join(CLOSED).exists()
     }
+}
+
+fn in_use(folder: &Path) -> Error {
+    Error::content(
+        folder,
+        "the session is in use",
+        "look for another window of MMFace Studio",
+    )
 }
 
 #[cfg(test)]

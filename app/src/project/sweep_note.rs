@@ -61,8 +61,7 @@ impl SweepNote {
     /// # Errors
     /// When the condition is too large for a PNG's text.
     pub fn png(&self, grid: &RgbImage) -> Result<Vec<u8>> {
-        let text = ron::to_string(self)
-            .map_err(|error| Error::Argument(format!("cannot write the sweep: {error}")))?;
+        let text = ron::to_string(self).map_err(Error::unwritable("the sweep"))?;
         provenance::encode_with(grid, &[(KEYWORD, &text)])
     }
 
@@ -166,8 +165,7 @@ impl<'a> SweepIndex<'a> {
     /// # Errors
     /// When a value has no text.
     pub fn json(&self) -> Result<Vec<u8>> {
-        serde_json::to_vec_pretty(self)
-            .map_err(|error| Error::Argument(format!("cannot write the index: {error}")))
+        serde_json::to_vec_pretty(self).map_err(Error::unwritable("the index"))
     }
 }
 

@@ -85,7 +85,7 @@ impl<T: Clone + Send + 'static> Writer<T> {
             .name(name.into())
             .spawn(move || run(&theirs, pace, report, write))
             .map_err(|error| {
-                Error::Argument(format!(
+                Error::Device(format!(
                     "cannot start keeping the {name}: {error}; close other programs"
                 ))
             })?;

@@ -1,11 +1,10 @@
 //! What a model takes while it works, part by part, against what the machine has free.
 
+use mmface_engine::format::bytes as size;
 use mmface_engine::model::autoencoder_kl::AutoencoderKlConfig;
 use mmface_engine::pipeline::decode_bytes;
 use mmface_engine::weights::Part;
 use mmface_engine::weights::manifest::PackageManifest;
-
-use crate::bytes::size;
 
 /// Bytes that a model takes while it works, about.
 #[derive(Clone, Debug)]
@@ -105,11 +104,11 @@ mod tests {
         let Runs::Tight(why) = memory.runs(512, Some(2_000_000_000)) else {
             panic!("4 GB do not fit into 2")
         };
-        assert!(why.contains("4.07 GB") && why.contains("2.00 GB"), "{why}");
+        assert!(why.contains("4.1 GB") && why.contains("2.0 GB"), "{why}");
         assert!(matches!(
             memory.runs(512, Some(5_000_000_000)),
             Runs::Yes(_)
         ));
-        assert!(memory.words(512).contains("decoding at 512 px 1.07 GB"));
+        assert!(memory.words(512).contains("decoding at 512 px 1.1 GB"));
     }
 }

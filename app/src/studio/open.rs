@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use eframe::{NativeOptions, Renderer};
 use egui::ViewportBuilder;
+use mmface_engine::error::Kind;
 
 use super::app::StudioApp;
 use super::services::Options;
@@ -35,7 +36,7 @@ pub fn open(project: Option<PathBuf>) -> Result<()> {
         options,
         Box::new(|cc| Ok(Box::new(StudioApp::new(cc, services)))),
     )
-    .map_err(|error| Failure::work(explain(&error)))
+    .map_err(|error| Failure::new(Kind::Resources, explain(&error)))
 }
 
 /// What to do about a window that cannot open.

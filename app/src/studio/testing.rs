@@ -102,8 +102,8 @@ impl Backend for FakeBackend {
         }
         if self.obeys_prompts && job.draw.prompt.contains("memory") && job.draw.size > 128 {
             return Err(Error::OutOfMemory {
-                needed: 2000,
-                available: 1000,
+                needed: Some(2000),
+                available: Some(1000),
                 hint: "use a smaller size".into(),
             });
         }

@@ -148,7 +148,7 @@ impl Condition {
     /// Checks the picture.
     ///
     /// # Errors
-    /// [`Error::Argument`] for one that is damaged or too large.
+    /// [`Error::Input`] for one that is damaged or too large.
     pub fn validate(&self) -> Result<()> {
         match self {
             Self::Mask(mask) => mask.check()?,
@@ -157,7 +157,7 @@ impl Condition {
         }
         let (width, height) = self.dimensions().unwrap_or((1, 1));
         if width.max(height) > MAX_CONDITION_SIDE {
-            return Err(Error::Argument(format!(
+            return Err(Error::Input(format!(
                 "the condition is {width} x {height}; at most {MAX_CONDITION_SIDE} a side"
             )));
         }

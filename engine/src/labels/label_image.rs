@@ -48,7 +48,7 @@ impl LabelImage {
             .iter()
             .find(|&&class| usize::from(class) >= CLASS_COUNT)
         {
-            Some(class) => Err(Error::Argument(format!(
+            Some(class) => Err(Error::Input(format!(
                 "the mask has class {class}; the classes are 0 to 18"
             ))),
             None => Ok(()),

@@ -66,7 +66,7 @@ impl AutoencoderTinyConfig {
         {
             Ok(())
         } else {
-            Err(Error::Argument(format!(
+            Err(Error::Input(format!(
                 "tiny autoencoder: levels of one width and as many block counts as levels are expected, got {self:?}"
             )))
         }
@@ -270,6 +270,6 @@ mod tests {
             ..AutoencoderTinyConfig::taesd()
         };
         let loaded = AutoencoderTiny::load(VarBuilder::zeros(DType::F32, &Device::Cpu), &config);
-        assert!(matches!(loaded, Err(Error::Argument(_))));
+        assert!(matches!(loaded, Err(Error::Input(_))));
     }
 }

@@ -49,7 +49,7 @@ impl FaceParserConfig {
             || !widths_fit
             || !(1..=256).contains(&self.classes)
         {
-            return Err(Error::Argument(format!(
+            return Err(Error::Input(format!(
                 "face parser: impossible shape {self:?}; correct its config"
             )));
         }
@@ -142,7 +142,7 @@ impl FaceParser {
             || !height.is_multiple_of(factor)
             || !width.is_multiple_of(factor)
         {
-            return Err(Error::Argument(format!(
+            return Err(Error::Internal(format!(
                 "cannot parse a picture of {width} × {height}; scale it to {0} × {0} first",
                 self.config.size
             )));
@@ -174,7 +174,7 @@ impl FaceParser {
     pub fn parse(&self, x: &Tensor) -> Result<LabelImage> {
         let (batch, _, height, width) = x.dims4()?;
         if batch != 1 {
-            return Err(Error::Argument(format!(
+            return Err(Error::Internal(format!(
                 "one picture is parsed at a time, got {batch}"
             )));
         }
@@ -257,6 +257,6 @@ mod tests {
     #[test]
     fn other_sides_are_refused() {
         let x = Tensor::zeros((1, 3, 30, 16), DType::F32, &Device::Cpu).unwrap();
-        assert!(matches!(blank().parse(&x), Err(Error::Argument(_))));
+        assert!(matches!(blank().parse(&x), Err(Error::Internal(_))));
     }
 }

@@ -18,7 +18,7 @@ pub fn to_unit(value: u8) -> f32 {
 pub fn to_tensor(picture: &RgbImage, device: &Device) -> Result<Tensor> {
     let area = picture.width * picture.height;
     if picture.pixels.len() != 3 * area || area == 0 {
-        return Err(Error::Argument(format!(
+        return Err(Error::Internal(format!(
             "a picture of {} x {} has {} values instead of {}",
             picture.width,
             picture.height,
@@ -52,7 +52,7 @@ pub fn from_tensor(decoded: &Tensor) -> Result<RgbImage> {
     };
     let (channels, height, width) = decoded.dims3()?;
     if channels != 3 {
-        return Err(Error::Argument(format!(
+        return Err(Error::Internal(format!(
             "a picture has 3 channels, not {channels}"
         )));
     }

@@ -92,18 +92,8 @@ fn mended(bytes: &[u8]) -> Vec<u8> {
         else {
             break;
         };
-        let mut sum = !0u32;
-        for &byte in &bytes[at + 4..end] {
-            sum ^= u32::from(byte);
-            for _ in 0..8 {
-                sum = if sum & 1 == 1 {
-                    (sum >> 1) ^ 0xedb8_8320
-                } else {
-                    sum >> 1
-                };
-            }
-        }
-        bytes[end..end + 4].copy_from_slice(&(!sum).to_be_bytes());
+        let sum = crc32fast::hash(&bytes[at + 4..end]);
+        bytes[end..end + 4].copy_from_slice(&sum.to_be_bytes());
         at = end + 4;
     }
     bytes

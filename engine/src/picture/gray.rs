@@ -78,12 +78,12 @@ impl GrayImage {
 /// When it is empty or the numbers contradict each other; `what` names it.
 pub(crate) fn check_size(what: &str, width: usize, height: usize, values: usize) -> Result<()> {
     if width == 0 || height == 0 {
-        return Err(Error::Argument(format!(
+        return Err(Error::Input(format!(
             "the {what} is empty: {width} x {height} pixels"
         )));
     }
     if width.checked_mul(height) != Some(values) {
-        return Err(Error::Argument(format!(
+        return Err(Error::Input(format!(
             "the {what} is {width} x {height} but has {values} values"
         )));
     }

@@ -4,6 +4,7 @@ pub mod convert;
 #[cfg(test)]
 mod fuzz;
 pub(crate) mod gray;
+pub mod png_header;
 pub mod read;
 pub mod resize;
 pub mod write;

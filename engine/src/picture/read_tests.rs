@@ -42,21 +42,7 @@ fn header_only(width: u32, height: u32) -> Vec<u8> {
     bytes.extend(width.to_be_bytes());
     bytes.extend(height.to_be_bytes());
     bytes.extend([8, 2, 0, 0, 0]);
-    let check = {
-        let mut sum = !0u32;
-        for &byte in &bytes[12..] {
-            sum ^= u32::from(byte);
-            for _ in 0..8 {
-                sum = if sum & 1 == 1 {
-                    (sum >> 1) ^ 0xedb8_8320
-                } else {
-                    sum >> 1
-                };
-            }
-        }
-        !sum
-    };
-    bytes.extend(check.to_be_bytes());
+    bytes.extend(crc32fast::hash(&bytes[12..]).to_be_bytes());
     bytes
 }
 

@@ -185,7 +185,7 @@ impl Fit {
     /// Plans the crop of a picture of this size.
     pub fn new(width: usize, height: usize, side: usize) -> Result<Self> {
         if width == 0 || height == 0 || side == 0 {
-            return Err(Error::Argument(format!(
+            return Err(Error::Input(format!(
                 "cannot fit {width} x {height} pixels into {side} x {side}"
             )));
         }
@@ -208,7 +208,7 @@ pub fn fit_square(picture: &RgbImage, side: usize) -> Result<RgbImage> {
     let scaled = lanczos_rgb(picture, fit.scaled.0, fit.scaled.1);
     let square = scaled.cropped(fit.offset.0, fit.offset.1, side, side);
     square.ok_or_else(|| {
-        Error::Argument(format!(
+        Error::Input(format!(
             "cannot fit {} x {} pixels",
             picture.width, picture.height
         ))

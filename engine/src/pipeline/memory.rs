@@ -4,7 +4,9 @@
 use candle_core::Device;
 
 use crate::model::autoencoder_kl::AutoencoderKlConfig;
-use crate::{Error, Result};
+use crate::{Error, Result, system};
+
+const HINT: &str = "choose a smaller --size, --memory low, or another --device";
 
 /// Full-resolution activations that a decoder holds at once: input, output and two in between.
 const LIVE_ACTIVATIONS: u64 = 4;
@@ -31,40 +33,34 @@ pub type Free = fn(&Device) -> Option<u64>;
 
 /// What the system says; only the CPU's memory is known.
 pub fn free_on(device: &Device) -> Option<u64> {
-    device.is_cpu().then(free_memory).flatten()
+    device.is_cpu().then(system::memory::available).flatten()
 }
 
 /// Fails when that does not fit. Devices that do not say how much is free are believed to have it.
 pub fn check(needed: u64, free: Option<u64>) -> Result<()> {
     match free {
-        Some(available) if needed > available => Err(out_of_memory(needed, available)),
+        Some(available) if needed > available => Err(Error::OutOfMemory {
+            needed: Some(needed),
+            available: Some(available),
+            hint: HINT.into(),
+        }),
         _ => Ok(()),
     }
 }
 
-/// The error, with the settings that help.
-pub fn out_of_memory(needed: u64, available: u64) -> Error {
-    Error::OutOfMemory {
-        needed,
-        available,
-        hint: "choose a smaller --size, --memory low, or another --device".into(),
+/// Adds what is known here to an error of a device that is full: what it has left, and the
+/// settings that help. Other errors stay as they are.
+pub fn complete(error: Error, free: Option<u64>) -> Error {
+    match error {
+        Error::OutOfMemory {
+            needed, available, ..
+        } => Error::OutOfMemory {
+            needed,
+            available: available.or(free),
+            hint: HINT.into(),
+        },
+        other => other,
     }
-}
-
-/// Whether a tensor error is the device's way of saying that its memory is full.
-pub fn is_exhausted(error: &candle_core::Error) -> bool {
-    let text = error.to_string().to_ascii_lowercase();
-    text.contains("out_of_memory") || text.contains("out of memory")
-}
-
-/// Bytes that the system would give, where it says so.
-pub fn free_memory() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text
-        .lines()
-        .find(|line| line.starts_with("MemAvailable:"))?;
-    let kibibytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
-    kibibytes.checked_mul(1024)
 }
 
 #[cfg(test)]
@@ -76,29 +72,33 @@ mod tests {
         let flux = AutoencoderKlConfig::flux();
         assert_eq!(decode_bytes(&flux, 1024), 4 * 1024 * 1024 * 256 * 4);
         let error = check(u64::MAX, free_on(&Device::Cpu));
-        if free_memory().is_some() {
-            let text = error.expect_err("nobody has that much").to_string();
-            assert!(
-                text.contains("bytes needed") && text.contains("--size"),
-                "{text}"
-            );
+        if system::memory::available().is_some() {
+            let error = error.expect_err("nobody has that much");
+            assert!(matches!(
+                error,
+                Error::OutOfMemory {
+                    needed: Some(u64::MAX),
+                    available: Some(_),
+                    ..
+                }
+            ));
         }
         assert!(check(1, free_on(&Device::Cpu)).is_ok() && check(u64::MAX, None).is_ok());
     }
 
     #[test]
-    fn the_words_of_devices_are_known() {
-        for text in [
-            "DriverError(CUDA_ERROR_OUT_OF_MEMORY, \"out of memory\")",
-            "Out of memory",
-        ] {
-            assert!(
-                is_exhausted(&candle_core::Error::Msg(text.into())),
-                "{text}"
-            );
-        }
-        assert!(!is_exhausted(&candle_core::Error::Msg(
-            "shape mismatch".into()
-        )));
+    fn a_full_device_is_told_with_what_it_has_left() {
+        let told = candle_core::Error::Msg("CUDA_ERROR_OUT_OF_MEMORY".into());
+        let error = complete(told.into(), Some(12));
+        assert!(matches!(
+            error,
+            Error::OutOfMemory {
+                needed: None,
+                available: Some(12),
+                ..
+            }
+        ));
+        assert!(error.to_string().contains("--size"), "{error}");
+        assert!(matches!(complete(Error::Cancelled, None), Error::Cancelled));
     }
 }

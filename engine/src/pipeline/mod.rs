@@ -11,7 +11,7 @@ mod trail;
 #[cfg(test)]
 mod tests;
 
-pub use memory::{Free, decode_bytes, free_memory};
+pub use memory::{Free, decode_bytes};
 pub use parts::Parts;
 
 use std::time::Instant;
@@ -89,7 +89,7 @@ impl Backend for Pipeline {
             observer,
             cancel,
         )
-        .map_err(|error| run::classify(error, parts, job.draw.size))
+        .map_err(|error| memory::complete(error, (parts.free)(&parts.device)))
     }
 
     fn free_caches(&mut self) {

@@ -71,7 +71,7 @@ impl Parts {
         let side = self.latent_side(job.draw.size);
         let values = self.channels() * side * side;
         match &job.fork {
-            Some(fork) if fork.latent.len() != values => Err(Error::Argument(format!(
+            Some(fork) if fork.latent.len() != values => Err(Error::Input(format!(
                 "the fork's latent has {} values, but size {} needs {values}",
                 fork.latent.len(),
                 job.draw.size

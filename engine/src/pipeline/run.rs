@@ -4,7 +4,6 @@ use std::time::Instant;
 
 use candle_core::Tensor;
 
-use super::memory;
 use super::parts::Parts;
 use super::preview::{Costs, Ladder, Rung};
 use super::sample::{Conditioning, Evaluator, sample};
@@ -132,9 +131,7 @@ fn decode(
     tiled: &mut bool,
 ) -> Result<RgbImage> {
     if !*tiled {
-        let side = latent.dim(3)? * parts.vae.config().factor();
-        let whole = parts.decode(latent, false);
-        match whole.map_err(|error| classify(error, parts, side)) {
+        match parts.decode(latent, false) {
             Err(Error::OutOfMemory { .. }) => {}
             result => return result,
         }
@@ -166,15 +163,5 @@ fn walk(parts: &Parts, job: &Job, seed: u64) -> Result<Walk> {
             &parts.schedule,
             torch_randn(seed, shape, &parts.device)?,
         ),
-    }
-}
-
-/// A device that has no memory left says so in its own words; the worker needs to know.
-pub fn classify(error: Error, parts: &Parts, size: usize) -> Error {
-    match error {
-        Error::Tensor(inner) if memory::is_exhausted(&inner) => {
-            memory::out_of_memory(memory::decode_bytes(parts.vae.config(), size), 0)
-        }
-        other => other,
     }
 }

@@ -89,12 +89,12 @@ impl<'a> Evaluator<'a> {
     /// - result: as the walk's input, `[1, channels / 2, side, side]`
     pub fn evaluate(&mut self, walk: &Walk) -> Result<Tensor> {
         let Some(evaluation) = walk.next() else {
-            return Err(Error::Argument("the sampling run is over".into()));
+            return Err(Error::Internal("the sampling run is over".into()));
         };
         let both = self.acts.get(evaluation.step) == Some(&true);
         self.prepare(evaluation.index)?;
         let Some(window) = &self.window else {
-            return Err(Error::Argument("no modulation was computed".into()));
+            return Err(Error::Internal("no modulation was computed".into()));
         };
         let branches = if self.guided { 2 } else { 1 };
         let row = branches * (evaluation.index - window.first);

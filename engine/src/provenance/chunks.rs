@@ -5,7 +5,6 @@
 
 use std::io::Read;
 
-use flate2::Crc;
 use flate2::read::ZlibDecoder;
 
 /// What every PNG starts with.
@@ -43,7 +42,7 @@ impl Chunk<'_> {
         else {
             return false;
         };
-        crc32(body) == u32::from_be_bytes(*sum)
+        crc32fast::hash(body) == u32::from_be_bytes(*sum)
     }
 }
 
@@ -79,7 +78,7 @@ pub(super) fn chunk(kind: [u8; 4], data: &[u8]) -> Vec<u8> {
     bytes.extend((data.len() as u32).to_be_bytes());
     bytes.extend(kind);
     bytes.extend(data);
-    let sum = crc32(&bytes[4..]);
+    let sum = crc32fast::hash(&bytes[4..]);
     bytes.extend(sum.to_be_bytes());
     bytes
 }
@@ -163,11 +162,4 @@ fn unpack(packed: &[u8], budget: usize) -> Option<Vec<u8>> {
         .read_to_end(&mut bytes)
         .ok()?;
     (bytes.len() <= budget).then_some(bytes)
-}
-
-/// The check sum of the PNG specification, annex D.
-fn crc32(bytes: &[u8]) -> u32 {
-    let mut sum = Crc::new();
-    sum.update(bytes);
-    sum.sum()
 }

@@ -100,10 +100,7 @@ pub fn pixel_hash(picture: &RgbImage) -> String {
         hash.update((side as u32).to_le_bytes());
     }
     hash.update(&picture.pixels);
-    hash.finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    crate::format::hex(&hash.finalize())
 }
 
 #[cfg(test)]

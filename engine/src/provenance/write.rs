@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::chunks::{MANIFEST, SIGNATURE, TEXT_BUDGET, chunks, keyword, text_chunk, texts};
 use super::{DIGITAL_SOURCE_TYPE, KEYWORD, PARAMETERS, Recipe, SOFTWARE, XMP, pixel_hash};
+use crate::format::one_line;
 use crate::job::Named as _;
 use crate::picture::{RgbImage, write};
 use crate::{Error, Result};
@@ -33,11 +34,10 @@ pub fn encode_as(picture: &RgbImage, recipe: &Recipe, level: Level) -> Result<Ve
             pixels: pixel_hash(picture),
             ..recipe.clone()
         };
-        let text = ron::to_string(&recipe)
-            .map_err(|error| Error::Argument(format!("cannot write the recipe: {error}")))?;
+        let text = ron::to_string(&recipe).map_err(Error::unwritable("the recipe"))?;
         let parameters = parameters(&recipe);
         if text.len() + parameters.len() > TEXT_BUDGET / 2 {
-            return Err(Error::Argument(
+            return Err(Error::Input(
                 "the recipe is too large for a PNG; use a smaller condition picture".to_owned(),
             ));
         }
@@ -61,7 +61,7 @@ pub fn encode_as(picture: &RgbImage, recipe: &Recipe, level: Level) -> Result<Ve
 pub fn encode_with(picture: &RgbImage, own: &[(&str, &str)]) -> Result<Vec<u8>> {
     let length: usize = own.iter().map(|(_, text)| text.len()).sum();
     if length > TEXT_BUDGET / 2 {
-        return Err(Error::Argument(
+        return Err(Error::Input(
             "the texts are too large for a PNG; use a smaller condition picture".to_owned(),
         ));
     }
@@ -157,11 +157,6 @@ pub fn parameters(recipe: &Recipe) -> String {
         recipe.model,
         recipe.version,
     )
-}
-
-/// The format separates its parts by lines.
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// XMP with the mark; what another program wrote stays in it.

@@ -25,7 +25,7 @@ pub fn combine(unconditional: &Tensor, conditional: &Tensor, weight: f64) -> Res
 pub fn combine_halves(both: &Tensor, weight: f64) -> Result<Tensor> {
     let batch = both.dim(0)?;
     if !batch.is_multiple_of(2) {
-        return Err(Error::Argument(format!(
+        return Err(Error::Internal(format!(
             "a guided batch has two halves, not {batch} entries"
         )));
     }

@@ -52,5 +52,5 @@ fn combine(terms: &[(f64, &Tensor)]) -> Result<Tensor> {
             None => term,
         });
     }
-    sum.ok_or_else(|| crate::Error::Argument("a sum without terms".to_owned()))
+    sum.ok_or_else(|| crate::Error::Internal("a sum without terms".to_owned()))
 }

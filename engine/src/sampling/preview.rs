@@ -56,7 +56,7 @@ impl LinearPreview {
     pub fn picture(&self, clean: &Tensor, index: usize) -> Result<RgbImage> {
         let (batch, channels, height, width) = clean.dims4()?;
         if channels != self.factors.len() || index >= batch {
-            return Err(Error::Argument(format!(
+            return Err(Error::Internal(format!(
                 "no preview {index} of latents {:?} with factors for {} channels",
                 clean.dims(),
                 self.factors.len()

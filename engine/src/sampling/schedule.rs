@@ -110,14 +110,14 @@ impl NoiseSchedule {
     /// √ᾱ and √(1−ᾱ) of each sample, shaped for broadcasting over a batch like `latent`.
     fn scales(&self, latent: &Tensor, timesteps: &[usize]) -> Result<(Tensor, Tensor)> {
         if latent.rank() == 0 || latent.dim(0)? != timesteps.len() {
-            return Err(Error::Argument(format!(
+            return Err(Error::Internal(format!(
                 "{} timesteps for a batch of shape {:?}",
                 timesteps.len(),
                 latent.dims()
             )));
         }
         if let Some(late) = timesteps.iter().find(|&&timestep| timestep >= self.len()) {
-            return Err(Error::Argument(format!(
+            return Err(Error::Internal(format!(
                 "timestep {late} is past the schedule's {}",
                 self.len()
             )));

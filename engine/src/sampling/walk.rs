@@ -178,10 +178,10 @@ impl Walk {
     /// - output: `[B, C, S, S]`
     pub fn advance(&mut self, output: &Tensor) -> Result<bool> {
         if self.done >= self.times.len() {
-            return Err(Error::Argument("the sampling run is over".to_owned()));
+            return Err(Error::Internal("the sampling run is over".to_owned()));
         }
         if output.dims() != self.input.dims() {
-            return Err(Error::Argument(format!(
+            return Err(Error::Internal(format!(
                 "the model gave {:?} for a latent of {:?}",
                 output.dims(),
                 self.input.dims()

@@ -71,7 +71,11 @@ impl TensorFile {
             ));
         }
         let length = usize::try_from(length).map_err(|_| {
-            Error::Argument(format!("{} is too large for this system", path.display()))
+            Error::content(
+                path,
+                "the file is too large for this system",
+                "use a 64-bit system",
+            )
         })?;
         // SAFETY: the map is only read. Another process that shortens the file meanwhile ends
         // ours with a bus error, as with every memory-mapped file; it cannot make us write.

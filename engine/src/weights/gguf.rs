@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 
-use super::atomic;
 use super::layout::{ElementType, Entry, Fault, Layout, shown};
 use super::safetensors::Output;
+use crate::file::{self, Overwrite};
 use crate::{Error, Result};
 
 /// Tensor data begin at multiples of this unless `general.alignment` says otherwise.
@@ -330,7 +330,7 @@ pub fn write_outputs(
             bytes,
             output.shape.len() <= DIMENSIONS as usize,
         ) else {
-            return Err(Error::Argument(format!(
+            return Err(Error::Internal(format!(
                 "GGUF cannot hold `{}` as {}",
                 output.name,
                 output.element.name()
@@ -351,13 +351,13 @@ pub fn write_outputs(
         offset += bytes.next_multiple_of(ALIGNMENT);
     }
     header.resize(header.len().next_multiple_of(ALIGNMENT), 0);
-    atomic::write_with(path, |file| {
+    file::write_with(path, Overwrite::Replace, |file| {
         file.write_all(&header)
             .map_err(Error::file("write", path))?;
         for (output, length) in outputs.into_iter().zip(lengths) {
             let mut bytes = (output.bytes)()?;
             if bytes.len() != length {
-                return Err(Error::Argument(format!(
+                return Err(Error::Internal(format!(
                     "tensor `{}` has {} bytes, not {length}",
                     output.name,
                     bytes.len()

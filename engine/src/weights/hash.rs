@@ -6,15 +6,11 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
+use crate::format::hex;
 use crate::{Error, Result};
 
 /// Hears how many bytes of how many are done; returning false stops the work.
 pub type Progress<'a> = &'a mut dyn FnMut(u64, u64) -> bool;
-
-/// A digest as 64 hexadecimal digits.
-pub fn hex(digest: &[u8]) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
-}
 
 /// Hash and size of a file.
 ///

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::convert;
 use super::file::TensorFile;
+use super::gguf;
 use super::hash;
 use super::layout::{ElementType, Format};
 use super::manifest::{self, FORMAT, PackageFile, PackageManifest, Part};
@@ -16,8 +17,9 @@ use super::report::LoadReport;
 use super::safetensors::Output;
 use super::upstream::{self, Hints};
 use super::verify::write_manifest;
-use super::{atomic, gguf};
+use crate::file::{self, FolderInProgress, Overwrite};
 use crate::job::{Guide, Named as _};
+use crate::system::disk;
 use crate::{Error, Result};
 
 /// What to import, and how.
@@ -93,13 +95,11 @@ pub fn import(options: &ImportOptions, progress: Progress<'_>) -> Result<Importe
             "choose another with --name, or remove it",
         ));
     }
-    std::fs::create_dir_all(&options.into)
-        .map_err(Error::file("create the folder", &options.into))?;
-    let building = tempfile::Builder::new()
-        .prefix(".import-")
-        .tempdir_in(&options.into)
-        .map_err(Error::file("write into the folder", &options.into))?;
-    atomic::check_space(building.path(), space(options, &dit_file, &found))?;
+    file::create_folder(&options.into)?;
+    let needed = space(options, &dit_file, &found);
+    let free = disk::free(&options.into);
+    disk::check("the model does not fit", &options.into, needed, free)?;
+    let building = FolderInProgress::begin(&target)?;
     let missing = build(
         options,
         manifest,
@@ -108,9 +108,7 @@ pub fn import(options: &ImportOptions, progress: Progress<'_>) -> Result<Importe
         found,
         progress,
     )?;
-    share(building.path())?;
-    std::fs::rename(building.path(), &target)
-        .map_err(Error::file("create the package", &target))?;
+    building.finish()?;
     Ok(Imported {
         package: Package::open(&target)?,
         missing,
@@ -131,19 +129,6 @@ fn space(options: &ImportOptions, dit: &TensorFile, found: &Found) -> u64 {
         (false, false) => 0,
     };
     parts.saturating_add(transformer)
-}
-
-/// Temporary folders are private; a model is as readable as any new folder.
-fn share(folder: &Path) -> Result<()> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let mode = std::fs::Permissions::from_mode(0o755);
-        std::fs::set_permissions(folder, mode)
-            .map_err(Error::file("create the package", folder))?;
-    }
-    let _ = folder;
-    Ok(())
 }
 
 fn build(
@@ -237,7 +222,7 @@ fn take(
     let file = File::open(from).map_err(Error::file("read", from))?;
     let total = file.metadata().map_err(Error::file("read", from))?.len();
     let mut copied = (String::new(), 0);
-    atomic::write_with(&folder.join(name), |to| {
+    file::write_with(&folder.join(name), Overwrite::Refuse, |to| {
         copied = hash::copy_hashed(file, to, from, total, &mut |done, of| {
             progress("copying the files", done, of)
         })?;

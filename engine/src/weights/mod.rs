@@ -1,6 +1,5 @@
 //! Tensors by name: safetensors, GGUF, the authors' layout, model packages, load reports.
 
-pub mod atomic;
 pub mod convert;
 pub mod file;
 pub mod finite;

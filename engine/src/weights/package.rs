@@ -15,6 +15,7 @@ use super::file::TensorFile;
 use super::hash;
 use super::manifest::{self, PackageManifest, Part};
 use super::report::LoadReport;
+use crate::file::{self, Overwrite};
 use crate::model::LoadOptions;
 use crate::model::autoencoder_kl::AutoencoderKl;
 use crate::model::autoencoder_tiny::{AutoencoderTiny, AutoencoderTinyConfig};
@@ -180,7 +181,7 @@ impl Package {
             });
         }
         let folder = super::registry::cache_folder().join("packages");
-        std::fs::create_dir_all(&folder).map_err(Error::file("create the folder", &folder))?;
+        file::create_folder(&folder)?;
         let path = folder.join(sha256);
         if std::fs::metadata(&path).is_ok_and(|meta| meta.len() == bytes) {
             return Ok(Place {
@@ -189,7 +190,7 @@ impl Package {
                 bytes,
             });
         }
-        super::atomic::write_with(&path, |target| {
+        file::write_with(&path, Overwrite::Replace, |target| {
             // One byte more than promised is enough to know that the promise is broken.
             let (found, length) = hash::copy_hashed(
                 entry.take(bytes + 1),

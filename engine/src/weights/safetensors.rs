@@ -20,7 +20,8 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 use super::layout::{ElementType, Entry, Fault, Layout, shown};
-use super::{atomic, convert, finite};
+use super::{convert, finite};
+use crate::file::{self, Overwrite};
 use crate::{Error, Result};
 
 /// The longest header that the format allows.
@@ -258,7 +259,7 @@ pub fn write_outputs(
             element => element.bytes(count),
         };
         let Some(bytes) = bytes else {
-            return Err(Error::Argument(format!(
+            return Err(Error::Internal(format!(
                 "safetensors cannot hold `{}` as {}",
                 output.name,
                 output.element.name()
@@ -273,7 +274,7 @@ pub fn write_outputs(
             .insert(output.name.clone(), serde_json::json!(info))
             .is_some()
         {
-            return Err(Error::Argument(format!(
+            return Err(Error::Internal(format!(
                 "tensor `{}` is to be written twice",
                 output.name
             )));
@@ -284,7 +285,7 @@ pub fn write_outputs(
     let mut header = serde_json::Value::Object(header).to_string().into_bytes();
     // Data starts at a multiple of 8, so that readers may look at numbers in place.
     header.resize(header.len().next_multiple_of(8), b' ');
-    atomic::write_with(path, |file| {
+    file::write_with(path, Overwrite::Replace, |file| {
         let fail = Error::file("write", path);
         let mut put = |bytes: &[u8]| -> io::Result<()> { file.write_all(bytes) };
         put(&(header.len() as u64).to_le_bytes())
@@ -293,7 +294,7 @@ pub fn write_outputs(
         for (output, length) in outputs.into_iter().zip(lengths) {
             let bytes = (output.bytes)()?;
             if bytes.len() != length {
-                return Err(Error::Argument(format!(
+                return Err(Error::Internal(format!(
                     "tensor `{}` has {} bytes, not {length}",
                     output.name,
                     bytes.len()
@@ -331,7 +332,7 @@ pub fn write_safetensors(
                 )));
             }
             let refused = || {
-                Error::Argument(format!(
+                Error::Internal(format!(
                     "safetensors cannot hold weights as {}",
                     element.name()
                 ))

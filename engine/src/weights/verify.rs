@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::hash;
+use super::manifest;
 use super::manifest::{PackageFile, PackageManifest, Part};
 use super::package::Package;
-use super::{atomic, manifest};
+use crate::file::{self, Overwrite};
 use crate::{Error, Result};
 
 /// What a person needs to know about one part.
@@ -193,5 +194,5 @@ pub fn write_manifest(folder: &std::path::Path, contents: &PackageManifest) -> R
     let text = contents
         .to_text()
         .map_err(|what| Error::content(&path, what, "correct the model's description"))?;
-    atomic::write(&path, text.as_bytes())
+    file::write(&path, text.as_bytes(), Overwrite::Replace)
 }

@@ -64,7 +64,7 @@ impl Engine {
         wake: impl Fn() + Send + Sync + 'static,
     ) -> Result<Self> {
         if events.capacity().is_some() {
-            return Err(Error::Argument(
+            return Err(Error::Internal(
                 "the engine's event channel must be unbounded".into(),
             ));
         }
@@ -80,9 +80,7 @@ impl Engine {
         let thread = std::thread::Builder::new()
             .name("engine".into())
             .spawn(move || thread::run(&worker, backend()))
-            .map_err(|error| {
-                Error::Argument(format!("cannot start the engine's thread: {error}"))
-            })?;
+            .map_err(|error| Error::Device(format!("cannot start the engine's thread: {error}")))?;
         Ok(Self {
             shared,
             thread: Some(thread),

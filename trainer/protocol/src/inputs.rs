@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use mmface_engine::picture::write::write_atomic;
+use mmface_engine::file::{self, Overwrite};
 use mmface_engine::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -26,9 +26,12 @@ impl RunInputs {
     /// # Errors
     /// When it cannot be written.
     pub fn write(&self, out: &Path) -> Result<()> {
-        let text = serde_json::to_string(self)
-            .map_err(|error| Error::Argument(format!("cannot note the inputs: {error}")))?;
-        write_atomic(&run_folder::inputs(out), text.as_bytes())
+        let text = serde_json::to_string(self).map_err(Error::unwritable("the inputs"))?;
+        file::write(
+            &run_folder::inputs(out),
+            text.as_bytes(),
+            Overwrite::Replace,
+        )
     }
 
     /// Reads the note in a run's folder.

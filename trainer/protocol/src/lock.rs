@@ -1,10 +1,10 @@
 //! The lock of a run's folder: one process trains there, and others see which.
 
 use std::fs::{File, TryLockError};
-use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
+use mmface_engine::file::{Lock, Locked};
 use mmface_engine::{Error, Result};
 
 use crate::run_folder;
@@ -14,12 +14,12 @@ const ATTEMPTS: u32 = 10;
 /// Time between two attempts.
 const BETWEEN: Duration = Duration::from_millis(20);
 
-/// Takes the lock for this process. It is free again when the file is closed, or when the process
-/// ends, however it ends.
+/// Takes the lock for this process. It is free again when it is dropped, or when the process ends,
+/// however it ends.
 ///
 /// # Errors
 /// When another process trains in the folder, or the file cannot be written or locked.
-pub fn acquire(out: &Path) -> Result<File> {
+pub fn acquire(out: &Path) -> Result<Lock> {
     let mut attempts = 1;
     acquire_patiently(out, &mut || {
         attempts += 1;
@@ -29,36 +29,26 @@ pub fn acquire(out: &Path) -> Result<File> {
 }
 
 /// Asks `again` whether to try once more each time that the lock is held.
-fn acquire_patiently(out: &Path, again: &mut dyn FnMut() -> bool) -> Result<File> {
+fn acquire_patiently(out: &Path, again: &mut dyn FnMut() -> bool) -> Result<Lock> {
     let path = run_folder::lock(out);
-    // Not emptied on opening: it may hold the id of the process that has the lock.
-    let mut file = File::options()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(&path)
-        .map_err(Error::file("create the lock", &path))?;
     loop {
-        match file.try_lock() {
-            Ok(()) => break,
-            Err(TryLockError::WouldBlock) if again() => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(Error::Argument(format!(
-                    "another process trains in {}; stop it or name another --out",
-                    out.display()
-                )));
+        match Lock::take(&path)? {
+            Locked::Ours(mut lock) => {
+                // The id lets a person, or the studio, send the run a signal.
+                lock.note(&format!("{}\n", std::process::id()))
+                    .map_err(Error::file("write the lock", &path))?;
+                return Ok(lock);
             }
-            Err(TryLockError::Error(error)) => {
-                return Err(Error::file("lock", &path)(error));
+            Locked::Taken if again() => {}
+            Locked::Taken => {
+                return Err(Error::content(
+                    out,
+                    "another process trains here",
+                    "stop it or name another --out",
+                ));
             }
         }
     }
-    // The id lets a person, or the studio, send the run a signal.
-    let note = file
-        .set_len(0)
-        .and_then(|()| writeln!(file, "{}", std::process::id()));
-    note.map_err(Error::file("write the lock", &path))?;
-    Ok(file)
 }
 
 /// Who trains in a folder.

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use mmface_engine::picture::write::write_atomic;
+use mmface_engine::file::{self, Overwrite};
 use mmface_engine::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -49,15 +49,15 @@ pub fn listens(out: &Path) -> bool {
 /// When nobody listens there or the file cannot be written.
 pub fn post(out: &Path, posted: Posted) -> Result<()> {
     if !listens(out) {
-        return Err(Error::Argument(format!(
+        return Err(Error::Peer(format!(
             "no run that takes commands is under way in {}",
             out.display()
         )));
     }
     let folder = run_folder::commands(out);
-    let line = serde_json::to_string(&posted)
-        .map_err(|error| Error::Argument(format!("{error}: a command that is no JSON")))?;
-    write_atomic(&folder.join(name()), format!("{line}\n").as_bytes())
+    let line = serde_json::to_string(&posted).map_err(Error::unwritable("the command"))?;
+    let line = format!("{line}\n");
+    file::write(&folder.join(name()), line.as_bytes(), Overwrite::Refuse)
 }
 
 /// A name that nobody else takes, later ones after earlier ones.

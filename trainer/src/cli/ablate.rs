@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use clap::Args;
 use mmface_engine::job::Guide;
+use mmface_engine::{Error, Result};
 use mmface_trainer::ablate::{self, Material, Row};
 use mmface_trainer::control::Console;
 use mmface_trainer::evaluate::{self, Options};
@@ -49,7 +49,7 @@ pub struct AblateArgs {
 }
 
 /// Trains the rows and writes `ablation.md` and `ablation.json`.
-pub fn execute(args: &AblateArgs) -> anyhow::Result<()> {
+pub fn execute(args: &AblateArgs) -> Result<()> {
     use_threads(args.threads)?;
     let mut base = args.source.read(None, 1, 0)?.config;
     if let Some(steps) = args.steps {
@@ -115,8 +115,7 @@ pub fn execute(args: &AblateArgs) -> anyhow::Result<()> {
         &mut measure,
     )?;
     let table = args.out.join("ablation.md");
-    let text = std::fs::read_to_string(&table)
-        .with_context(|| format!("cannot read {}", table.display()))?;
+    let text = std::fs::read_to_string(&table).map_err(Error::file("read the table", &table))?;
     print!("{text}");
     Ok(())
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use mmface_engine::{Error, Result};
 use mmface_trainer::compare::{Comparison, Curve};
 
 /// Arguments of `compare`.
@@ -21,17 +22,18 @@ pub struct CompareArgs {
 }
 
 /// Prints the comparison.
-pub fn execute(args: &CompareArgs) -> anyhow::Result<()> {
+pub fn execute(args: &CompareArgs) -> Result<()> {
     let comparison = Comparison::new(&Curve::read(&args.first)?, &Curve::read(&args.second)?)?;
     if args.json {
-        println!("{}", serde_json::to_string(&comparison)?);
+        let text = serde_json::to_string(&comparison);
+        println!("{}", text.map_err(Error::unwritable("the comparison"))?);
     } else {
         print!("{}", comparison.table());
     }
     match args.within {
-        Some(limit) if !comparison.within(limit) => {
-            anyhow::bail!("the last held-out losses differ by more than {limit} %")
-        }
+        Some(limit) if !comparison.within(limit) => Err(Error::Input(format!(
+            "the last held-out losses differ by more than {limit} %"
+        ))),
         _ => Ok(()),
     }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use mmface_engine::job::{self, Named as _, Objective};
+use mmface_engine::{Error, Result};
 use mmface_run_protocol::arguments::{flag, name};
 use mmface_run_protocol::plan::PresetSummary;
 use mmface_trainer::plan::{plan_run, probe, table, with_probe};
@@ -40,7 +41,7 @@ pub struct PlanArgs {
 }
 
 /// Prints the plan.
-pub fn execute(args: &PlanArgs) -> anyhow::Result<()> {
+pub fn execute(args: &PlanArgs) -> Result<()> {
     let preset = args.source.preset().map(presets::find).transpose()?;
     let ranks = args
         .ranks
@@ -68,11 +69,10 @@ pub fn execute(args: &PlanArgs) -> anyhow::Result<()> {
         .or(preset.map(|preset| preset.tokens))
         .unwrap_or(77);
     if !config.batch.is_multiple_of(ranks * config.accumulation) {
-        anyhow::bail!(
+        return Err(Error::Input(format!(
             "the global batch {} is no multiple of {ranks} processes × accumulation {}",
-            config.batch,
-            config.accumulation
-        );
+            config.batch, config.accumulation
+        )));
     }
     let mut plan = plan_run(&config, samples, ranks, tokens);
     if args.probe {
@@ -80,7 +80,8 @@ pub fn execute(args: &PlanArgs) -> anyhow::Result<()> {
         plan = with_probe(plan, probe(&config, ranks, tokens)?);
     }
     if args.json {
-        println!("{}", serde_json::to_string(&plan)?);
+        let text = serde_json::to_string(&plan);
+        println!("{}", text.map_err(Error::unwritable("the plan"))?);
     } else {
         print!("{}", table(&plan));
     }
@@ -88,7 +89,7 @@ pub fn execute(args: &PlanArgs) -> anyhow::Result<()> {
 }
 
 /// Prints the presets: a table, or what another program needs to offer them.
-pub fn presets(json: bool) -> anyhow::Result<()> {
+pub fn presets(json: bool) -> Result<()> {
     let mut listed = Vec::new();
     for preset in presets::PRESETS {
         let config = preset.config()?;
@@ -109,7 +110,8 @@ pub fn presets(json: bool) -> anyhow::Result<()> {
         }
     }
     if json {
-        println!("{}", serde_json::to_string(&listed)?);
+        let text = serde_json::to_string(&listed);
+        println!("{}", text.map_err(Error::unwritable("the presets"))?);
     }
     Ok(())
 }

@@ -4,11 +4,11 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use anyhow::Context;
 use candle_core::Device;
 use clap::{Args, ValueEnum};
 use mmface_engine::device::DeviceChoice;
 use mmface_engine::job::{self, Objective};
+use mmface_engine::{Error, Result, file, system};
 use mmface_run_protocol::arguments::{STDIN, flag, name};
 use mmface_run_protocol::{RunInputs, TrainEvent, checkpoint_layout};
 use mmface_trainer::checkpoint;
@@ -147,7 +147,7 @@ struct Plan {
 }
 
 /// Starts a run.
-pub fn train(args: &TrainArgs) -> anyhow::Result<()> {
+pub fn train(args: &TrainArgs) -> Result<()> {
     conduct(&args.conduct, &args.inputs, || {
         let imported = args.source.read(
             args.objective,
@@ -187,7 +187,7 @@ pub fn train(args: &TrainArgs) -> anyhow::Result<()> {
                 .out
                 .clone()
                 .or(imported.out)
-                .context("name the folder of the run with --out")?,
+                .ok_or_else(|| Error::Argument("name the folder of the run with --out".into()))?,
             samples: imported.source,
             reads: RunInputs {
                 work: args.work.clone(),
@@ -198,15 +198,12 @@ pub fn train(args: &TrainArgs) -> anyhow::Result<()> {
 }
 
 /// Goes on with a run.
-pub fn resume(args: &ResumeArgs) -> anyhow::Result<()> {
+pub fn resume(args: &ResumeArgs) -> Result<()> {
     conduct(&args.conduct, &args.inputs, || {
         let folder = checkpoint::find(&args.out)?;
         let config = checkpoint::read_state(&folder)?.config;
         let out = if folder == args.out {
-            folder
-                .parent()
-                .context("a checkpoint lies in its run's folder")?
-                .to_path_buf()
+            file::parent_folder(&folder).to_path_buf()
         } else {
             args.out.clone()
         };
@@ -229,16 +226,11 @@ pub fn resume(args: &ResumeArgs) -> anyhow::Result<()> {
 }
 
 /// Opens the view, and runs; an error before the run is told in the view, too.
-fn conduct(
-    conduct: &Conduct,
-    inputs: &Inputs,
-    plan: impl FnOnce() -> anyhow::Result<Plan>,
-) -> anyhow::Result<()> {
+fn conduct(conduct: &Conduct, inputs: &Inputs, plan: impl FnOnce() -> Result<Plan>) -> Result<()> {
     let ranks = conduct.ranks.max(1);
-    let threads = inputs.threads.or_else(|| {
-        (ranks > 1)
-            .then(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get) / ranks)
-    });
+    let threads = inputs
+        .threads
+        .or_else(|| (ranks > 1).then(|| system::threads() / ranks));
     use_threads(threads)?;
     let mut console = match conduct.control {
         Some(ControlFrom::Stdin) => Console::stdin(),
@@ -261,12 +253,12 @@ fn conduct(
 fn execute(
     conduct: &Conduct,
     inputs: &Inputs,
-    plan: impl FnOnce() -> anyhow::Result<Plan>,
+    plan: impl FnOnce() -> Result<Plan>,
     sink: &mut dyn Sink,
     control: &mut dyn Control,
-) -> anyhow::Result<()> {
+) -> Result<()> {
     let first = conduct.is_first();
-    let ready = || -> anyhow::Result<(Plan, run::Data, Device, Option<Probes>)> {
+    let ready = || -> Result<(Plan, run::Data, Device, Option<Probes>)> {
         let plan = plan()?;
         // Before data is prepared, which may take hours.
         let device = mmface_engine::device::open(conduct.device)?.device;
@@ -294,7 +286,7 @@ fn execute(
         Err(error) => {
             sink.hear(&TrainEvent::Failed {
                 step: 0,
-                error: format!("{error:#}"),
+                error: error.to_string(),
             })?;
             return Err(error);
         }
@@ -314,12 +306,11 @@ fn execute(
     let result = run::run(plan.start, plan.changes, place);
     // The others end by themselves when the first process has left the meeting.
     for mut child in children {
-        child
-            .wait()
-            .context("cannot wait for a process of the run")?;
+        child.wait().map_err(|error| {
+            Error::Peer(format!("cannot wait for a process of the run: {error}"))
+        })?;
     }
-    result?;
-    Ok(())
+    result.map(drop)
 }
 
 /// As it is read from another folder.
@@ -328,7 +319,7 @@ fn absolute(path: &Path) -> PathBuf {
 }
 
 /// Joins the processes of the run; the first starts the others unless they are started by hand.
-fn assemble(conduct: &Conduct, config: &Config) -> anyhow::Result<(Team, Vec<Child>)> {
+fn assemble(conduct: &Conduct, config: &Config) -> Result<(Team, Vec<Child>)> {
     let ranks = conduct.ranks.max(1);
     if ranks == 1 {
         return Ok((Team::alone(), Vec::new()));
@@ -336,16 +327,20 @@ fn assemble(conduct: &Conduct, config: &Config) -> anyhow::Result<(Team, Vec<Chi
     let run = format!("{} {ranks}", config.hash()?);
     match (conduct.rank, &conduct.meet) {
         (Some(0), Some(address)) => {
-            let listener = TcpListener::bind(address)
-                .with_context(|| format!("cannot wait for the other processes at {address}"))?;
+            let listener = TcpListener::bind(address).map_err(|error| meeting(address, &error))?;
             Ok((Team::host(ranks, &listener, &run)?, Vec::new()))
         }
         (Some(rank), Some(address)) => Ok((Team::join(rank, ranks, address, &run)?, Vec::new())),
         _ => {
-            let listener = TcpListener::bind("127.0.0.1:0")
-                .context("cannot wait for the other processes on this machine")?;
-            let address = listener.local_addr()?.to_string();
-            let program = std::env::current_exe().context("cannot find the program itself")?;
+            let here = "127.0.0.1:0";
+            let listener = TcpListener::bind(here).map_err(|error| meeting(here, &error))?;
+            let address = listener.local_addr();
+            let address = address.map_err(|error| meeting(here, &error))?.to_string();
+            let program = std::env::current_exe().map_err(|error| {
+                Error::Peer(format!(
+                    "cannot find the program to start it again: {error}"
+                ))
+            })?;
             let arguments: Vec<_> = std::env::args_os().skip(1).collect();
             let children = (1..ranks)
                 .map(|rank| {
@@ -359,21 +354,33 @@ fn assemble(conduct: &Conduct, config: &Config) -> anyhow::Result<(Team, Vec<Chi
                         .stdin(Stdio::null())
                         .stdout(Stdio::null())
                         .spawn()
-                        .with_context(|| format!("cannot start process {rank} of the run"))
+                        .map_err(|error| {
+                            Error::Peer(format!("cannot start process {rank} of the run: {error}"))
+                        })
                 })
-                .collect::<anyhow::Result<Vec<Child>>>()?;
+                .collect::<Result<Vec<Child>>>()?;
             Ok((Team::host(ranks, &listener, &run)?, children))
         }
     }
 }
 
+fn meeting(address: &str, error: &std::io::Error) -> Error {
+    Error::Peer(format!(
+        "cannot wait for the other processes at {address}: {error}"
+    ))
+}
+
 /// Sets the size of the thread pool before anything runs in it.
-pub fn use_threads(threads: Option<usize>) -> anyhow::Result<()> {
+pub fn use_threads(threads: Option<usize>) -> Result<()> {
     if let Some(threads) = threads {
         rayon::ThreadPoolBuilder::new()
             .num_threads(threads.max(1))
             .build_global()
-            .context("cannot set the number of threads")?;
+            .map_err(|error| {
+                Error::Device(format!(
+                    "cannot start {threads} threads: {error}; ask for fewer"
+                ))
+            })?;
     }
     Ok(())
 }

@@ -9,11 +9,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use mmface_engine::format::hex;
 use mmface_engine::{Error, Result};
 use sha2::{Digest, Sha256};
 
 use super::webdataset::{Form, Sample};
-use crate::config::hex;
 
 /// Names that a folder of photos may have.
 const PHOTOS: [&str; 5] = [

@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use candle_core::{Device, Tensor};
 use mmface_engine::condition::{mask_tensor, sketch_tensor};
+use mmface_engine::format::hex;
 use mmface_engine::model::autoencoder_kl::AutoencoderKl;
 use mmface_engine::picture::convert;
 use mmface_engine::weights::TensorFile;
@@ -22,7 +23,6 @@ use super::PREPARATION_VERSION;
 use super::augment::{Views, variant, views};
 use super::source::Shard;
 use super::webdataset::{Form, Pictures, Sample};
-use crate::config::hex;
 use crate::tensors::{self, Blob};
 
 /// Samples in one latent file: also the most work that an interruption can lose.
@@ -312,8 +312,7 @@ fn all_finite(latents: &[Tensor]) -> Result<bool> {
 }
 
 fn json(value: &impl Serialize) -> Result<String> {
-    serde_json::to_string(value)
-        .map_err(|error| Error::Argument(format!("cannot describe the latents: {error}")))
+    serde_json::to_string(value).map_err(Error::unwritable("what the latents are"))
 }
 
 /// Latents of all variants of one sample: photo, mask, sketch, each `[variants, channels, side, side]`.

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
+use mmface_engine::file::{self, Overwrite};
+use mmface_engine::format::hex;
 use mmface_engine::text::TextEncoder;
 use mmface_engine::weights::{ElementType, TensorFile};
 use mmface_engine::{Error, Result};
@@ -10,7 +12,6 @@ use sha2::{Digest, Sha256};
 
 use super::captions::mirrored;
 use super::store::LatentStore;
-use crate::config::hex;
 use crate::tensors::{self, Blob, bytes, f16_values, f32_values};
 
 /// Captions that go through the tower at once.
@@ -86,8 +87,7 @@ fn encode(
     {
         return Err(Error::NotFinite("a text feature".into()));
     }
-    let list = serde_json::to_string(&texts)
-        .map_err(|error| Error::Argument(format!("cannot list the captions: {error}")))?;
+    let list = serde_json::to_string(&texts).map_err(Error::unwritable("the list of captions"))?;
     let blobs = BTreeMap::from([
         (
             "sequence".to_string(),
@@ -100,7 +100,7 @@ fn encode(
     ]);
     // The list of captions may be longer than a safetensors header likes: it stands beside.
     let list_path = list_path(path);
-    mmface_engine::picture::write::write_atomic(&list_path, list.as_bytes())?;
+    file::write(&list_path, list.as_bytes(), Overwrite::Replace)?;
     tensors::write(
         path,
         &blobs,
@@ -166,7 +166,7 @@ impl TextStore {
         pooled: &mut Vec<f32>,
     ) -> Result<()> {
         let index = *self.index.get(caption).ok_or_else(|| {
-            Error::Argument(format!(
+            Error::Input(format!(
                 "no text features of caption {caption:?}; run `mmface-trainer latents` again"
             ))
         })?;

@@ -9,6 +9,7 @@ mod sheet;
 use std::path::{Path, PathBuf};
 
 use candle_core::Device;
+use mmface_engine::file::{self, Overwrite};
 use mmface_engine::job::Guide;
 use mmface_engine::labels::LabelImage;
 use mmface_engine::model::face_parser::FaceParser;
@@ -181,7 +182,7 @@ pub fn evaluate(
             &from_sketch,
             &by_colour,
         )?;
-        write::write_atomic(path, &write::encode_rgb(&picture)?)?;
+        file::write(path, &write::encode_rgb(&picture)?, Overwrite::Replace)?;
     }
     Ok(Evaluation {
         size: options.size,

@@ -72,7 +72,7 @@ impl Sampler {
     /// When the model is no flow model, or a tensor operation fails.
     pub fn sample(&self, requests: &[Request], options: &Options) -> Result<Vec<RgbImage>> {
         if self.dit.config().objective != Objective::Flow {
-            return Err(Error::Argument("only flow models are evaluated".into()));
+            return Err(Error::Input("only flow models are evaluated".into()));
         }
         let mut pictures = Vec::with_capacity(requests.len());
         for batch in requests.chunks(BATCH) {

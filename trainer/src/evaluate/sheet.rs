@@ -34,7 +34,7 @@ pub fn draw(
         .collect();
     let columns = rows.first().map_or(0, Vec::len);
     if columns == 0 {
-        return Err(Error::Argument("there is nothing to show".into()));
+        return Err(Error::Input("there is nothing to show".into()));
     }
     let mut sheet = RgbImage::filled(columns * CELL, rows.len() * CELL, [255; 3]);
     for (y, row) in rows.iter().enumerate() {

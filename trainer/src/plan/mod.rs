@@ -80,7 +80,7 @@ mod tests {
 
     use super::*;
     use crate::presets;
-    use crate::words::grouped;
+    use mmface_engine::format::grouped;
 
     #[test]
     fn the_papers_totals_come_out() {

@@ -1,9 +1,7 @@
 //! A plan as a person reads it on the terminal.
 
+use mmface_engine::format::{bytes, count, duration, grouped};
 use mmface_run_protocol::plan::Plan;
-
-use crate::report::plain::{bytes, duration};
-use crate::words::grouped;
 
 /// The plan as lines of a table.
 pub fn table(plan: &Plan) -> String {
@@ -28,12 +26,10 @@ pub fn table(plan: &Plan) -> String {
     row(
         "global batch",
         format!(
-            "{} = {} process{} × {} part{} × {} samples",
+            "{} = {} × {} × {} samples",
             plan.batch,
-            plan.ranks,
-            if plan.ranks == 1 { "" } else { "es" },
-            plan.accumulation,
-            if plan.accumulation == 1 { "" } else { "s" },
+            count(plan.ranks, "process"),
+            count(plan.accumulation, "part"),
             plan.samples_at_once
         ),
     );
@@ -78,9 +74,8 @@ pub fn table(plan: &Plan) -> String {
         (Some(probe), Some(update), Some(all)) => row(
             "time on this CPU",
             format!(
-                "{update:.2} s an update with {} thread{}, {} in all",
-                probe.threads,
-                if probe.threads == 1 { "" } else { "s" },
+                "{update:.2} s an update with {}, {} in all",
+                count(probe.threads as u64, "thread"),
                 duration(all)
             ),
         ),

@@ -46,7 +46,7 @@ fn sum_in(
 ) -> Result<()> {
     let mut tensors: Vec<&mut Tensor> = gradients.values_mut().collect();
     let Some(device) = tensors.first().map(|tensor| tensor.device().clone()) else {
-        return Err(Error::Argument("there are no gradients to add".into()));
+        return Err(Error::Internal("there are no gradients to add".into()));
     };
     // The loss travels at the head of the first bucket, and is read last: reading waits for the device.
     let mut head = Some(Tensor::new(&[*loss], &device)?);

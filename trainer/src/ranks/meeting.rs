@@ -27,7 +27,7 @@ pub(super) struct Met {
 pub(super) fn host(ranks: usize, listener: &TcpListener, run: &str) -> Result<Met> {
     let mut links = wait_for_all(ranks, listener, run)?;
     let failed = |error: std::io::Error| {
-        Error::Argument(format!(
+        Error::Peer(format!(
             "a process left while the others were awaited ({error}); start all of them again"
         ))
     };
@@ -48,8 +48,7 @@ pub(super) fn host(ranks: usize, listener: &TcpListener, run: &str) -> Result<Me
 }
 
 fn wait_for_all(ranks: usize, listener: &TcpListener, run: &str) -> Result<Vec<TcpStream>> {
-    let failed =
-        |what: &str| Error::Argument(format!("cannot wait for the other processes: {what}"));
+    let failed = |what: &str| Error::Peer(format!("cannot wait for the other processes: {what}"));
     listener
         .set_nonblocking(true)
         .map_err(|error| failed(&error.to_string()))?;
@@ -98,7 +97,7 @@ pub(super) fn join(rank: usize, ranks: usize, address: &str, run: &str) -> Resul
         match TcpStream::connect(address) {
             Ok(link) => break link,
             Err(error) if Instant::now() > deadline => {
-                return Err(Error::Argument(format!(
+                return Err(Error::Peer(format!(
                     "rank {rank} cannot reach the first process at {address}: {error}"
                 )));
             }
@@ -116,7 +115,7 @@ pub(super) fn join(rank: usize, ranks: usize, address: &str, run: &str) -> Resul
         .and_then(|()| link.read_exact(&mut count))
         .and_then(|()| prepare(&link))
         .map_err(|error| {
-            Error::Argument(format!(
+            Error::Peer(format!(
                 "rank {rank} was not let in by the first process at {address} ({error}); start all of them with the same configuration, each with a rank of its own"
             ))
         })?;

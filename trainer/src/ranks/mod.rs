@@ -164,7 +164,7 @@ impl Team {
             link.read_exact(&mut theirs)
                 .map_err(|error| lost(index + 1, &error))?;
             if theirs != own {
-                return Err(Error::Argument(format!(
+                return Err(Error::Peer(format!(
                     "process {} has gradients of other tensors; start all processes with one version and configuration",
                     index + 1
                 )));
@@ -228,7 +228,7 @@ fn engine(_device: &Device) -> Option<Box<dyn Engine>> {
 }
 
 fn lost(rank: usize, error: &std::io::Error) -> Error {
-    Error::Argument(format!(
+    Error::Peer(format!(
         "process {rank} of the run is gone ({error}); `resume` goes on from the last checkpoint"
     ))
 }

@@ -1,10 +1,10 @@
 //! Events as JSON lines: in the run folder, and for the studio on standard output.
 
-use std::fs::{File, OpenOptions};
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use mmface_engine::picture::write::write_atomic;
+use mmface_engine::file::{self, Append, Overwrite};
+use mmface_engine::system::disk;
 use mmface_engine::{Error, Result};
 
 use super::{Sink, TrainEvent};
@@ -15,9 +15,7 @@ const WAITING: usize = 10_000;
 /// Appends to `metrics.jsonl`. A disk that is full does not end the run: the lines wait.
 #[derive(Debug)]
 pub struct JsonLines {
-    path: PathBuf,
-    file: File,
-    length: u64,
+    file: Append,
     waiting: Vec<String>,
 }
 
@@ -33,19 +31,11 @@ impl JsonLines {
                 .flat_map(|line| [line, "\n"])
                 .collect();
             if kept != text {
-                write_atomic(path, kept.as_bytes())?;
+                file::write(path, kept.as_bytes(), Overwrite::Replace)?;
             }
         }
-        let open = || -> std::io::Result<(File, u64)> {
-            let file = OpenOptions::new().create(true).append(true).open(path)?;
-            let length = file.metadata()?.len();
-            Ok((file, length))
-        };
-        let (file, length) = open().map_err(Error::file("open the metrics", path))?;
         Ok(Self {
-            path: path.to_path_buf(),
-            file,
-            length,
+            file: Append::open(path)?,
             waiting: Vec::new(),
         })
     }
@@ -69,18 +59,13 @@ impl Sink for JsonLines {
             self.waiting.remove(0);
         }
         let text = self.waiting.concat();
-        match self.file.write_all(text.as_bytes()) {
+        match self.file.push(text.as_bytes()) {
             Ok(()) => {
-                self.length += text.len() as u64;
                 self.waiting.clear();
                 Ok(())
             }
-            Err(error) if crate::disk::is_full(&error) => {
-                // What was written of the lines would stand there twice.
-                let _ = self.file.set_len(self.length);
-                Ok(())
-            }
-            Err(error) => Err(Error::file("write the metrics", &self.path)(error)),
+            Err(error) if disk::is_full_error(&error) => Ok(()),
+            Err(error) => Err(error.doing("write the metrics")),
         }
     }
 }
@@ -100,9 +85,7 @@ impl Sink for Printed {
 }
 
 fn to_json(event: &TrainEvent) -> Result<String> {
-    event
-        .to_line()
-        .map_err(|error| Error::Argument(format!("cannot describe the event: {error}")))
+    event.to_line().map_err(Error::unwritable("the event"))
 }
 
 #[cfg(test)]

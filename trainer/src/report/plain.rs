@@ -4,6 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use mmface_engine::format::{bytes, duration, parameters};
 
 use super::{Preparing, Sink, TrainEvent, Weights};
 
@@ -96,11 +97,11 @@ pub fn line(event: &TrainEvent) -> String {
             text
         }
         TrainEvent::Started(plan) => format!(
-            "{}: update {} of {}, {:.1} M parameters, {} photos, batch {}{}",
+            "{}: update {} of {}, {} parameters, {} photos, batch {}{}",
             plan.name,
             plan.step,
             plan.steps,
-            plan.parameters as f64 / 1e6,
+            parameters(plan.parameters),
             plan.samples,
             plan.batch,
             if plan.ranks > 1 {
@@ -164,43 +165,5 @@ pub fn line(event: &TrainEvent) -> String {
         TrainEvent::Finished { step, reason } => format!("step {step}  finished: {reason}"),
         TrainEvent::Failed { step, error } => format!("step {step}  failed: {error}"),
         TrainEvent::Unknown => "an event of another version".into(),
-    }
-}
-
-/// A span of time in words.
-pub fn duration(seconds: f64) -> String {
-    let minutes = (seconds.clamp(0.0, 1e9) / 60.0).round() as u64;
-    if minutes >= 48 * 60 {
-        format!("{}d{:02}h", minutes / 1440, minutes % 1440 / 60)
-    } else if minutes >= 60 {
-        format!("{}h{:02}m", minutes / 60, minutes % 60)
-    } else {
-        format!("{minutes}m")
-    }
-}
-
-/// An amount of memory in words.
-pub fn bytes(count: u64) -> String {
-    let count = count as f64;
-    for (unit, size) in [("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)] {
-        if count >= size {
-            return format!("{:.1} {unit}", count / size);
-        }
-    }
-    format!("{count} B")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_and_amounts_read_well() {
-        assert_eq!(duration(30.0), "1m");
-        assert_eq!(duration(3720.0), "1h02m");
-        assert_eq!(duration(3.0 * 86_400.0 + 3600.0), "3d01h");
-        assert_eq!(duration(f64::INFINITY), duration(1e9));
-        assert_eq!(bytes(0), "0 B");
-        assert_eq!(bytes(5_381_194_496), "5.4 GB");
     }
 }

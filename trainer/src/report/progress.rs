@@ -84,7 +84,7 @@ impl Progress {
             updates_per_second: speed,
             samples_per_second: speed * config.batch as f64,
             eta_seconds: config.steps.saturating_sub(step) as f64 / speed.max(1e-9),
-            memory: crate::memory::resident(),
+            memory: mmface_engine::system::memory::resident(),
             epoch: seen as f64 / self.samples as f64,
         });
         *self = Self {

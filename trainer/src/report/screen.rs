@@ -9,6 +9,8 @@ use std::io::IsTerminal;
 use std::rc::Rc;
 use std::time::Duration;
 
+use mmface_engine::format::{bytes, duration};
+use mmface_engine::system::interrupt;
 use mmface_engine::{Error, Result};
 use ratatui::Frame;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
@@ -18,10 +20,9 @@ use ratatui::symbols::Marker;
 use ratatui::text::Line;
 use ratatui::widgets::{Axis, Block, Chart, Dataset, Gauge, GraphType, Paragraph, Wrap};
 
-use super::plain::{bytes, duration, line};
+use super::plain::line;
 use super::{Sink, Started, Step, TrainCommand, TrainEvent};
 use crate::control::Control;
-use crate::signals;
 
 /// Points of a curve; older ones are thinned out.
 const POINTS: usize = 2_000;
@@ -264,7 +265,7 @@ impl Sink for Screen {
 
 impl Control for Screen {
     fn next(&mut self) -> Option<TrainCommand> {
-        if signals::asked_to_stop() {
+        if interrupt::asked() {
             return Some(TrainCommand::Stop);
         }
         while event::poll(Duration::ZERO).unwrap_or(false) {
@@ -374,7 +375,7 @@ mod tests {
             "it/s",
             "samples/s",
             "memory 2.0 GB",
-            "ETA 1h02m",
+            "ETA 1 h 02 min",
             "learning rate",
         ] {
             assert!(text.contains(part), "{part} is not shown on 80 × 24");

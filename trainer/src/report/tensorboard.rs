@@ -5,12 +5,13 @@
 //! that begins with a session start at its step: TensorBoard then drops what older files say after
 //! that step.
 
-use std::fs::File;
-use std::io::{Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use mmface_engine::{Error, Result};
+use mmface_engine::Result;
+use mmface_engine::file::{self, Append};
+use mmface_engine::picture::png_header;
+use mmface_engine::system::disk;
 
 use super::{Sink, TrainEvent, Weights};
 
@@ -20,17 +21,13 @@ const LARGEST_PICTURE: u64 = 16 << 20;
 /// Writes one event file.
 #[derive(Debug)]
 pub struct TensorBoard {
-    path: PathBuf,
-    file: File,
-    /// Bytes of whole records.
-    length: u64,
+    file: Append,
 }
 
 impl TensorBoard {
     /// Opens a new event file in the folder for a run that goes on from `step`.
     pub fn open(folder: &Path, step: u64) -> Result<Self> {
-        std::fs::create_dir_all(folder)
-            .map_err(Error::file("create the TensorBoard folder", folder))?;
+        file::create_folder(folder)?;
         let now = seconds();
         // The process distinguishes two starts within a second.
         let name = format!(
@@ -39,11 +36,8 @@ impl TensorBoard {
             std::process::id()
         );
         let path = folder.join(name);
-        let file = File::create(&path).map_err(Error::file("create the event file", &path))?;
         let mut writer = Self {
-            path,
-            file,
-            length: 0,
+            file: Append::create(&path)?,
         };
         let mut version = event(now, 0);
         text(&mut version, 3, "brain.Event:2");
@@ -63,19 +57,10 @@ impl TensorBoard {
         record.extend(masked(crc32c(&length)).to_le_bytes());
         record.extend(data);
         record.extend(masked(crc32c(data)).to_le_bytes());
-        match self.file.write_all(&record) {
-            Ok(()) => {
-                self.length += record.len() as u64;
-                Ok(())
-            }
+        match self.file.push(&record) {
             // The curves are in metrics.jsonl as well: a full disk costs points here, not the run.
-            // Half a record would hide all that come after it.
-            Err(error) if crate::disk::is_full(&error) => {
-                let _ = self.file.set_len(self.length);
-                let _ = self.file.seek(SeekFrom::Start(self.length));
-                Ok(())
-            }
-            Err(error) => Err(Error::file("write the event file", &self.path)(error)),
+            Err(error) if disk::is_full_error(&error) => Ok(()),
+            pushed => pushed.map_err(|error| error.doing("write the event file")),
         }
     }
 
@@ -97,12 +82,12 @@ impl TensorBoard {
         let Some(png) = small.then(|| std::fs::read(path).ok()).flatten() else {
             return Ok(());
         };
-        let Some((width, height)) = png_size(&png) else {
+        let Some((width, height)) = png_header::size(&png) else {
             return Ok(());
         };
         let mut image = Vec::new();
-        number(&mut image, 1, height);
-        number(&mut image, 2, width);
+        number(&mut image, 1, u64::from(height));
+        number(&mut image, 2, u64::from(width));
         number(&mut image, 3, 3);
         bytes(&mut image, 4, &png);
         let mut entry = Vec::new();
@@ -202,22 +187,6 @@ fn text(into: &mut Vec<u8>, field: u8, value: &str) {
     bytes(into, field, value.as_bytes());
 }
 
-/// Width and height from a PNG's header.
-fn png_size(png: &[u8]) -> Option<(u64, u64)> {
-    let header = png.get(..24)?;
-    (header.starts_with(b"\x89PNG\r\n\x1a\n") && &header[12..16] == b"IHDR").then(|| {
-        let side = |at: usize| {
-            u64::from(u32::from_be_bytes([
-                header[at],
-                header[at + 1],
-                header[at + 2],
-                header[at + 3],
-            ]))
-        };
-        (side(16), side(20))
-    })
-}
-
 /// Castagnoli's cyclic redundancy check, reflected polynomial 0x82f63b78.
 const TABLE: [u32; 256] = {
     let mut table = [0u32; 256];
@@ -312,7 +281,7 @@ mod tests {
                 weights: Weights::Raw,
             })
             .unwrap();
-        let records = records(&std::fs::read(&board.path).unwrap());
+        let records = records(&std::fs::read(board.file.path()).unwrap());
         assert_eq!(records.len(), 5);
         assert!(records[0].ends_with(b"brain.Event:2"));
         // Step 300 as two groups of seven bits, then the session log that says "start".

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use candle_core::Device;
 use mmface_engine::job::Named as _;
 use mmface_engine::model::dit::Dit;
+use mmface_engine::system::disk;
 use mmface_engine::{Error, Result};
 use mmface_run_protocol::mailbox::Mailbox;
 use mmface_run_protocol::{RunInputs, checkpoint_layout, lock, run_folder};
@@ -29,7 +30,7 @@ use crate::report::{HeldOutReport, Sink, Started, TrainCommand, TrainEvent, Weig
 pub use crate::start::{Changes, Start};
 use crate::start::{begin, check_data};
 use crate::step::{Outcome, Training};
-use crate::{device, disk, heldout, memory};
+use crate::{device, heldout, memory};
 
 /// Parts of the path in the held-out loss.
 const BUCKETS: usize = 5;
@@ -163,14 +164,16 @@ fn guarded(
     // Before anything large is allocated.
     let tight = room::check(&planned, place)?;
     place.team.connect(&device)?;
+    let free = place.memory;
+    let left = || free(&device, 1);
     let (training, state) = begin(start, changes, place.data.train.len(), out, &device)
-        .map_err(|error| memory::name_the_setting(error, &planned))?;
+        .map_err(|error| memory::name_the_setting(error, &planned, left()))?;
     *step = state.step;
     let config = state.config.clone();
     check_data(&config, place.data)?;
     let ranks = place.team.ranks();
     if !config.batch.is_multiple_of(ranks * config.accumulation) {
-        return Err(Error::Argument(format!(
+        return Err(Error::Input(format!(
             "the global batch {} is no multiple of {ranks} processes × accumulation {}",
             config.batch, config.accumulation
         )));
@@ -178,7 +181,8 @@ fn guarded(
     let mut files: Vec<Box<dyn Sink>> = Vec::new();
     if first {
         let bytes = checkpoint::expected_bytes(&config);
-        disk::check_run(out, bytes, (place.free)(out))?;
+        let free = (place.free)(out);
+        disk::check("two checkpoints do not fit", out, 2 * bytes, free)?;
         if let Some(inputs) = &place.inputs {
             inputs.write(out)?;
         }
@@ -207,7 +211,7 @@ fn guarded(
     let result = run
         .announce(&config, tight)
         .and_then(|()| run.train(&config))
-        .map_err(|error| memory::name_the_setting(error, &config));
+        .map_err(|error| memory::name_the_setting(error, &config, left()));
     *step = run.state.step;
     if let Err(error) = &result {
         let event = TrainEvent::Failed {

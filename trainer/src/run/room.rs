@@ -1,11 +1,10 @@
 //! Whether the memory is enough for all processes of the run, asked before anything is allocated.
 
-use mmface_engine::{Error, Result};
+use mmface_engine::{Error, Result, system};
 use mmface_run_protocol::plan::MemoryEstimate;
 
 use super::Place;
 use crate::config::{Config, Moments};
-use crate::memory;
 use crate::plan::memory_estimate;
 
 /// Refuses a run that some process has too little memory for; a shortage that is to be ignored
@@ -16,7 +15,7 @@ pub(super) fn check(config: &Config, place: &mut Place<'_>) -> Result<Option<Str
     let all_fit = place.team.agree(own.is_ok())?;
     let warning = own?;
     if !all_fit {
-        return Err(Error::Argument(
+        return Err(Error::Peer(
             "another process of the run has too little memory, as it says itself".into(),
         ));
     }
@@ -38,12 +37,12 @@ pub(super) fn estimate(config: &Config, place: &Place<'_>) -> MemoryEstimate {
 fn check_own(config: &Config, place: &Place<'_>) -> Result<Option<String>> {
     // A card holds nothing of this process yet.
     let has = if place.device.is_cpu() {
-        memory::resident()
+        system::memory::resident()
     } else {
         0
     };
     let more = estimate(config, place).total().saturating_sub(has);
     let processes = place.team.neighbours();
     let available = (place.memory)(&place.device, processes);
-    memory::check_run(config, more, processes, available, place.ignore_memory)
+    crate::memory::check_run(config, more, processes, available, place.ignore_memory)
 }

@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use mmface_engine::system::disk;
 use mmface_engine::{Error, Result};
 use mmface_run_protocol::checkpoint_layout;
 
 use super::{PATIENCE, Run};
+use crate::checkpoint;
 use crate::config::Config;
 use crate::report::{TrainCommand, TrainEvent};
-use crate::{checkpoint, disk};
 
 /// How often a pause for want of disk space tries again, in looks.
 const RETRY: u32 = 50;
@@ -91,10 +92,13 @@ impl Run<'_, '_> {
             match self.next_wish() {
                 Some(TrainCommand::Resume) => break,
                 Some(TrainCommand::Stop) => {
-                    return Err(Error::Argument(format!(
-                        "stopped while the disk was full: what came after the last checkpoint in {} is lost; free some space and use `resume`",
-                        self.place.out.display()
-                    )));
+                    return Err(Error::DiskSpace {
+                        what: format!(
+                            "stopped while the disk was full: what came after the last checkpoint in {} is lost",
+                            self.place.out.display()
+                        ),
+                        hint: "free some space and use `resume`".into(),
+                    });
                 }
                 _ => std::thread::sleep(PATIENCE),
             }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use mmface_engine::format::count;
 use mmface_engine::job::Objective;
 use mmface_engine::kernels::Precision;
 use mmface_engine::model::dit::DitConfig;
@@ -44,9 +45,9 @@ pub(super) fn build(
     let each = whole("training.train_batch_size", 32)? as usize;
     let batch = each * accumulation * ranks;
     notes.push(format!(
-        "global batch {batch} = {ranks} process{} × {accumulation} part{} × train_batch_size {each}",
-        if ranks == 1 { "" } else { "es" },
-        if accumulation == 1 { "" } else { "s" },
+        "global batch {batch} = {} × {} × train_batch_size {each}",
+        count(ranks as u64, "process"),
+        count(accumulation as u64, "part"),
     ));
     let schedule = match file.text("training.lr_scheduler").unwrap_or("cosine") {
         "cosine" => Schedule::Cosine,

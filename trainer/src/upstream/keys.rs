@@ -1,7 +1,8 @@
 //! The keys that the authors' files may hold.
 
+use mmface_engine::format::similar;
+
 use super::yaml::Node;
-use crate::words::similar;
 
 /// Keys of each section. A star stands for any beginning or end.
 const KEYS: [(&str, &[&str]); 9] = [

@@ -80,7 +80,7 @@ pub fn write_data_of(work: &Path, channels: usize, side: usize, width: usize) {
     fill_normal(&mut stream(9, Purpose::Bench, 10), &mut sequence);
     fill_normal(&mut stream(9, Purpose::Bench, 11), &mut pooled);
     let list = serde_json::to_string(&captions).unwrap();
-    let hash = mmface_trainer::config::hex(&Sha256::digest(list.as_bytes()));
+    let hash = mmface_engine::format::hex(&Sha256::digest(list.as_bytes()));
     std::fs::write(work.join("text-features.captions.json"), &list).unwrap();
     let blobs = BTreeMap::from([
         (

@@ -8,12 +8,11 @@
 mod read;
 mod record;
 
-use std::fs::{self, File};
-use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use mmface_engine::file::{self, Append};
 use mmface_engine::picture::{RgbImage, write};
 use mmface_engine::{Error, Result};
 
@@ -91,9 +90,7 @@ struct Log {
 }
 
 struct Open {
-    file: File,
-    /// Bytes that are whole.
-    good: u64,
+    file: Append,
     /// Bytes of the state that the file begins with.
     first: u64,
     frame: Frame,
@@ -111,7 +108,7 @@ impl Log {
     /// Brings the file up to the frame.
     fn write(&mut self, frame: &Frame) -> Result<()> {
         let path = self.folder.join(NAME);
-        let short = |open: &Open| open.good <= LONG.max(4 * open.first);
+        let short = |open: &Open| open.file.len() <= LONG.max(4 * open.first);
         match self.open.take().filter(|open| short(open) && path.exists()) {
             Some(mut open) if open.frame.drawing.side() == frame.drawing.side() => {
                 let mut bytes = Vec::new();
@@ -122,26 +119,20 @@ impl Log {
                 }
                 Record::Commit(clock::milliseconds(SystemTime::now())).encode(&mut bytes);
                 let sync = self.synced.elapsed() >= SYNC;
-                match append(&mut open, &bytes, sync) {
-                    Ok(()) => {
-                        open.frame = frame.clone();
-                        self.open = Some(open);
-                        if sync {
-                            self.synced = Instant::now();
-                        }
-                        Ok(())
-                    }
-                    Err(error) => {
-                        // Half a record at the end would hide all that follows it. When it cannot
-                        // be cut off either, the next write begins a new file.
-                        let cut = open
-                            .file
-                            .set_len(open.good)
-                            .and_then(|()| open.file.seek(SeekFrom::Start(open.good)));
-                        self.open = cut.is_ok().then_some(open);
-                        Err(Error::file("write the recovery journal", &path)(error))
+                let written = open.file.push(&bytes).and_then(|()| match sync {
+                    true => open.file.sync(),
+                    false => Ok(()),
+                });
+                if written.is_ok() {
+                    open.frame = frame.clone();
+                    if sync {
+                        self.synced = Instant::now();
                     }
                 }
+                // Half a record at the end would hide all that follows it: where it could not be
+                // cut off, the next write begins a new file.
+                self.open = open.file.is_whole().then_some(open);
+                written.map_err(failed)
             }
             _ => self.begin(&path, frame),
         }
@@ -156,25 +147,11 @@ impl Log {
         .encode(&mut bytes);
         changes(None, frame, &mut bytes)?;
         Record::Commit(clock::milliseconds(SystemTime::now())).encode(&mut bytes);
-        let failed = |error| Error::file("write the recovery journal", path)(error);
-        fs::create_dir_all(&self.folder).map_err(failed)?;
-        let mut temporary = tempfile::Builder::new()
-            .prefix(".journal-")
-            .suffix(".part")
-            .tempfile_in(&self.folder)
-            .map_err(failed)?;
-        temporary
-            .write_all(&bytes)
-            .and_then(|()| temporary.as_file().sync_data())
-            .map_err(failed)?;
-        let file = temporary
-            .persist(path)
-            .map_err(|error| failed(error.error))?;
-        let length = bytes.len() as u64;
+        file::store(path, &bytes).map_err(failed)?;
+        let file = Append::open(path).map_err(failed)?;
         self.open = Some(Open {
+            first: file.len(),
             file,
-            good: length,
-            first: length,
             frame: frame.clone(),
         });
         self.synced = Instant::now();
@@ -182,13 +159,9 @@ impl Log {
     }
 }
 
-fn append(open: &mut Open, bytes: &[u8], sync: bool) -> std::io::Result<()> {
-    open.file.write_all(bytes)?;
-    if sync {
-        open.file.sync_data()?;
-    }
-    open.good += bytes.len() as u64;
-    Ok(())
+/// An error of the journal, told as what was being done.
+fn failed(error: Error) -> Error {
+    error.doing("write the recovery journal")
 }
 
 /// The records that lead from one state to another; from nothing, all that is not empty.

@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use std::fs;
 use std::sync::mpsc;
 
 use mmface_engine::job::Draw;
@@ -187,10 +188,7 @@ fn a_full_disk_leaves_what_was_written_and_heals() {
     log.write(&state).unwrap();
     let before = state.clone();
     paint(&mut state, 100, 4);
-    let full = fs::OpenOptions::new()
-        .write(true)
-        .open("/dev/full")
-        .unwrap();
+    let full = Append::open(Path::new("/dev/full")).unwrap();
     let file = std::mem::replace(&mut log.open.as_mut().unwrap().file, full);
     assert!(log.write(&state).is_err());
     assert_eq!(read(folder.path()).unwrap().frame, before);

@@ -9,13 +9,13 @@ mod scan;
 mod thumbnail;
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use mmface_engine::picture::RgbImage;
+use mmface_engine::format::hex;
+use mmface_engine::picture::{RgbImage, png_header};
 use mmface_engine::provenance::{self, Recipe};
-use mmface_engine::{Error, Result};
+use mmface_engine::{Error, Result, file};
 use sha2::{Digest, Sha256};
 
 pub use entry::{About, Entry, Listing, Search};
@@ -117,7 +117,7 @@ impl Library {
     pub fn import(&self, name: &str, bytes: &[u8]) -> Result<Entry> {
         let source = Path::new(name);
         let found = provenance::read_bytes(bytes, source)?;
-        let (Some(recipe), Some(size)) = (found.recipe, png_size(bytes)) else {
+        let (Some(recipe), Some(size)) = (found.recipe, png_header::size(bytes)) else {
             let why = found
                 .problem
                 .unwrap_or_else(|| "the picture has no recipe of MMFace Studio's".into());
@@ -171,14 +171,14 @@ impl Library {
             return Ok(Deleted::SystemTrash);
         }
         let folder = self.folder.join(TRASH);
-        fs::create_dir_all(&folder).map_err(Error::file("make the folder", &folder))?;
+        file::create_folder(&folder)?;
         let name = file.replace('/', "-");
         let stem = name.strip_suffix(".png").unwrap_or(&name);
         let target = (1..MAX_TWINS)
             .map(|twin| folder.join(numbered(stem, twin)))
             .find(|target| !target.exists());
         let target = target.ok_or_else(|| full(&folder))?;
-        fs::rename(&path, &target).map_err(Error::file("delete the picture", &path))?;
+        file::move_new(&path, &target).map_err(|error| error.doing("delete the picture"))?;
         Ok(Deleted::Folder(target))
     }
 
@@ -195,10 +195,8 @@ impl Library {
                 "rename that one first",
             ));
         }
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).map_err(Error::file("make the folder", folder))?;
-        }
-        fs::rename(trashed, &path).map_err(Error::file("bring back the picture", trashed))
+        file::create_folder(file::parent_folder(&path))?;
+        file::move_new(trashed, &path).map_err(|error| error.doing("bring back the picture"))
     }
 
     /// Empties the library's `.trash` folder for good; returns the bytes that are free now.
@@ -221,7 +219,7 @@ impl Library {
         let parts = Path::new(file).components();
         let mut kinds = parts.map(|part| matches!(part, std::path::Component::Normal(_)));
         if file.is_empty() || !kinds.all(|normal| normal) {
-            return Err(Error::Argument(format!(
+            return Err(Error::Input(format!(
                 "`{file}` is no picture of the library"
             )));
         }
@@ -230,50 +228,21 @@ impl Library {
 
     /// Writes a file whole under the first free name; returns the name within the library.
     fn write_new(&self, folder: &str, stem: &str, bytes: &[u8]) -> Result<String> {
-        let into = if folder.is_empty() {
-            self.folder.clone()
-        } else {
-            self.folder.join(folder)
+        let into = match folder {
+            "" => self.folder.clone(),
+            _ => self.folder.join(folder),
         };
-        fs::create_dir_all(&into).map_err(Error::file("make the folder of results", &into))?;
-        let failed = Error::file("save the picture in", &into);
-        let write = || -> std::io::Result<tempfile::NamedTempFile> {
-            let mut temporary = tempfile::Builder::new()
-                .prefix(".mmface-")
-                .suffix(".part")
-                .tempfile_in(&into)?;
-            temporary.write_all(bytes)?;
-            readable_like_any_new_file(temporary.as_file())?;
-            temporary.as_file().sync_all()?;
-            Ok(temporary)
-        };
-        let mut temporary = write().map_err(failed)?;
-        for twin in 1..MAX_TWINS {
-            let name = numbered(stem, twin);
-            // Never over another file, even if a second studio saves in the same moment.
-            match temporary.persist_noclobber(into.join(&name)) {
-                Ok(_) if folder.is_empty() => return Ok(name),
-                Ok(_) => return Ok(format!("{folder}/{name}")),
-                Err(error) if error.error.kind() == std::io::ErrorKind::AlreadyExists => {
-                    temporary = error.file
-                }
-                Err(error) => return Err(Error::file("save the picture in", &into)(error.error)),
-            }
-        }
-        Err(full(&into))
+        file::create_folder(&into)?;
+        let names = (1..MAX_TWINS).map(|twin| numbered(stem, twin));
+        // Never over another file, even if a second studio saves in the same moment.
+        let name = file::first_free(&into, names, bytes)
+            .map_err(|error| error.doing("save the picture in"))?
+            .ok_or_else(|| full(&into))?;
+        Ok(match folder {
+            "" => name,
+            _ => format!("{folder}/{name}"),
+        })
     }
-}
-
-/// Temporary files are private to their owner; a picture that somebody made is not.
-#[cfg(unix)]
-fn readable_like_any_new_file(file: &fs::File) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    file.set_permissions(fs::Permissions::from_mode(0o644))
-}
-
-#[cfg(not(unix))]
-fn readable_like_any_new_file(_: &fs::File) -> std::io::Result<()> {
-    Ok(())
 }
 
 fn full(folder: &Path) -> Error {
@@ -305,22 +274,9 @@ fn plain(name: &str) -> String {
         .to_string()
 }
 
-/// Width and height from a PNG's header, which must be whole.
-pub fn png_size(png: &[u8]) -> Option<(u32, u32)> {
-    let head: &[u8; 24] = png.first_chunk()?;
-    let number =
-        |at: usize| u32::from_be_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
-    (head.starts_with(b"\x89PNG\r\n\x1a\n") && &head[12..16] == b"IHDR")
-        .then(|| (number(16), number(20)))
-}
-
 /// The first 16 hexadecimal digits of the SHA-256.
 fn short_hash(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex(&Sha256::digest(bytes)[..8])
 }
 
 #[cfg(test)]

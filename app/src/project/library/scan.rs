@@ -5,9 +5,9 @@ use std::fs::{self, File};
 use std::io::{BufReader, Read};
 use std::path::Path;
 
-use mmface_engine::picture::write::write_atomic;
+use mmface_engine::picture::png_header;
 use mmface_engine::provenance::{self, Recipe};
-use mmface_engine::{Error, Result};
+use mmface_engine::{Error, Result, file};
 use serde::{Deserialize, Serialize};
 
 use super::entry::{About, Entry, Listing};
@@ -144,12 +144,8 @@ impl Library {
             entries: listing.entries.clone(),
             others: listing.others.clone(),
         };
-        let text = ron::to_string(&index).map_err(|error| Error::Argument(error.to_string()))?;
-        let path = self.index_path();
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).map_err(Error::file("make the folder", folder))?;
-        }
-        write_atomic(&path, text.as_bytes())
+        let text = ron::to_string(&index).map_err(Error::unwritable("the library's index"))?;
+        file::store(&self.index_path(), text.as_bytes())
     }
 
     /// What the folder says of one file.
@@ -234,7 +230,7 @@ fn read_head(path: &Path) -> Option<(Recipe, (u32, u32))> {
             return None;
         }
     }
-    let size = super::png_size(&head)?;
+    let size = png_header::size(&head)?;
     provenance::read_bytes(&head, path)
         .ok()?
         .recipe

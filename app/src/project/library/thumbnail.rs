@@ -3,7 +3,7 @@
 use std::fs;
 
 use mmface_engine::picture::{self, RgbImage, resize, write};
-use mmface_engine::{Error, Result};
+use mmface_engine::{Error, Result, file};
 
 use super::{Entry, Library, Listing, short_hash};
 
@@ -73,9 +73,7 @@ impl Library {
     }
 
     fn remember(&self, entry: &Entry, thumbnail: &RgbImage) -> Result<()> {
-        let path = self.thumbnail_path(entry);
-        let folder = self.thumbnail_folder();
-        fs::create_dir_all(&folder).map_err(Error::file("make the folder", &folder))?;
-        write::write_atomic(&path, &write::encode_rgb(thumbnail)?)
+        let png = write::encode_rgb(thumbnail)?;
+        file::store(&self.thumbnail_path(entry), &png)
     }
 }

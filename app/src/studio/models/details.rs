@@ -128,7 +128,7 @@ fn parts(ui: &mut Ui, parts: &[PartState], colours: &crate::studio::theme::Colou
             ui.end_row();
             for part in parts {
                 ui.label(part.part.title());
-                ui.label(crate::bytes::size(part.bytes));
+                ui.label(mmface_engine::format::bytes(part.bytes));
                 let file = match &part.path {
                     Some(path) => path
                         .file_name()

@@ -3,8 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
+use mmface_engine::file::{self, Draft};
+use mmface_engine::system::disk;
 use mmface_engine::weights::package::EXTENSION;
-use mmface_engine::weights::{Package, Registry, atomic, hash, verify};
+use mmface_engine::weights::{Package, Registry, hash, verify};
 use mmface_engine::{Error, Result};
 
 use super::progress::Progress;
@@ -39,20 +41,18 @@ pub fn install(
             "remove that one first",
         ));
     }
-    std::fs::create_dir_all(into).map_err(Error::file("create the folder", into))?;
+    file::create_folder(into)?;
     let total = std::fs::metadata(source)
         .map_err(Error::file("read", source))?
         .len();
-    atomic::check_free(into, total, free_space(into))?;
-    let copy = tempfile::Builder::new()
-        .prefix(".import-")
-        .suffix(".part")
-        .tempfile_in(into)
-        .map_err(Error::file("write into the folder", into))?;
-    let file = std::fs::File::open(source).map_err(Error::file("read", source))?;
-    let mut to = copy.as_file();
-    hash::copy_hashed(file, &mut to, source, total, &mut |done, of| {
-        progress.tell("copying the model", done, of)
+    disk::check("the model does not fit", into, total, free_space(into))?;
+    let mut copy = Draft::new(&target)?;
+    let from = std::fs::File::open(source).map_err(Error::file("read", source))?;
+    copy.fill(|to| {
+        hash::copy_hashed(from, to, source, total, &mut |done, of| {
+            progress.tell("copying the model", done, of)
+        })
+        .map(drop)
     })?;
     let copied = Package::open(copy.path())?;
     let states = verify(&copied, &mut |part, done, of| {
@@ -65,23 +65,6 @@ pub fn install(
             "copy it again from where it was made",
         ));
     }
-    copy.as_file()
-        .sync_all()
-        .map_err(Error::file("write", &target))?;
-    share(copy.path())?;
-    copy.persist_noclobber(&target)
-        .map_err(|error| Error::file("write", &target)(error.error))?;
+    copy.finish()?;
     Ok(target)
-}
-
-/// Temporary files are private; a model is as readable as any new file.
-fn share(path: &Path) -> Result<()> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let mode = std::fs::Permissions::from_mode(0o644);
-        std::fs::set_permissions(path, mode).map_err(Error::file("write", path))?;
-    }
-    let _ = path;
-    Ok(())
 }

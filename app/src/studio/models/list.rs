@@ -3,14 +3,14 @@
 
 use std::path::{Path, PathBuf};
 
+use mmface_engine::format::bytes as size;
 use mmface_engine::job::Named as _;
-use mmface_engine::pipeline::free_memory;
+use mmface_engine::system;
 use mmface_engine::weights::registry::{Origin, Root};
 use mmface_engine::weights::upstream::find_dit;
 use mmface_engine::weights::{ListedModel, Package, Registry};
 
 use super::card::{self, Block};
-use crate::bytes::size;
 use crate::studio::model_memory::{Memory, Runs};
 
 /// Folders looked at for weights that are no package yet.
@@ -137,7 +137,7 @@ fn entry(listed: ListedModel) -> Entry {
     let memory = Memory::of(manifest);
     let runs = match &listed.problem {
         Some(problem) => Runs::No(problem.clone()),
-        None => memory.runs(manifest.resolution, free_memory()),
+        None => memory.runs(manifest.resolution, system::memory::available()),
     };
     let objective = manifest.objective.name();
     let facts = vec![

@@ -97,7 +97,7 @@ fn list(ui: &mut Ui, studio: &mut Studio) {
         let text = format!(
             "{}\n{}, {state}",
             entry.title(),
-            crate::bytes::size(entry.listed.bytes)
+            mmface_engine::format::bytes(entry.listed.bytes)
         );
         let chosen = selected.as_ref() == Some(&reference);
         let button =

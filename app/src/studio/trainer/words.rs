@@ -45,7 +45,7 @@ pub fn duration(seconds: f64) -> String {
 
 /// An amount of memory: `3.2 GB`.
 pub fn bytes(count: u64) -> String {
-    crate::bytes::size(count)
+    mmface_engine::format::bytes(count)
 }
 
 /// A small number with three digits that count.

@@ -166,7 +166,7 @@ impl AutoencoderKlConfig {
         } else {
             return Ok(());
         };
-        Err(Error::Argument(format!(
+        Err(Error::Input(format!(
             "autoencoder: {wrong}; correct its config"
         )))
     }
@@ -217,10 +217,7 @@ mod tests {
             let mut config = AutoencoderKlConfig::demo();
             config.check().unwrap();
             break_it(&mut config);
-            assert!(
-                matches!(config.check(), Err(Error::Argument(_))),
-                "{config:?}"
-            );
+            assert!(matches!(config.check(), Err(Error::Input(_))), "{config:?}");
         }
     }
 }

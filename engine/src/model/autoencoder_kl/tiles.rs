@@ -45,7 +45,7 @@ pub(super) fn decode(
     decode: impl Fn(&Tensor) -> Result<Tensor>,
 ) -> Result<Tensor> {
     if tile == 0 || overlap * 2 > tile {
-        return Err(Error::Argument(format!(
+        return Err(Error::Internal(format!(
             "cannot decode in tiles of {tile} that overlap by {overlap}; the overlap may be at most half of a tile"
         )));
     }
@@ -87,7 +87,7 @@ pub(super) fn decode(
         }
     }
     let (picture, weights) =
-        sum.ok_or_else(|| Error::Argument("cannot decode an empty latent".into()))?;
+        sum.ok_or_else(|| Error::Internal("cannot decode an empty latent".into()))?;
     Ok(picture.broadcast_div(&weights)?)
 }
 
@@ -145,11 +145,11 @@ mod tests {
         let z = Tensor::zeros((1, 1, 4, 4), DType::F32, &Device::Cpu).unwrap();
         assert!(matches!(
             decode(&z, 4, 3, 1, |t| Ok(t.clone())),
-            Err(Error::Argument(_))
+            Err(Error::Internal(_))
         ));
         assert!(matches!(
             decode(&z, 0, 0, 1, |t| Ok(t.clone())),
-            Err(Error::Argument(_))
+            Err(Error::Internal(_))
         ));
     }
 }

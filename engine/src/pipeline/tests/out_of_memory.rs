@@ -60,5 +60,5 @@ fn where_no_tile_fits_the_numbers_are_told() {
         panic!("there is no room")
     };
     let tile = decode_bytes(&AutoencoderKlConfig::demo(), 256);
-    assert_eq!((needed, available), (tile, 1));
+    assert_eq!((needed, available), (Some(tile), Some(1)));
 }

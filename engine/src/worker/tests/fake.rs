@@ -106,8 +106,8 @@ impl Backend for Fake {
             pixels: vec![1, 2, 3],
         };
         let memory = || Error::OutOfMemory {
-            needed: 2,
-            available: 1,
+            needed: Some(2),
+            available: Some(1),
             hint: "set --size lower".into(),
         };
         let act = *ACTS

@@ -149,7 +149,7 @@ fn out_of_memory_is_tried_once_more_with_tiles_and_then_reported() {
     };
     assert_eq!(
         error.to_string(),
-        "out of memory: 2 bytes needed, 1 available; set --size lower"
+        "out of memory: about 2 B are needed, 1 B are available; set --size lower"
     );
     assert_eq!(
         fake.tiled.load(Ordering::Relaxed),

@@ -1,6 +1,7 @@
 //! What the next picture takes of the memory, against what is free: said before it is begun.
 
-use crate::bytes::size;
+use mmface_engine::format::bytes as size;
+
 use crate::studio::dispatcher::Studio;
 use crate::studio::document::request::smaller_size;
 use crate::studio::model_memory::Memory;
