@@ -100,8 +100,8 @@ fn the_recipe_is_read_back() {
     );
     let json: serde_json::Value =
         serde_json::from_str(&home.ok(&["inspect", "o.png", "--json"])).unwrap();
-    assert_eq!(json["recipe"]["job"]["prompt"], "a man, żółty");
-    assert_eq!(json["recipe"]["job"]["seed"], 5);
+    assert_eq!(json["recipe"]["job"]["draw"]["prompt"], "a man, żółty");
+    assert_eq!(json["recipe"]["job"]["draw"]["seed"], 5);
     assert_eq!(json["recipe"]["model"], "tiny");
     assert_eq!(json["recipe"]["sha256"].as_str().unwrap().len(), 64);
     assert_eq!(json["marked_synthetic"], true);
