@@ -3,7 +3,6 @@
 #[path = "common/studio.rs"]
 mod common;
 
-use mmface_engine::job::{ConditionKind, Draw};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -21,6 +20,7 @@ use mmface::studio::document::Request;
 use mmface::studio::testing::{FakeBackend, options};
 use mmface::studio::toast::Toast;
 use mmface::studio::{Options, StudioApp};
+use mmface_engine::job::{ConditionKind, Draw};
 use mmface_engine::picture::RgbImage;
 
 type Studio = Harness<'static, StudioApp>;

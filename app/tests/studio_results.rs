@@ -7,7 +7,6 @@ mod common;
 #[path = "common/library.rs"]
 mod library;
 
-use mmface_engine::job::ConditionKind;
 use std::fs;
 
 use common::{job, recipe, wait_for};
@@ -18,6 +17,7 @@ use mmface::project::Listing;
 use mmface::studio::command::CompareMode as Mode;
 use mmface::studio::command::GenerateCommand;
 use mmface::studio::command::ResultsCommand as Do;
+use mmface_engine::job::ConditionKind;
 use mmface_engine::picture::RgbImage;
 use mmface_engine::provenance::Recipe;
 

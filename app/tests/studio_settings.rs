@@ -5,7 +5,6 @@
 #[path = "common/studio.rs"]
 mod common;
 
-use mmface_engine::job::{ConditionKind, Draw};
 use std::path::Path;
 use std::time::Duration;
 
@@ -19,6 +18,7 @@ use mmface::studio::document::Request;
 use mmface::studio::settings::{EngineSettings, Processor};
 use mmface::studio::testing::{FakeBackend, options};
 use mmface::studio::{StudioApp, Workspace};
+use mmface_engine::job::{ConditionKind, Draw};
 
 type Studio = Harness<'static, StudioApp>;
 

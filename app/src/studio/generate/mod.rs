@@ -12,10 +12,10 @@ pub mod panel;
 pub mod start;
 pub mod tokens;
 
-use mmface_engine::job::{ConditionKind, Draw, DrawChanges};
 use std::sync::Arc;
 
 use mmface_engine::contract::{Event, ModelSummary};
+use mmface_engine::job::{ConditionKind, Draw, DrawChanges};
 use mmface_engine::picture::RgbImage;
 use mmface_engine::provenance::Recipe;
 

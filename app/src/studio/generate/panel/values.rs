@@ -2,11 +2,10 @@
 
 use egui::{ComboBox, DragValue, Grid, Response, Slider, Ui, WidgetText};
 use egui_material_icons::icons;
-use mmface_engine::job::{Guide, MAX_STEPS, Named, SIZE_STEP, SIZES, near_size};
+use mmface_engine::job::{Draw, Guide, MAX_STEPS, Named, SIZE_STEP, SIZES, near_size};
 
 use crate::studio::command::GenerateCommand as Do;
 use crate::studio::dispatcher::Studio;
-use crate::studio::document::Request;
 use crate::studio::document::request::MAX_PICTURES;
 use crate::studio::widgets::{icon_button, icon_toggle};
 
@@ -18,39 +17,54 @@ pub fn show(ui: &mut Ui, studio: &mut Studio) {
     ui.add_space(6.0);
     let model = studio.context.facts.model.ready().cloned();
     let mut commands = Vec::new();
-    let last = studio.generate.last_seed;
+    let last_seed = studio.generate.last_seed;
     let request = &mut studio.context.document.request;
+    // Whole, so that a value which is added is shown, too.
+    let Draw {
+        // The fields above.
+        prompt: _,
+        negative: _,
+        seed,
+        count,
+        size,
+        steps,
+        sampler,
+        guidance,
+        interval,
+        guide,
+    } = &mut request.draw;
     Grid::new("generate_values").num_columns(2).show(ui, |ui| {
-        row(ui, "Seed", |ui| seed(ui, request, last, &mut commands));
+        row(ui, "Seed", |ui| {
+            seed_row(ui, seed, request.seed_locked, last_seed, &mut commands)
+        });
         row(ui, "Size", |ui| {
-            size(ui, request, model.as_ref().map(|model| model.resolution))
+            size_row(ui, size, model.as_ref().map(|model| model.resolution))
         });
         row(ui, "Steps", |ui| {
-            let slider = Slider::new(&mut request.draw.steps, 1..=100).clamping(
+            let slider = Slider::new(steps, 1..=100).clamping(
                 // More may be typed in.
                 egui::SliderClamping::Never,
             );
             let response = ui.add(slider);
-            request.draw.steps = request.draw.steps.clamp(1, MAX_STEPS);
+            *steps = (*steps).clamp(1, MAX_STEPS);
             response
         });
         row(ui, "Guidance", |ui| {
-            let slider = Slider::new(&mut request.draw.guidance, 1.0..=15.0)
+            let slider = Slider::new(guidance, 1.0..=15.0)
                 .step_by(0.1)
                 .clamping(egui::SliderClamping::Never);
             let response = ui
                 .add(slider)
                 .on_hover_text("How strongly the face follows the prompt; 1 is without guidance");
-            if let Some(guidance) = model.as_ref().and_then(|model| model.suggested.guidance)
+            if let Some(suggested) = model.as_ref().and_then(|model| model.suggested.guidance)
                 && response.double_clicked()
             {
-                request.draw.guidance = guidance;
+                *guidance = suggested;
             }
             response
         });
         row(ui, "Sampler", |ui| {
             let objective = model.as_ref().map(|model| model.objective);
-            let sampler = &mut request.draw.sampler;
             choice(
                 ui,
                 "sampler",
@@ -59,11 +73,22 @@ pub fn show(ui: &mut Ui, studio: &mut Studio) {
             )
         });
         row(ui, "Pictures", |ui| {
-            ui.add(DragValue::new(&mut request.draw.count).range(1..=MAX_PICTURES))
+            ui.add(DragValue::new(count).range(1..=MAX_PICTURES))
         });
     });
     egui::CollapsingHeader::new("Advanced").show(ui, |ui| {
-        advanced(ui, request, &mut studio.generate.live.steps)
+        Grid::new("generate_advanced")
+            .num_columns(2)
+            .show(ui, |ui| {
+                interval_rows(ui, interval);
+                row(ui, "Strengthen", |ui| {
+                    choice(ui, "guide", guide, Guide::ALL.iter().copied())
+                        .on_hover_text("What guidance pushes the face towards")
+                });
+                row(ui, "Live steps", |ui| {
+                    ui.add(DragValue::new(&mut studio.generate.live.steps).range(1..=50))
+                });
+            });
     });
     live(ui, studio, &mut commands);
     for command in commands {
@@ -96,12 +121,17 @@ fn row(ui: &mut Ui, name: &str, add: impl FnOnce(&mut Ui) -> Response) {
     ui.end_row();
 }
 
-fn seed(ui: &mut Ui, request: &mut Request, last: Option<u64>, commands: &mut Vec<Do>) -> Response {
-    let field = DragValue::new(&mut request.draw.seed)
+fn seed_row(
+    ui: &mut Ui,
+    seed: &mut u64,
+    locked: bool,
+    last: Option<u64>,
+    commands: &mut Vec<Do>,
+) -> Response {
+    let field = DragValue::new(seed)
         .range(0..=u64::MAX - MAX_PICTURES as u64 - 1)
         .speed(1.0);
     let response = ui.add_sized([96.0, ui.spacing().interact_size.y], field);
-    let locked = request.seed_locked;
     let (icon, name) = match locked {
         true => (icons::ICON_LOCK, "Lock the seed"),
         false => (icons::ICON_LOCK_OPEN, "Lock the seed"),
@@ -131,9 +161,8 @@ fn seed(ui: &mut Ui, request: &mut Request, last: Option<u64>, commands: &mut Ve
     response
 }
 
-fn size(ui: &mut Ui, request: &mut Request, trained: Option<usize>) -> Response {
-    let size = &mut request.draw.size;
-    let field = DragValue::new(size)
+fn size_row(ui: &mut Ui, size: &mut usize, trained: Option<usize>) -> Response {
+    let field = DragValue::new(&mut *size)
         .range(SIZES)
         .speed(SIZE_STEP as f64 / 4.0)
         .suffix(" px");
@@ -174,32 +203,16 @@ fn size(ui: &mut Ui, request: &mut Request, trained: Option<usize>) -> Response 
     response
 }
 
-fn advanced(ui: &mut Ui, request: &mut Request, live_steps: &mut usize) {
-    Grid::new("generate_advanced")
-        .num_columns(2)
-        .show(ui, |ui| {
-            let (from, to) = &mut request.draw.interval;
-            row(ui, "Guide from", |ui| {
-                ui.add(Slider::new(from, 0.0..=1.0).step_by(0.05))
-                    .on_hover_text(
-                        "Guidance acts in this part of the sampling; less of it is quicker",
-                    )
-            });
-            let least = *from;
-            *to = to.max(least);
-            row(ui, "Guide to", |ui| {
-                ui.add(Slider::new(to, 0.0..=1.0).step_by(0.05))
-            });
-            *to = to.max(least);
-            row(ui, "Strengthen", |ui| {
-                let guide = &mut request.draw.guide;
-                choice(ui, "guide", guide, Guide::ALL.iter().copied())
-                    .on_hover_text("What guidance pushes the face towards")
-            });
-            row(ui, "Live steps", |ui| {
-                ui.add(DragValue::new(live_steps).range(1..=50))
-            });
-        });
+fn interval_rows(ui: &mut Ui, (from, to): &mut (f64, f64)) {
+    row(ui, "Guide from", |ui| {
+        ui.add(Slider::new(from, 0.0..=1.0).step_by(0.05))
+            .on_hover_text("Guidance acts in this part of the sampling; less of it is quicker")
+    });
+    *to = to.max(*from);
+    row(ui, "Guide to", |ui| {
+        ui.add(Slider::new(to, 0.0..=1.0).step_by(0.05))
+    });
+    *to = to.max(*from);
 }
 
 fn live(ui: &mut Ui, studio: &mut Studio, commands: &mut Vec<Do>) {
