@@ -107,9 +107,9 @@ impl Entry {
         let about = &self.about;
         let draw = &about.draw;
         // Nothing to follow has a name, but nobody looks for it by “none”.
-        let kind = match about.condition {
-            ConditionKind::None => "",
-            kind => kind.name(),
+        let kind = match about.condition == ConditionKind::None {
+            true => "",
+            false => about.condition.name(),
         };
         self.text = format!(
             "{}\n{}\n{}\n{}\n{}\n{}\n{kind}\n{}",
