@@ -40,7 +40,7 @@ impl eframe::App for StudioApp {
         self.studio.run_commands();
         trainer::tick(&mut self.studio);
         models::tick(&mut self.studio);
-        generate::tick(&mut self.studio);
+        generate::tick(&mut self.studio.generate, &mut self.studio.context);
         persistence::tick(&mut self.studio);
     }
 
@@ -53,10 +53,14 @@ impl eframe::App for StudioApp {
         photo::tick(&mut self.studio.photo, &mut self.studio.context);
         layout::show(ui, &mut self.studio);
         self.studio.context.toasts.show(&ctx);
-        self.studio.run_commands();
+        let changed = self.studio.run_commands();
         let studio = &mut self.studio;
         settings_window::tick(&mut studio.settings_window, &mut studio.context);
         persistence::show_close_question(&ctx, &mut self.studio);
+        if changed || !self.studio.context.outbox.is_empty() {
+            // What was asked for in this frame is seen in the next one.
+            ctx.request_repaint();
+        }
     }
 
     fn on_exit(&mut self) {

@@ -74,7 +74,7 @@ impl Studio {
         settings_window::start(&studio.context);
         models::start(&mut studio);
         tools::start(&mut studio);
-        generate::start(&mut studio);
+        generate::start(&mut studio.generate, &mut studio.context);
         results::start(&mut studio);
         persistence::start(&mut studio, project);
         studio
@@ -95,14 +95,16 @@ impl Studio {
         self.context.tell(toast);
     }
 
-    /// Runs the messages that wait, and those that they cause.
-    pub fn run_commands(&mut self) {
+    /// Runs the messages that wait, and those that they cause; whether there were any.
+    pub fn run_commands(&mut self) -> bool {
+        let any = !self.context.outbox.is_empty();
         while let Some(message) = self.context.outbox.next() {
             match message {
                 Message::Command(command) => self.handle(command),
                 Message::Announcement(announcement) => self.announced(&announcement),
             }
         }
+        any
     }
 
     fn handle(&mut self, command: Command) {
@@ -111,9 +113,9 @@ impl Studio {
             Command::Shell(command) => shell(cx, command),
             Command::Canvas(command) => canvas::run(self, command),
             Command::Tools(command) => tools::run(self, command),
-            Command::Generate(command) => generate::run(self, command),
+            Command::Generate(command) => generate::handle(&mut self.generate, command, cx),
             Command::Results(command) => results::run(self, command),
-            Command::Sweep(command) => sweep::run(self, command),
+            Command::Sweep(command) => sweep::handle(&mut self.sweep, command, cx),
             Command::Photo(command) => photo::handle(&mut self.photo, command, cx),
             Command::Trainer(command) => trainer::run(self, command),
             Command::Models(command) => models::run(self, command),
@@ -123,18 +125,17 @@ impl Studio {
             }
             Command::Palette(command) => palette::handle(&mut self.palette, command, cx),
         }
-        generate::publish(self);
         trainer::publish(self);
     }
 
     fn announced(&mut self, announcement: &Announcement) {
-        generate::announced(self, announcement);
+        let cx = &mut self.context;
+        generate::announced(&mut self.generate, announcement, cx);
+        sweep::announced(&mut self.sweep, announcement, cx);
         models::announced(self, announcement);
         results::announced(self, announcement);
-        sweep::announced(self, announcement);
         persistence::announced(self, announcement);
         trainer::announced(self, announcement);
-        generate::publish(self);
     }
 
     /// Takes in what happened beside the GUI thread: engine events, ended tasks, answered dialogs.
@@ -151,12 +152,13 @@ impl Studio {
         }
         self.context.take_in();
         let cx = &mut self.context;
+        context::settle(&mut self.generate, |state| &state.inbox, cx);
+        context::settle(&mut self.sweep, |state| &state.inbox, cx);
         context::settle(&mut self.photo, |state| &state.inbox, cx);
         context::settle(&mut self.settings_window, |state| &state.inbox, cx);
         for then in self.legacy.take() {
             then(self);
         }
-        generate::publish(self);
     }
 
     fn on_event(&mut self, event: Event) {
@@ -165,12 +167,11 @@ impl Studio {
                 models::on_event(self, event)
             }
             Event::Trail { trail, .. } => {
-                sweep::run::on_trail(self, &trail);
+                sweep::run::on_trail(&mut self.sweep, &trail, &self.context);
                 results::on_trail(self, trail);
             }
-            _ => generate::on_event(self, event),
+            _ => generate::on_event(&mut self.generate, event, &mut self.context),
         }
-        generate::publish(self);
     }
 
     /// As [`Context::spawn`], for features that still work on the whole studio.

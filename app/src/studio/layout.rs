@@ -119,13 +119,20 @@ fn show_studio(ui: &mut Ui, studio: &mut Studio) {
                 // The button stays in sight whatever is unfolded above it.
                 Panel::bottom("generate_button")
                     .show_separator_line(false)
-                    .show(ui, |ui| generate::panel::show_button(ui, studio, elsewhere));
+                    .show(ui, |ui| {
+                        generate::panel::show_button(
+                            ui,
+                            &mut studio.generate,
+                            &studio.context,
+                            elsewhere,
+                        )
+                    });
                 ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
-                    generate::panel::show_prompt(ui, studio);
-                    sweep::panel::show(ui, studio);
-                    generate::panel::show_values(ui, studio);
+                    generate::panel::show_prompt(ui, &mut studio.generate, &studio.context);
+                    sweep::panel::show(ui, &mut studio.sweep, &studio.context);
+                    generate::panel::show_values(ui, &mut studio.generate, &studio.context);
                     photo::panel::show(ui, &studio.photo, &studio.context);
-                    generate::panel::show_queue(ui, studio);
+                    generate::panel::show_queue(ui, &mut studio.generate, &studio.context);
                 });
             });
     }

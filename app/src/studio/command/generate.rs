@@ -2,8 +2,10 @@
 
 use mmface_engine::job::ConditionKind;
 
+use std::ops::Range;
+
 use super::Action;
-use crate::studio::document::WorkId;
+use crate::studio::document::{Request, WorkId};
 
 use GenerateCommand as Do;
 
@@ -54,6 +56,14 @@ pub enum GenerateCommand {
     PinPrompt(String),
     /// Forgets a prompt of the history.
     ForgetPrompt(String),
+    /// Sets the values of the next pictures, but for the prompts.
+    Values(Box<Request>),
+    /// Sets the prompt.
+    Prompt(String),
+    /// Sets what guidance moves away from.
+    Negative(String),
+    /// Something is selected in the prompt: the prompt of then, and bytes of it.
+    Select(Option<(String, Range<usize>)>),
     /// Rolls the seed.
     Dice,
     /// Locks the seed, or lets it roll.

@@ -8,6 +8,8 @@ use super::Action;
 /// Actions of this feature.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SweepCommand {
+    /// Shares so many steps among all cells.
+    ShareSteps(usize),
     /// Draws all cells; a large sweep is asked about first.
     Start,
     /// Draws a large sweep after all.

@@ -1,14 +1,14 @@
 //! Prompt, settings, queue, live mode: from a drawing to a job, from its events to a result.
 //!
-//! [`request`] is what a person has set, [`works`] what waits and fails, [`flow`] brings one to the
-//! other through the engine and saves every picture before it is shown. Other features hand in
-//! [`Work`] through [`submit`] and hear of its end as an [`Outcome`].
+//! The document holds what a person has set and what waits; [`dispatch`] brings one to the other
+//! through the engine and saves every picture before it is shown. Other features hand in work
+//! through `submit` and learn of its end from announcements.
 
-pub mod flow;
+pub mod dispatch;
 pub mod history;
-pub mod keep;
 pub mod live;
 pub mod panel;
+pub mod persistence;
 pub mod start;
 pub mod tokens;
 
@@ -21,9 +21,9 @@ use mmface_engine::provenance::Recipe;
 
 use super::announcement::Announcement;
 use super::command::{CanvasCommand, GenerateCommand, Workspace};
-use super::dispatcher::Studio;
+use super::context::{Context, Inbox};
 use super::document::request::random_seed;
-use super::document::{Document, Work, WorkId};
+use super::document::{Document, Request, Work, WorkId};
 use super::facts::{self, Progress};
 use super::submit::submit;
 use crate::paint::Layer;
@@ -35,9 +35,9 @@ type LivePicture = (Arc<RgbImage>, Arc<Recipe>, Arc<Vec<f32>>);
 #[derive(Default)]
 pub struct State {
     /// The picture that the engine draws.
-    pub running: Option<flow::Running>,
+    pub running: Option<dispatch::Running>,
     /// Pictures on their way to the disk.
-    pub saver: flow::Saver,
+    pub saver: dispatch::Saver,
     /// The live preview.
     pub live: live::Live,
     /// The newest picture that is worth looking at: a preview, or one that is finished and saved.
@@ -52,7 +52,7 @@ pub struct State {
     pub counter: tokens::Counter,
     /// The seed of the last generation.
     pub last_seed: Option<u64>,
-    keeper: keep::Keeper,
+    files: persistence::Files,
     live_recipe: Option<Recipe>,
     live_picture: Option<LivePicture>,
     /// The model whose suggestions were taken on.
@@ -67,6 +67,8 @@ pub struct State {
     /// How often the values had been taken over whole when last looked.
     taken_over: u64,
     view: panel::View,
+    /// What came of slow work.
+    pub inbox: Inbox<State>,
 }
 
 /// The values that were suggested last: one that differs was touched by a person.
@@ -105,124 +107,141 @@ impl State {
 use GenerateCommand as Do;
 
 /// Does what the command says.
-pub fn run(studio: &mut Studio, command: GenerateCommand) {
+pub fn handle(state: &mut State, command: GenerateCommand, cx: &mut Context) {
+    act(state, command, cx);
+    publish(state, cx);
+}
+
+fn act(state: &mut State, command: GenerateCommand, cx: &mut Context) {
     match command {
-        Do::QueueChanged => changed(studio),
+        Do::QueueChanged => changed(state, cx),
         Do::Used(prompt, seed) => {
-            studio.generate.last_seed = Some(seed);
-            if studio.generate.history.add(&prompt) {
-                keep::keep_history(studio);
+            state.last_seed = Some(seed);
+            if state.history.add(&prompt) {
+                persistence::save_history(state, cx);
             }
         }
         Do::Start => {
-            studio.emit(CanvasCommand::Watch);
-            studio.generate.last_warning = None;
-            start::generate(studio);
+            cx.emit(CanvasCommand::Watch);
+            state.last_warning = None;
+            start::generate(state, cx);
         }
-        Do::Cancel => match studio.generate.running.as_ref().map(|running| running.work) {
-            Some(work) => flow::cancel(studio, work),
-            None if studio.generate.live.on => flow::stop_live(studio),
+        Do::Cancel => match state.running.as_ref().map(|running| running.work) {
+            Some(work) => dispatch::cancel(state, cx, work),
+            None if state.live.on => dispatch::stop_live(state, cx),
             None => {}
         },
         Do::StopAfter => {
-            if let Some(running) = &mut studio.generate.running {
+            if let Some(running) = &mut state.running {
                 running.last = true;
-                let works = &mut studio.context.document.works;
+                let works = &mut cx.document.works;
                 works.queue.paused |= works.next().is_some();
-                keep::keep_queue(studio);
+                persistence::save_queue(state, cx);
             }
         }
-        Do::Remove(work) => flow::cancel(studio, work),
+        Do::Remove(work) => dispatch::cancel(state, cx, work),
         Do::Pause => {
-            studio.context.document.works.queue.paused ^= true;
-            changed(studio);
+            cx.document.works.queue.paused ^= true;
+            changed(state, cx);
         }
         Do::Shift(work, by) => {
-            studio.context.document.works.shift(work, by);
-            changed(studio);
+            cx.document.works.shift(work, by);
+            changed(state, cx);
         }
         Do::Place(work, place) => {
-            studio.context.document.works.queue.move_to(work.0, place);
-            changed(studio);
+            cx.document.works.queue.move_to(work.0, place);
+            changed(state, cx);
         }
         Do::Clear => {
-            let waiting = studio.context.document.works.queue.jobs().iter();
+            let waiting = cx.document.works.queue.jobs().iter();
             let waiting: Vec<WorkId> = waiting
                 .filter(|job| !job.running)
                 .map(|job| WorkId(job.id))
                 .collect();
             for work in waiting {
-                flow::cancel(studio, work);
+                dispatch::cancel(state, cx, work);
             }
-            studio.context.document.works.failures.clear();
+            cx.document.works.failures.clear();
         }
-        Do::Retry(work) => retry(studio, work, false),
-        Do::RetrySmaller(work) => retry(studio, work, true),
+        Do::Retry(work) => retry(cx, work, false),
+        Do::RetrySmaller(work) => retry(cx, work, true),
         Do::Continue => {
-            studio.context.document.works.release();
-            studio.context.document.works.queue.paused = false;
-            changed(studio);
+            cx.document.works.release();
+            cx.document.works.queue.paused = false;
+            changed(state, cx);
         }
         Do::Discard => {
-            studio.context.document.works.discard_held();
-            changed(studio);
+            cx.document.works.discard_held();
+            changed(state, cx);
         }
-        Do::SaveAgain => flow::save_again(studio),
+        Do::SaveAgain => dispatch::save_again(state, cx),
         Do::FocusPrompt => {
-            studio.context.workspace = Workspace::Studio;
-            studio.context.settings.show_right = true;
-            studio.generate.view.focus_prompt = true;
+            cx.workspace = Workspace::Studio;
+            cx.settings.show_right = true;
+            state.view.focus_prompt = true;
         }
-        Do::ToggleHistory => studio.generate.view.history_open ^= true,
+        Do::ToggleHistory => state.view.history_open ^= true,
         Do::OlderPrompt => {
-            let request = &mut studio.context.document.request;
-            if let Some(prompt) = studio.generate.history.older(&request.draw.prompt) {
+            let request = &mut cx.document.request;
+            if let Some(prompt) = state.history.older(&request.draw.prompt) {
                 request.draw.prompt = prompt;
             }
         }
         Do::NewerPrompt => {
-            let request = &mut studio.context.document.request;
-            if let Some(prompt) = studio.generate.history.newer(&request.draw.prompt) {
+            let request = &mut cx.document.request;
+            if let Some(prompt) = state.history.newer(&request.draw.prompt) {
                 request.draw.prompt = prompt;
             }
         }
         Do::UsePrompt(prompt) => {
-            studio.context.document.request.draw.prompt = prompt;
-            studio.generate.view.history_open = false;
+            cx.document.request.draw.prompt = prompt;
+            state.view.history_open = false;
         }
         Do::PinPrompt(prompt) => {
-            studio.generate.history.pin(&prompt);
-            keep::keep_history(studio);
+            state.history.pin(&prompt);
+            persistence::save_history(state, cx);
         }
         Do::ForgetPrompt(prompt) => {
-            studio.generate.history.forget(&prompt);
-            keep::keep_history(studio);
+            state.history.forget(&prompt);
+            persistence::save_history(state, cx);
         }
-        Do::Dice => studio.context.document.request.draw.seed = random_seed(),
-        Do::LockSeed => studio.context.document.request.seed_locked ^= true,
+        Do::Values(values) => {
+            let request = &mut cx.document.request;
+            let draw = Draw {
+                prompt: std::mem::take(&mut request.draw.prompt),
+                negative: std::mem::take(&mut request.draw.negative),
+                ..values.draw
+            };
+            *request = Request { draw, ..*values };
+        }
+        Do::Prompt(prompt) => cx.document.request.draw.prompt = prompt,
+        Do::Negative(negative) => cx.document.request.draw.negative = negative,
+        Do::Select(selection) => cx.facts.prompt_selection = selection,
+        Do::Dice => cx.document.request.draw.seed = random_seed(),
+        Do::LockSeed => cx.document.request.seed_locked ^= true,
         Do::LastSeed => {
-            if let Some(seed) = studio.generate.last_seed {
-                studio.context.document.request.draw.seed = seed;
-                studio.context.document.request.seed_locked = true;
+            if let Some(seed) = state.last_seed {
+                cx.document.request.draw.seed = seed;
+                cx.document.request.seed_locked = true;
             }
         }
-        Do::Follow(follow) => studio.context.document.request.follow = follow,
-        Do::Live => match studio.generate.live.on {
-            true => flow::stop_live(studio),
-            false => studio.generate.live.on = true,
+        Do::Follow(follow) => cx.document.request.follow = follow,
+        Do::Live => match state.live.on {
+            true => dispatch::stop_live(state, cx),
+            false => state.live.on = true,
         },
-        Do::StopLive => flow::stop_live(studio),
-        Do::KeepLive => flow::keep_live(studio),
+        Do::StopLive => dispatch::stop_live(state, cx),
+        Do::KeepLive => dispatch::keep_live(state, cx),
     }
 }
 
-fn changed(studio: &mut Studio) {
-    keep::keep_queue(studio);
-    flow::start_next(studio);
+fn changed(state: &mut State, cx: &mut Context) {
+    persistence::save_queue(state, cx);
+    dispatch::start_next(state, cx);
 }
 
-fn retry(studio: &mut Studio, work: WorkId, smaller: bool) {
-    let Some(failure) = studio.context.document.works.take_failure(work) else {
+fn retry(cx: &mut Context, work: WorkId, smaller: bool) {
+    let Some(failure) = cx.document.works.take_failure(work) else {
         return;
     };
     let mut job = (*failure.job).clone();
@@ -230,58 +249,57 @@ fn retry(studio: &mut Studio, work: WorkId, smaller: bool) {
         // A fork's latent has the old size; from noise it begins again.
         job.draw.size = size;
         job.fork = None;
-        studio.context.document.request.draw.size = size;
+        cx.document.request.draw.size = size;
     }
     let work = Work {
         job,
         owner: failure.owner,
         template: failure.template,
     };
-    submit(&mut studio.context, work);
+    submit(cx, work);
 }
 
 /// Reads the prompt history and the queue that the last session left.
-pub fn start(studio: &mut Studio) {
-    studio.context.document.request.next_seed();
-    keep::start(studio);
+pub fn start(state: &mut State, cx: &mut Context) {
+    cx.document.request.next_seed();
+    persistence::start(state, cx);
 }
 
 /// Takes in an event of a job.
-pub fn on_event(studio: &mut Studio, event: Event) {
-    flow::on_event(studio, event);
+pub fn on_event(state: &mut State, event: Event, cx: &mut Context) {
+    dispatch::on_event(state, cx, event);
+    publish(state, cx);
 }
 
 /// Starts what is due: the next job of the queue, a live job.
-pub fn tick(studio: &mut Studio) {
-    studio.generate.follow_request(&studio.context.document);
-    follow_model(studio);
-    keep::tick(studio);
-    follow_layer(studio);
-    flow::tick_live(studio);
-    show_on_canvas(studio);
-    publish(studio);
-    tell_used_prompts(studio);
+pub fn tick(state: &mut State, cx: &mut Context) {
+    state.follow_request(&cx.document);
+    follow_model(state, cx);
+    persistence::tick(state, cx);
+    follow_layer(state, cx);
+    dispatch::tick_live(state, cx);
+    show_on_canvas(state, cx);
+    publish(state, cx);
 }
 
 /// Who begins to draw on the other layer wants the face to follow it.
-fn follow_layer(studio: &mut Studio) {
-    let layer = studio.context.document.painter.settings.layer;
-    let before = studio.generate.layer.replace(layer);
-    let request = &mut studio.context.document.request;
+fn follow_layer(state: &mut State, cx: &mut Context) {
+    let layer = cx.document.painter.settings.layer;
+    let before = state.layer.replace(layer);
+    let request = &mut cx.document.request;
     if before.is_some_and(|before| before != layer) && request.follow != ConditionKind::None {
         request.follow = layer.kind();
     }
 }
 
 /// Shows the newest picture and how far the engine is where the person looks.
-fn show_on_canvas(studio: &mut Studio) {
-    let state = &mut studio.generate;
+fn show_on_canvas(state: &mut State, cx: &mut Context) {
     if let Some(image) = &state.preview
         && state.on_canvas != state.preview_number
     {
         state.on_canvas = state.preview_number;
         let image = Arc::clone(image);
-        studio.context.emit(CanvasCommand::ShowPicture(image));
+        cx.emit(CanvasCommand::ShowPicture(image));
     }
     let progress = state.running.as_ref().map(|running| {
         let (step, steps) = running.step;
@@ -298,35 +316,34 @@ fn show_on_canvas(studio: &mut Studio) {
             share: state.fraction(),
         }
     });
-    studio.context.facts.drawing.progress = progress;
+    cx.facts.drawing.progress = progress;
 }
 
 /// Takes in what has happened elsewhere.
-pub fn announced(studio: &mut Studio, announcement: &Announcement) {
+pub fn announced(state: &mut State, announcement: &Announcement, cx: &mut Context) {
     match announcement {
-        Announcement::EngineReplaced => engine_replaced(studio),
-        Announcement::ModelReady | Announcement::DeviceFree => flow::start_next(studio),
-        _ => {}
+        Announcement::EngineReplaced => engine_replaced(state, cx),
+        Announcement::ModelReady | Announcement::DeviceFree => dispatch::start_next(state, cx),
+        _ => return,
     }
+    publish(state, cx);
 }
 
 /// The engine was replaced: what it was drawing is drawn anew by the next one.
-fn engine_replaced(studio: &mut Studio) {
-    let running = studio.generate.running.take();
+fn engine_replaced(state: &mut State, cx: &mut Context) {
+    let running = state.running.take();
     if let Some(running) = running.filter(|running| running.cancelling || running.last) {
-        flow::cancel(studio, running.work);
+        dispatch::cancel(state, cx, running.work);
     }
-    let state = &mut studio.generate;
-    state.live.ended(false, studio.context.now);
-    state.live.again(studio.context.now);
-    keep::keep_queue(studio);
-    studio.context.keep_trails(0);
+    state.live.ended(false, cx.now);
+    state.live.again(cx.now);
+    persistence::save_queue(state, cx);
+    cx.keep_trails(0);
 }
 
 /// Tells others what is being drawn: whenever that may have changed.
-pub fn publish(studio: &mut Studio) {
-    let state = &studio.generate;
-    let drawing = &mut studio.context.facts.drawing;
+fn publish(state: &State, cx: &mut Context) {
+    let drawing = &mut cx.facts.drawing;
     drawing.running = state.running.as_ref().map(|running| facts::Running {
         work: running.work,
         picture: running.picture,
@@ -337,38 +354,29 @@ pub fn publish(studio: &mut Studio) {
     drawing.step_seconds = state.step_seconds;
 }
 
-fn tell_used_prompts(studio: &mut Studio) {
-    let used = studio.generate.history.entries();
-    let told = &mut studio.context.facts.used_prompts;
-    if told.len() != used.len() || used.iter().zip(told.iter()).any(|(a, b)| a.prompt != *b) {
-        *told = used.iter().map(|used| used.prompt.clone()).collect();
-    }
-}
-
 /// Takes on what a newly loaded model suggests, fetches its tokenizer, starts what waited for it.
-fn follow_model(studio: &mut Studio) {
-    let Some(model) = studio.context.facts.model.ready().cloned() else {
+fn follow_model(state: &mut State, cx: &mut Context) {
+    let Some(model) = cx.facts.model.ready().cloned() else {
         return;
     };
     let model = &model;
-    let state = &mut studio.generate;
     let key = format!("{} {}", model.name, model.sha256);
     if state.model.as_ref() == Some(&key) {
         return;
     }
-    state.suggest(model, &mut studio.context.document.request.draw);
+    state.suggest(model, &mut cx.document.request.draw);
     state.model = Some(key.clone());
     state.counter.set(None);
     let name = model.name.clone();
-    studio.spawn("reading the tokenizer", move || {
+    cx.spawn(&state.inbox, "reading the tokenizer", move || {
         let tokenizer = tokens::load(&name);
-        move |studio: &mut Studio| {
-            if studio.generate.model.as_ref() == Some(&key) {
-                studio.generate.counter.set(tokenizer);
+        move |state: &mut State, _: &mut Context| {
+            if state.model.as_ref() == Some(&key) {
+                state.counter.set(tokenizer);
             }
         }
     });
-    flow::start_next(studio);
+    dispatch::start_next(state, cx);
 }
 
 #[cfg(test)]
@@ -376,7 +384,10 @@ mod tests {
     use mmface_engine::job::{Guide, Objective, Sampler};
 
     use super::*;
-    use crate::studio::document::Request;
+    use crate::studio::command::Command;
+    use crate::studio::facts::ModelStatus;
+    use crate::studio::outbox::Message;
+    use crate::studio::testing;
 
     fn model(suggested: DrawChanges, objective: Objective) -> ModelSummary {
         ModelSummary {
@@ -429,5 +440,52 @@ mod tests {
         state.follow_request(&document);
         state.suggest(&demo(), &mut document.request.draw);
         assert_eq!(document.request, Request::default());
+    }
+
+    /// Hands the feature what it asked of itself; gives back the rest.
+    fn turn(state: &mut State, cx: &mut Context) -> Vec<Message> {
+        let mut others = Vec::new();
+        while let Some(message) = cx.outbox.next() {
+            match message {
+                Message::Command(Command::Generate(command)) => handle(state, command, cx),
+                other => others.push(other),
+            }
+        }
+        others
+    }
+
+    #[test]
+    fn pictures_wait_until_training_leaves_the_device() {
+        let home = tempfile::tempdir().expect("a folder");
+        let mut cx = testing::context(home.path());
+        let mut state = State::default();
+        cx.facts.model = ModelStatus::Ready(Arc::new(ModelSummary::default()));
+        cx.facts.training.uses_device = true;
+        cx.document.request.draw.prompt = "a face".into();
+        handle(&mut state, Do::Start, &mut cx);
+        let others = turn(&mut state, &mut cx);
+        let wanted = |message: &Message| {
+            matches!(message, Message::Announcement(Announcement::DeviceWanted))
+        };
+        assert!(others.iter().any(wanted), "{others:?}");
+        assert!(cx.is_busy() && cx.facts.drawing.running.is_none());
+        assert_eq!(cx.facts.used_prompts, ["a face"]);
+
+        cx.facts.training.uses_device = false;
+        announced(&mut state, &Announcement::DeviceFree, &mut cx);
+        assert!(cx.facts.drawing.running.is_some());
+    }
+
+    #[test]
+    fn values_of_the_panel_leave_the_prompt_that_was_typed_meanwhile() {
+        let home = tempfile::tempdir().expect("a folder");
+        let mut cx = testing::context(home.path());
+        let mut state = State::default();
+        let mut values = cx.document.request.clone();
+        values.draw.steps = 7;
+        handle(&mut state, Do::Prompt("an old man".into()), &mut cx);
+        handle(&mut state, Do::Values(Box::new(values)), &mut cx);
+        let draw = &cx.document.request.draw;
+        assert_eq!((draw.prompt.as_str(), draw.steps), ("an old man", 7));
     }
 }

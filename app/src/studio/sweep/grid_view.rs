@@ -5,10 +5,11 @@ use egui::{
     Sense, Stroke, StrokeKind, TextureOptions, Ui, WidgetInfo, Window, pos2, vec2,
 };
 
+use super::State;
 use super::SweepCommand;
 use super::locality::{self, Change};
 use super::run::{CellState, Run};
-use crate::studio::dispatcher::Studio;
+use crate::studio::context::Context;
 use crate::studio::theme::Colours;
 
 /// Width of the row labels, points.
@@ -19,14 +20,14 @@ const GAP: f32 = 6.0;
 const FULL_BAR: f32 = 40.0;
 
 /// Draws the window while it is open.
-pub fn show(ui: &mut Ui, studio: &mut Studio) {
-    if !studio.sweep.open || studio.sweep.run.is_none() {
+pub fn show(ui: &mut Ui, state: &mut State, cx: &Context) {
+    if !state.open || state.run.is_none() {
         return;
     }
-    load_textures(ui, studio);
+    load_textures(ui, state);
     let mut open = true;
     let room = ui.ctx().content_rect().size();
-    let colours = studio.context.theme.colours(ui).clone();
+    let colours = cx.theme.colours(ui).clone();
     let mut commands = Vec::new();
     Window::new("Sweep")
         .open(&mut open)
@@ -36,20 +37,20 @@ pub fn show(ui: &mut Ui, studio: &mut Studio) {
         .resizable(true)
         .collapsible(true)
         .show(ui.ctx(), |ui| {
-            let Some(run) = &studio.sweep.run else {
+            let Some(run) = &state.run else {
                 return;
             };
             let template = Label::new(RichText::new(&run.sweep.template).weak()).truncate();
             ui.add(template).on_hover_text(&run.sweep.template);
             egui::Panel::bottom("sweep_foot").show(ui, |ui| {
                 compared(ui, run, &colours, &mut commands);
-                let exporting = studio.sweep.exporting;
-                let mut export = studio.sweep.export;
+                let exporting = state.exporting;
+                let mut export = state.export;
                 foot(ui, run, exporting, &mut export, &mut commands);
-                studio.sweep.export = export;
+                state.export = export;
             });
-            let step = running(studio);
-            let Some(run) = &studio.sweep.run else {
+            let step = running(cx);
+            let Some(run) = &state.run else {
                 return;
             };
             ScrollArea::both()
@@ -60,20 +61,20 @@ pub fn show(ui: &mut Ui, studio: &mut Studio) {
         commands.push(SweepCommand::Show);
     }
     for command in commands {
-        studio.emit(command);
+        cx.emit(command);
     }
 }
 
 /// The work that is being drawn, and how far it is.
-fn running(studio: &Studio) -> Option<(crate::studio::document::WorkId, f32)> {
-    let running = studio.context.facts.drawing.running?;
+fn running(cx: &Context) -> Option<(crate::studio::document::WorkId, f32)> {
+    let running = cx.facts.drawing.running?;
     let (step, steps) = running.step;
     Some((running.work, step as f32 / steps.max(1) as f32))
 }
 
 /// Puts new pictures on the GPU.
-fn load_textures(ui: &Ui, studio: &mut Studio) {
-    let Some(run) = &mut studio.sweep.run else {
+fn load_textures(ui: &Ui, state: &mut State) {
+    let Some(run) = &mut state.run else {
         return;
     };
     for (cell, texture) in run.cells.iter().zip(&mut run.textures) {

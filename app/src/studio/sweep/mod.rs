@@ -18,8 +18,8 @@ pub use editing::Editing;
 pub use run::{CellState, Run, announced};
 
 use super::command::SweepCommand;
+use super::context::{Context, Inbox};
 use super::dialogs::{Ask, AskKind};
-use super::dispatcher::Studio;
 use super::toast::Toast;
 
 /// Sweeps of more pictures are asked about before they start.
@@ -41,6 +41,8 @@ pub struct State {
     /// An export is being written.
     pub exporting: bool,
     last: u64,
+    /// What came of slow work.
+    pub inbox: Inbox<State>,
 }
 
 impl State {
@@ -51,32 +53,33 @@ impl State {
 }
 
 /// Does what the command says.
-pub fn run(studio: &mut Studio, command: SweepCommand) {
+pub fn handle(state: &mut State, command: SweepCommand, cx: &mut Context) {
     match command {
-        SweepCommand::Start => run::start(studio, false),
-        SweepCommand::Confirm => run::start(studio, true),
-        SweepCommand::NeverMind => studio.sweep.asking = None,
-        SweepCommand::Cancel => run::cancel(studio),
+        SweepCommand::ShareSteps(steps) => cx.document.fork_step = steps,
+        SweepCommand::Start => run::start(state, cx, false),
+        SweepCommand::Confirm => run::start(state, cx, true),
+        SweepCommand::NeverMind => state.asking = None,
+        SweepCommand::Cancel => run::cancel(state, cx),
         SweepCommand::Show => {
-            if studio.sweep.run.is_some() {
-                studio.sweep.open ^= true;
+            if state.run.is_some() {
+                state.open ^= true;
             } else {
                 let text =
                     "there is no sweep yet: click a word of the prompt and give it alternatives";
-                studio.tell(Toast::Info(text.into()));
+                cx.tell(Toast::Info(text.into()));
             }
         }
         SweepCommand::Edit(range) => {
-            let prompt = &studio.context.document.request.draw.prompt;
-            studio.sweep.editing = Editing::of(prompt, &range);
+            let prompt = &cx.document.request.draw.prompt;
+            state.editing = Editing::of(prompt, &range);
         }
         SweepCommand::Toggle(word) => {
-            if let Some(editing) = &mut studio.sweep.editing {
+            if let Some(editing) = &mut state.editing {
                 editing.toggle(&word);
             }
         }
-        SweepCommand::Use => put_in(studio, usize::MAX),
-        SweepCommand::UseFirst => put_in(studio, 1),
+        SweepCommand::Use => put_in(state, cx, usize::MAX),
+        SweepCommand::UseFirst => put_in(state, cx, 1),
         SweepCommand::AskList => {
             let ask = Ask {
                 title: "A list of alternatives, one a line".into(),
@@ -84,32 +87,32 @@ pub fn run(studio: &mut Studio, command: SweepCommand) {
                 filter: Some(("Text".into(), vec!["txt".into()])),
                 name: String::new(),
             };
-            studio.ask(&ask, |studio, path| {
-                studio.emit(SweepCommand::ReadList(path))
+            cx.ask(&state.inbox, &ask, |_: &mut State, cx, path| {
+                cx.emit(SweepCommand::ReadList(path))
             });
         }
         SweepCommand::ReadList(path) => {
-            studio.spawn("reading the list", move || {
+            cx.spawn(&state.inbox, "reading the list", move || {
                 let result = editing::read_list(&path);
-                move |studio: &mut Studio| match (result, &mut studio.sweep.editing) {
+                move |state: &mut State, cx: &mut Context| match (result, &mut state.editing) {
                     (Ok(list), Some(editing)) => editing.lines = list.join("\n"),
                     (Ok(_), None) => {
                         let text = "click the word that the list is for first";
-                        studio.tell(Toast::Info(text.into()));
+                        cx.tell(Toast::Info(text.into()));
                     }
-                    (Err(error), _) => studio.tell(Toast::Error(error.to_string())),
+                    (Err(error), _) => cx.tell(Toast::Error(error.to_string())),
                 }
             });
         }
-        SweepCommand::CloseEditor => studio.sweep.editing = None,
-        SweepCommand::Select(cell) => run::select(studio, cell),
-        SweepCommand::Compare => run::compare_large(studio),
+        SweepCommand::CloseEditor => state.editing = None,
+        SweepCommand::Select(cell) => run::select(state, cx, cell),
+        SweepCommand::Compare => run::compare_large(state, cx),
         SweepCommand::AskExport => {
-            let name = match &studio.sweep.run {
+            let name = match &state.run {
                 Some(run) => run.file_name(),
                 None => {
                     let text = "there is no sweep to export";
-                    return studio.tell(Toast::Info(text.into()));
+                    return cx.tell(Toast::Info(text.into()));
                 }
             };
             let ask = Ask {
@@ -118,51 +121,53 @@ pub fn run(studio: &mut Studio, command: SweepCommand) {
                 filter: Some(("PNG".into(), vec!["png".into()])),
                 name,
             };
-            studio.ask(&ask, |studio, path| studio.emit(SweepCommand::Export(path)));
+            cx.ask(&state.inbox, &ask, |_: &mut State, cx, path| {
+                cx.emit(SweepCommand::Export(path))
+            });
         }
-        SweepCommand::Export(path) => write_export(studio, path),
+        SweepCommand::Export(path) => write_export(state, cx, path),
     }
 }
 
 /// Puts the first alternatives of the editor, or all, into the prompt.
-fn put_in(studio: &mut Studio, most: usize) {
-    let Some(editing) = &studio.sweep.editing else {
+fn put_in(state: &mut State, cx: &mut Context, most: usize) {
+    let Some(editing) = &state.editing else {
         return;
     };
     let mut list = editing.alternatives();
     list.truncate(most);
     if list.is_empty() {
         let text = "write at least one alternative";
-        return studio.tell(Toast::Info(text.into()));
+        return cx.tell(Toast::Info(text.into()));
     }
-    let prompt = &mut studio.context.document.request.draw.prompt;
+    let prompt = &mut cx.document.request.draw.prompt;
     if *prompt != editing.prompt {
-        studio.sweep.editing = None;
+        state.editing = None;
         let text = "the prompt has changed meanwhile; click the word again";
-        return studio.tell(Toast::Info(text.into()));
+        return cx.tell(Toast::Info(text.into()));
     }
     *prompt = chips::replaced(prompt, editing.range.clone(), &list);
-    studio.sweep.editing = None;
+    state.editing = None;
 }
 
-fn write_export(studio: &mut Studio, path: PathBuf) {
-    let Some(export) = studio.sweep.run.as_ref().map(Run::export) else {
+fn write_export(state: &mut State, cx: &mut Context, path: PathBuf) {
+    let Some(export) = state.run.as_ref().map(Run::export) else {
         return;
     };
-    if std::mem::replace(&mut studio.sweep.exporting, true) {
+    if std::mem::replace(&mut state.exporting, true) {
         return;
     }
-    let options = studio.sweep.export;
+    let options = state.export;
     let path = match path.extension() {
         Some(_) => path,
         None => path.with_extension("png"),
     };
-    studio.spawn("exporting the sweep", move || {
+    cx.spawn(&state.inbox, "exporting the sweep", move || {
         let work = || export::write(&export, &path, options);
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
-        move |studio: &mut Studio| {
-            studio.sweep.exporting = false;
-            studio.tell(match result {
+        move |state: &mut State, cx: &mut Context| {
+            state.exporting = false;
+            cx.tell(match result {
                 Ok(Ok(written)) => Toast::Success(format!(
                     "{} ({} files)",
                     path.display(),
@@ -176,4 +181,36 @@ fn write_export(studio: &mut Studio, path: PathBuf) {
             });
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::studio::announcement::Announcement;
+    use crate::studio::testing;
+
+    #[test]
+    fn cells_become_work_and_hear_how_it_ended() {
+        let home = tempfile::tempdir().expect("a folder");
+        let mut cx = testing::context(home.path());
+        let mut state = State::default();
+        cx.document.request.draw.prompt = "[blonde|black] hair".into();
+        handle(&mut state, SweepCommand::Start, &mut cx);
+        let jobs = cx.document.works.queue.jobs();
+        let prompts: Vec<&str> = jobs
+            .iter()
+            .map(|job| job.job.draw.prompt.as_str())
+            .collect();
+        assert_eq!(prompts, ["blonde hair", "black hair"]);
+        let run = state.run.as_ref().expect("a run");
+        let failed = Announcement::WorkFailed {
+            work: run.cells[1].work.expect("work"),
+            owner: run.owner(1),
+            why: "no memory".into(),
+        };
+        announced(&mut state, &failed, &mut cx);
+        let run = state.run.as_ref().expect("a run");
+        assert!(matches!(&run.cells[1].state, CellState::Failed(why) if why == "no memory"));
+        assert!(run.is_busy(), "the first is still to be drawn");
+    }
 }

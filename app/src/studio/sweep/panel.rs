@@ -2,8 +2,9 @@
 
 use egui::{Button, RichText, Slider, TextEdit, Ui, WidgetInfo};
 
+use super::State;
 use super::{SweepCommand, chips, grid_view, run};
-use crate::studio::dispatcher::Studio;
+use crate::studio::context::Context;
 
 /// Words that nobody compares with others.
 const GLUE: [&str; 18] = [
@@ -12,37 +13,31 @@ const GLUE: [&str; 18] = [
 ];
 
 /// Draws the part of the panel that belongs under the prompt, and the grid.
-pub fn show(ui: &mut Ui, studio: &mut Studio) {
-    words(ui, studio);
-    start(ui, studio);
-    grid_view::show(ui, studio);
-    question(ui, studio);
+pub fn show(ui: &mut Ui, state: &mut State, cx: &Context) {
+    words(ui, state, cx);
+    start(ui, state, cx);
+    grid_view::show(ui, state, cx);
+    question(ui, state, cx);
 }
 
-fn words(ui: &mut Ui, studio: &mut Studio) {
-    let prompt = &studio.context.document.request.draw.prompt;
+fn words(ui: &mut Ui, state: &mut State, cx: &Context) {
+    let prompt = &cx.document.request.draw.prompt;
     let mut chips = chips::chips(prompt);
     chips.retain(|chip| chip.group || !GLUE.contains(&chip.text().to_lowercase().as_str()));
-    if studio
-        .sweep
+    if state
         .editing
         .as_ref()
         .is_some_and(|editing| editing.prompt != *prompt)
     {
         // The prompt was typed into: the place of the word is unknown now.
-        studio.sweep.editing = None;
+        state.editing = None;
     }
     if chips.is_empty() {
         return;
     }
-    let edited = studio
-        .sweep
-        .editing
-        .as_ref()
-        .map(|editing| editing.range.clone());
+    let edited = state.editing.as_ref().map(|editing| editing.range.clone());
     // A phrase comes first: it is what the person has just selected, or is editing.
-    let selected = studio
-        .context
+    let selected = cx
         .facts
         .prompt_selection
         .as_ref()
@@ -62,8 +57,8 @@ fn words(ui: &mut Ui, studio: &mut Studio) {
             },
         );
     }
-    let accent = studio.context.theme.colours(ui).accent;
-    let on_accent = studio.context.theme.colours(ui).on_accent;
+    let accent = cx.theme.colours(ui).accent;
+    let on_accent = cx.theme.colours(ui).on_accent;
     let mut wanted = None;
     let mut anchor: Option<egui::Response> = None;
     // A long prompt must not push everything else away.
@@ -115,19 +110,19 @@ fn words(ui: &mut Ui, studio: &mut Studio) {
             .open_bool(&mut open)
             .width(270.0)
             .close_behavior(egui::PopupCloseBehavior::CloseOnClickOutside)
-            .show(|ui| editor(ui, studio));
+            .show(|ui| editor(ui, state, cx));
         // A click on the chip itself closes by its command.
         if !open && wanted.is_none() {
             wanted = Some(SweepCommand::CloseEditor);
         }
     }
     if let Some(command) = wanted {
-        studio.emit(command);
+        cx.emit(command);
     }
 }
 
-fn editor(ui: &mut Ui, studio: &mut Studio) {
-    let Some(editing) = &mut studio.sweep.editing else {
+fn editor(ui: &mut Ui, state: &mut State, cx: &Context) {
+    let Some(editing) = &mut state.editing else {
         return;
     };
     let mut commands = Vec::new();
@@ -172,58 +167,57 @@ fn editor(ui: &mut Ui, studio: &mut Studio) {
         }
     });
     for command in commands {
-        studio.emit(command);
+        cx.emit(command);
     }
 }
 
-fn start(ui: &mut Ui, studio: &mut Studio) {
-    let prompt = &studio.context.document.request.draw.prompt;
+fn start(ui: &mut Ui, state: &mut State, cx: &Context) {
+    let prompt = &cx.document.request.draw.prompt;
     let has_groups = chips::chips(prompt).iter().any(|chip| chip.group);
-    let has_run = studio.sweep.run.is_some();
+    let has_run = state.run.is_some();
     if has_groups {
         match run::count(prompt) {
-            Ok((rows, columns)) => plan(ui, studio, rows, columns),
+            Ok((rows, columns)) => plan(ui, state, cx, rows, columns),
             Err(why) => {
-                let warning = studio.context.theme.colours(ui).warning;
+                let warning = cx.theme.colours(ui).warning;
                 ui.add(egui::Label::new(RichText::new(why).color(warning)).wrap());
             }
         }
     }
     if has_run {
-        let (finished, all) = studio
-            .sweep
+        let (finished, all) = state
             .run
             .as_ref()
             .map_or((0, 0), |run| (run.finished(), run.cells.len()));
         ui.horizontal(|ui| {
-            let text = match studio.sweep.open {
+            let text = match state.open {
                 true => "Hide the grid",
                 false => "Show the grid",
             };
             if ui.button(text).clicked() {
-                studio.emit(SweepCommand::Show);
+                cx.emit(SweepCommand::Show);
             }
             ui.weak(format!("{finished} of {all} pictures"));
         });
     }
 }
 
-fn plan(ui: &mut Ui, studio: &mut Studio, rows: usize, columns: usize) {
+fn plan(ui: &mut Ui, state: &mut State, cx: &Context, rows: usize, columns: usize) {
     let count = rows * columns;
     let mut text = match rows {
         1 => format!("{count} pictures"),
         _ => format!("{count} pictures ({rows} × {columns})"),
     };
-    if let Some(seconds) = run::estimate(studio, count) {
+    if let Some(seconds) = run::estimate(cx, count) {
         text.push_str(&format!(", about {}", duration(seconds)));
     }
     ui.label(text);
-    let steps = studio.context.document.request.draw.steps;
+    let steps = cx.document.request.draw.steps;
     let most = steps.saturating_sub(1);
-    studio.context.document.fork_step = studio.context.document.fork_step.min(most);
+    let mut shared = cx.document.fork_step.min(most);
     if most > 0 {
         ui.add(
-            Slider::new(&mut studio.context.document.fork_step, 0..=most)
+            Slider::new(&mut shared, 0..=most)
                 .text("Shared steps")
                 .integer(),
         )
@@ -231,9 +225,12 @@ fn plan(ui: &mut Ui, studio: &mut Studio, rows: usize, columns: usize) {
             "0: the pictures share the noise only. More: they also share the first steps of the first picture, so that less of the face changes, and later ones are done sooner",
         );
     }
-    let busy = studio.sweep.is_busy();
+    if shared != cx.document.fork_step {
+        cx.emit(SweepCommand::ShareSteps(shared));
+    }
+    let busy = state.is_busy();
     ui.horizontal(|ui| {
-        let tip = match studio.context.keymap.hint("sweep.start") {
+        let tip = match cx.keymap.hint("sweep.start") {
             Some(key) => format!("All pictures with one seed  ({key})"),
             None => "All pictures with one seed".into(),
         };
@@ -242,20 +239,20 @@ fn plan(ui: &mut Ui, studio: &mut Studio, rows: usize, columns: usize) {
             .on_hover_text(tip)
             .clicked()
         {
-            studio.emit(SweepCommand::Start);
+            cx.emit(SweepCommand::Start);
         }
         if busy && ui.button("Cancel the sweep").clicked() {
-            studio.emit(SweepCommand::Cancel);
+            cx.emit(SweepCommand::Cancel);
         }
     });
 }
 
 /// Asks before many pictures.
-fn question(ui: &mut Ui, studio: &mut Studio) {
-    let Some(count) = studio.sweep.asking else {
+fn question(ui: &mut Ui, state: &mut State, cx: &Context) {
+    let Some(count) = state.asking else {
         return;
     };
-    let time = run::estimate(studio, count);
+    let time = run::estimate(cx, count);
     let mut command = None;
     egui::Modal::new(egui::Id::unique("many_pictures")).show(ui.ctx(), |ui| {
         ui.set_width(340.0);
@@ -278,7 +275,7 @@ fn question(ui: &mut Ui, studio: &mut Studio) {
         });
     });
     if let Some(command) = command {
-        studio.emit(command);
+        cx.emit(command);
     }
 }
 

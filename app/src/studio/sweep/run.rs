@@ -8,13 +8,14 @@ use mmface_engine::labels::LabelImage;
 use mmface_engine::picture::RgbImage;
 use mmface_engine::picture::resize::lanczos_rgb;
 
+use super::State;
 use super::export::{Export, Tile};
 use super::{MANY, locality};
 use crate::project::Library;
 use crate::studio::announcement::{Announcement, Finished};
 use crate::studio::command::GenerateCommand;
 use crate::studio::command::ResultsCommand;
-use crate::studio::dispatcher::Studio;
+use crate::studio::context::Context;
 use crate::studio::document::{Owner, Work, WorkId};
 use crate::studio::facts::ModelStatus;
 use crate::studio::submit::{submit as hand_in, tell_if_empty, tell_if_waiting};
@@ -121,7 +122,7 @@ impl Run {
         }
     }
 
-    fn owner(&self, cell: usize) -> Owner {
+    pub(super) fn owner(&self, cell: usize) -> Owner {
         Owner::Sweep(self.number << CELL_BITS | cell as u64)
     }
 
@@ -157,57 +158,48 @@ pub fn count(prompt: &str) -> Result<(usize, usize), String> {
 }
 
 /// Seconds that so many cells take, as far as the last steps tell.
-pub fn estimate(studio: &Studio, cells: usize) -> Option<f64> {
-    let steps = studio.context.document.request.draw.steps;
-    let shared = studio
-        .context
-        .document
-        .fork_step
-        .min(steps.saturating_sub(1));
+pub fn estimate(cx: &Context, cells: usize) -> Option<f64> {
+    let steps = cx.document.request.draw.steps;
+    let shared = cx.document.fork_step.min(steps.saturating_sub(1));
     let all = (steps * cells).saturating_sub(shared * cells.saturating_sub(1));
-    Some(studio.context.facts.drawing.step_seconds? * all as f64)
+    Some(cx.facts.drawing.step_seconds? * all as f64)
 }
 
 /// Starts the sweep of the prompt.
-pub fn start(studio: &mut Studio, confirmed: bool) {
-    studio.sweep.asking = None;
-    if studio.sweep.is_busy() {
+pub fn start(state: &mut State, cx: &mut Context, confirmed: bool) {
+    state.asking = None;
+    if state.is_busy() {
         let text = "the sweep at hand is still being drawn; wait for it, or cancel it";
-        return studio.tell(Toast::Warning(text.into()));
+        return cx.tell(Toast::Warning(text.into()));
     }
-    studio.context.document.request.tidy();
-    if let ModelStatus::Failed(why) = &studio.context.facts.model {
+    cx.document.request.tidy();
+    if let ModelStatus::Failed(why) = &cx.facts.model {
         let text = format!("there is no model to draw with: {why}");
-        return studio.tell(Toast::Error(text));
+        return cx.tell(Toast::Error(text));
     }
-    let condition = studio.context.document.condition();
-    let request = &studio.context.document.request;
+    let condition = cx.document.condition();
+    let request = &cx.document.request;
     let mut base = request.job(condition);
     base.draw.count = 1;
     let sweep = match Sweep::parse(&base.draw.prompt) {
         Ok(sweep) => sweep,
-        Err(error) => return studio.tell(Toast::Error(error.to_string())),
+        Err(error) => return cx.tell(Toast::Error(error.to_string())),
     };
     let count = sweep.cells.len();
     if count > MANY && !confirmed {
-        studio.sweep.asking = Some(count);
+        state.asking = Some(count);
         return;
     }
     let prompt = request.draw.prompt.clone();
     // Other conditions have no regions; those that are painted beside them may serve.
     let mask = base.condition.mask().cloned();
-    let mask = mask.unwrap_or_else(|| studio.context.document.painter.drawing().label_image());
+    let mask = mask.unwrap_or_else(|| cx.document.painter.drawing().label_image());
     let mask = Some(mask).filter(|mask| mask.labels.iter().any(|class| *class != 0));
-    let fork_step = studio
-        .context
-        .document
-        .fork_step
-        .min(base.draw.steps.saturating_sub(1));
-    studio.sweep.last += 1;
+    let fork_step = cx.document.fork_step.min(base.draw.steps.saturating_sub(1));
+    state.last += 1;
     let run = Run {
-        number: studio.sweep.last,
-        model: studio
-            .context
+        number: state.last,
+        model: cx
             .facts
             .model
             .ready()
@@ -222,25 +214,23 @@ pub fn start(studio: &mut Studio, confirmed: bool) {
         sweep,
         base,
     };
-    tell_if_empty(&mut studio.context, &run.base.condition);
-    studio.emit(GenerateCommand::Used(prompt, run.base.draw.seed));
-    studio.context.document.request.next_seed();
-    studio.sweep.run = Some(run);
-    studio.sweep.open = true;
+    tell_if_empty(cx, &run.base.condition);
+    cx.emit(GenerateCommand::Used(prompt, run.base.draw.seed));
+    cx.document.request.next_seed();
+    state.run = Some(run);
+    state.open = true;
     // With a fork the others wait for the first to show the way.
     let first = if fork_step > 0 { 1 } else { count };
     if fork_step > 0 {
-        studio
-            .context
-            .keep_trails(studio.context.document.request.draw.steps);
+        cx.keep_trails(cx.document.request.draw.steps);
     }
-    submit(studio, 0..first);
-    tell_if_waiting(&mut studio.context);
+    submit(state, cx, 0..first);
+    tell_if_waiting(cx);
 }
 
-fn submit(studio: &mut Studio, cells: std::ops::Range<usize>) {
+fn submit(state: &mut State, cx: &mut Context, cells: std::ops::Range<usize>) {
     for cell in cells {
-        let Some(run) = &studio.sweep.run else {
+        let Some(run) = &state.run else {
             return;
         };
         if !run.cells.get(cell).is_some_and(Cell::waits) {
@@ -251,8 +241,8 @@ fn submit(studio: &mut Studio, cells: std::ops::Range<usize>) {
             owner: run.owner(cell),
             template: Some(run.sweep.template.clone()),
         };
-        let work = hand_in(&mut studio.context, work);
-        let Some(run) = &mut studio.sweep.run else {
+        let work = hand_in(cx, work);
+        let Some(run) = &mut state.run else {
             return;
         };
         match work {
@@ -261,15 +251,15 @@ fn submit(studio: &mut Studio, cells: std::ops::Range<usize>) {
                 for cell in run.cells.iter_mut().skip(cell).filter(|cell| cell.waits()) {
                     cell.state = CellState::Failed("the queue took no more work".into());
                 }
-                return over(studio);
+                return over(state, cx);
             }
         }
     }
 }
 
 /// Draws no more cells. The one that is being drawn ends within a step.
-pub fn cancel(studio: &mut Studio) {
-    let Some(run) = &mut studio.sweep.run else {
+pub fn cancel(state: &mut State, cx: &mut Context) {
+    let Some(run) = &mut state.run else {
         return;
     };
     let mut works = Vec::new();
@@ -281,47 +271,44 @@ pub fn cancel(studio: &mut Studio) {
     }
     // From the end, so that no cell begins only to be cancelled.
     for work in works.into_iter().rev() {
-        studio.emit(GenerateCommand::Remove(work));
+        cx.emit(GenerateCommand::Remove(work));
     }
-    over(studio);
+    over(state, cx);
 }
 
 /// Looks at a cell: its picture is shown on the canvas and chosen in the filmstrip.
-pub fn select(studio: &mut Studio, cell: usize) {
-    let Some(file) = file(studio, cell) else {
+pub fn select(state: &mut State, cx: &mut Context, cell: usize) {
+    let Some(file) = file(state, cx, cell) else {
         return;
     };
-    if let Some(run) = &mut studio.sweep.run {
+    if let Some(run) = &mut state.run {
         run.selected = Some(cell);
     }
-    studio.emit(ResultsCommand::Select(file));
+    cx.emit(ResultsCommand::Select(file));
 }
 
 /// Compares the cell that is looked at with the first, as any two results.
-pub fn compare_large(studio: &mut Studio) {
-    let selected = studio.sweep.run.as_ref().and_then(|run| run.selected);
-    let files = selected.and_then(|cell| Some((file(studio, 0)?, file(studio, cell)?)));
+pub fn compare_large(state: &mut State, cx: &mut Context) {
+    let selected = state.run.as_ref().and_then(|run| run.selected);
+    let files = selected.and_then(|cell| Some((file(state, cx, 0)?, file(state, cx, cell)?)));
     match files {
         Some((first, other)) if first != other => {
-            studio.emit(ResultsCommand::Select(first));
-            studio.emit(ResultsCommand::Toggle(other));
-            studio.emit(ResultsCommand::CompareChosen);
+            cx.emit(ResultsCommand::Select(first));
+            cx.emit(ResultsCommand::Toggle(other));
+            cx.emit(ResultsCommand::CompareChosen);
         }
         _ => {
             let text = "click a finished picture of the sweep other than the first";
-            studio.tell(Toast::Info(text.into()));
+            cx.tell(Toast::Info(text.into()));
         }
     }
 }
 
 /// The name of a finished cell's file in the library.
-fn file(studio: &Studio, cell: usize) -> Option<String> {
-    let run = studio.sweep.run.as_ref()?;
+fn file(state: &State, cx: &Context, cell: usize) -> Option<String> {
+    let run = state.run.as_ref()?;
     let tile = run.cells.get(cell)?.tile()?;
-    let name = tile
-        .file
-        .strip_prefix(&studio.context.services.folders.results)
-        .ok()?;
+    let name = tile.file.strip_prefix(&cx.services.folders.results).ok()?;
     Some(name.to_string_lossy().replace('\\', "/"))
 }
 
@@ -333,7 +320,7 @@ enum Outcome<'a> {
 }
 
 /// Takes in how a picture or a whole work of a sweep ended.
-pub fn announced(studio: &mut Studio, announcement: &Announcement) {
+pub fn announced(state: &mut State, announcement: &Announcement, cx: &mut Context) {
     let (owner, work, outcome) = match announcement {
         Announcement::PictureSaved(finished) => {
             (finished.owner, finished.work, Outcome::Saved(finished))
@@ -343,14 +330,14 @@ pub fn announced(studio: &mut Studio, announcement: &Announcement) {
         _ => return,
     };
     if let Owner::Sweep(number) = owner {
-        ended(studio, number, work, &outcome);
+        ended(state, cx, number, work, &outcome);
     }
 }
 
-fn ended(studio: &mut Studio, number: u64, work: WorkId, outcome: &Outcome<'_>) {
-    let folders = &studio.context.services.folders;
+fn ended(state: &mut State, cx: &mut Context, number: u64, work: WorkId, outcome: &Outcome<'_>) {
+    let folders = &cx.services.folders;
     let library = Library::new(&folders.results, &folders.cache);
-    let Some(run) = &mut studio.sweep.run else {
+    let Some(run) = &mut state.run else {
         return;
     };
     let index = (number & ((1 << CELL_BITS) - 1)) as usize;
@@ -372,57 +359,52 @@ fn ended(studio: &mut Studio, number: u64, work: WorkId, outcome: &Outcome<'_>) 
                 small: None,
             };
             if index == 0 {
-                go_on(studio);
+                go_on(state, cx);
             }
-            compare(studio);
+            compare(state, cx);
         }
         Outcome::Failed(why) => {
             cell.state = CellState::Failed((*why).to_owned());
             if index == 0 {
-                go_on(studio);
+                go_on(state, cx);
             }
         }
         // A cell that was saved before the rest of its work was dropped stays.
         Outcome::Cancelled if cell.waits() => {
             cell.state = CellState::Cancelled;
             if index == 0 {
-                give_up(studio);
+                give_up(state, cx);
             }
         }
         Outcome::Cancelled => {}
     }
-    over(studio);
+    over(state, cx);
 }
 
 /// The first cell is done: the others begin where it came by.
-fn go_on(studio: &mut Studio) {
-    let Some(run) = &studio.sweep.run else {
+fn go_on(state: &mut State, cx: &mut Context) {
+    let Some(run) = &state.run else {
         return;
     };
     if run.fork_step == 0 {
         return;
     }
     let count = run.cells.len();
-    studio.context.keep_trails(0);
-    let Some(run) = &studio.sweep.run else {
+    cx.keep_trails(0);
+    let Some(run) = &state.run else {
         return;
     };
     if run.fork.is_none() {
         let text = "the first cell left no step to go on from; the cells share the noise only";
-        studio.tell(Toast::Warning(text.into()));
+        cx.tell(Toast::Warning(text.into()));
     }
-    submit(studio, 1..count);
+    submit(state, cx, 1..count);
 }
 
 /// Hears of the way to a picture: where the first cell came by, the others begin.
-pub fn on_trail(studio: &mut Studio, trail: &Trail) {
-    let drawn = studio
-        .context
-        .facts
-        .drawing
-        .running
-        .map(|running| running.work);
-    let Some(run) = &mut studio.sweep.run else {
+pub fn on_trail(state: &mut State, trail: &Trail, cx: &Context) {
+    let drawn = cx.facts.drawing.running.map(|running| running.work);
+    let Some(run) = &mut state.run else {
         return;
     };
     let first = run.cells.first().and_then(|cell| cell.work);
@@ -436,9 +418,9 @@ pub fn on_trail(studio: &mut Studio, trail: &Trail) {
 }
 
 /// The first cell was cancelled: cells that wait for it are not drawn either.
-fn give_up(studio: &mut Studio) {
-    studio.context.keep_trails(0);
-    if let Some(run) = &mut studio.sweep.run {
+fn give_up(state: &mut State, cx: &mut Context) {
+    cx.keep_trails(0);
+    if let Some(run) = &mut state.run {
         let unsent = |cell: &&mut Cell| cell.waits() && cell.work.is_none();
         for cell in run.cells.iter_mut().filter(unsent) {
             cell.state = CellState::Cancelled;
@@ -447,8 +429,8 @@ fn give_up(studio: &mut Studio) {
 }
 
 /// Measures what changed in cells that are new, beside the GUI thread.
-fn compare(studio: &mut Studio) {
-    let Some(run) = &studio.sweep.run else {
+fn compare(state: &mut State, cx: &mut Context) {
+    let Some(run) = &state.run else {
         return;
     };
     let number = run.number;
@@ -467,7 +449,7 @@ fn compare(studio: &mut Studio) {
     if due.is_empty() {
         return;
     }
-    studio.spawn("comparing the cells", move || {
+    cx.spawn(&state.inbox, "comparing the cells", move || {
         let measured: Vec<_> = due
             .into_iter()
             .map(|(index, image)| {
@@ -479,8 +461,8 @@ fn compare(studio: &mut Studio) {
                 (index, changes, Arc::new(lanczos_rgb(&image, side, side)))
             })
             .collect();
-        move |studio: &mut Studio| {
-            let run = studio.sweep.run.as_mut();
+        move |state: &mut State, _: &mut Context| {
+            let run = state.run.as_mut();
             let Some(run) = run.filter(|run| run.number == number) else {
                 return;
             };
@@ -499,15 +481,15 @@ fn compare(studio: &mut Studio) {
 }
 
 /// Tells the person once that nothing more comes.
-fn over(studio: &mut Studio) {
-    let Some(run) = &mut studio.sweep.run else {
+fn over(state: &mut State, cx: &mut Context) {
+    let Some(run) = &mut state.run else {
         return;
     };
     if run.is_busy() || std::mem::replace(&mut run.told, true) {
         return;
     }
     let (finished, all) = (run.finished(), run.cells.len());
-    studio.tell(if finished == all {
+    cx.tell(if finished == all {
         Toast::Success(format!("the sweep is complete: {all} pictures"))
     } else {
         Toast::Info(format!(

@@ -4,9 +4,10 @@ use egui::{Button, Key, Popup, ProgressBar, RichText, Ui, Widget, vec2};
 use egui_material_icons::icons;
 
 use super::super::start;
+use super::State;
 use super::room::{self, Room};
 use crate::studio::command::{GenerateCommand as Do, ShellCommand, Workspace};
-use crate::studio::dispatcher::Studio;
+use crate::studio::context::Context;
 use crate::studio::facts::ModelStatus;
 use crate::studio::widgets::icon_button;
 
@@ -14,18 +15,18 @@ use crate::studio::widgets::icon_button;
 const HEIGHT: f32 = 34.0;
 
 /// Draws the button and the line above it.
-pub fn show(ui: &mut Ui, studio: &mut Studio, elsewhere: bool) {
-    take_escape(ui, studio, elsewhere);
-    let room = room::next(studio);
+pub fn show(ui: &mut Ui, state: &mut State, cx: &Context, elsewhere: bool) {
+    take_escape(ui, state, cx, elsewhere);
+    let room = room::next(state, cx);
     ui.add_space(4.0);
-    match &studio.context.facts.model {
+    match &cx.facts.model {
         ModelStatus::Failed(why) => {
-            let (why, colour) = (why.clone(), studio.context.theme.colours(ui).error);
+            let (why, colour) = (why.clone(), cx.theme.colours(ui).error);
             let text = RichText::new(&why).small().color(colour);
             ui.add(egui::Label::new(text).truncate())
                 .on_hover_text(&why);
             if ui.button("Choose another model").clicked() {
-                studio.emit(ShellCommand::Show(Workspace::Models));
+                cx.emit(ShellCommand::Show(Workspace::Models));
             }
         }
         ModelStatus::Loading { fraction, what } => {
@@ -35,17 +36,16 @@ pub fn show(ui: &mut Ui, studio: &mut Studio, elsewhere: bool) {
                 .on_hover_text(what);
             ui.weak(format!("Loading the model: {what}"));
         }
-        ModelStatus::Nothing | ModelStatus::Ready(_) => progress(ui, studio, room.as_ref()),
+        ModelStatus::Nothing | ModelStatus::Ready(_) => progress(ui, state, cx, room.as_ref()),
     }
-    button(ui, studio, room.as_ref());
+    button(ui, state, cx, room.as_ref());
     ui.add_space(6.0);
 }
 
 /// Progress of the work at hand, or what the next picture lacks. As high when nothing runs, so that
 /// nothing jumps.
-fn progress(ui: &mut Ui, studio: &mut Studio, room: Option<&Room>) {
+fn progress(ui: &mut Ui, state: &mut State, cx: &Context, room: Option<&Room>) {
     let lacking = room.and_then(Room::warning);
-    let state = &studio.generate;
     let running = state.running.clone();
     let fraction = state.fraction();
     let bar = ProgressBar::new(fraction).desired_height(8.0).ui(ui);
@@ -56,7 +56,7 @@ fn progress(ui: &mut Ui, studio: &mut Studio, room: Option<&Room>) {
     });
     let rate = state.step_seconds.map(seconds);
     let left = state.seconds_left().map(seconds);
-    let request = &studio.context.document.request;
+    let request = &cx.document.request;
     let warns = running.is_none() && state.saver.unsaved() == 0 && lacking.is_some();
     let line = match &running {
         Some(running) if running.cancelling => "Cancelling…".to_string(),
@@ -79,7 +79,7 @@ fn progress(ui: &mut Ui, studio: &mut Studio, room: Option<&Room>) {
         None if warns => lacking
             .as_ref()
             .map_or_else(String::new, |(short, _)| short.clone()),
-        None if studio.context.document.works.queue.paused => "The queue is paused".to_string(),
+        None if cx.document.works.queue.paused => "The queue is paused".to_string(),
         None => match state.step_seconds {
             Some(step) => {
                 let pictures = start::pictures(&request.draw.prompt, request.draw.count);
@@ -91,7 +91,7 @@ fn progress(ui: &mut Ui, studio: &mut Studio, room: Option<&Room>) {
     };
     let text = RichText::new(line).small();
     let text = match warns {
-        true => text.color(studio.context.theme.colours(ui).warning),
+        true => text.color(cx.theme.colours(ui).warning),
         false => text.weak(),
     };
     ui.horizontal(|ui| {
@@ -102,28 +102,23 @@ fn progress(ui: &mut Ui, studio: &mut Studio, room: Option<&Room>) {
     });
 }
 
-fn button(ui: &mut Ui, studio: &mut Studio, room: Option<&Room>) {
-    let colours = studio.context.theme.colours(ui);
+fn button(ui: &mut Ui, state: &mut State, cx: &Context, room: Option<&Room>) {
+    let colours = cx.theme.colours(ui);
     let (accent, on_accent) = (colours.accent, colours.on_accent);
-    let state = &studio.generate;
     let busy = state.running.is_some();
     let count = start::pictures(
-        &studio.context.document.request.draw.prompt,
-        studio.context.document.request.draw.count,
+        &cx.document.request.draw.prompt,
+        cx.document.request.draw.count,
     );
     let ready = !matches!(
-        studio.context.facts.model,
+        cx.facts.model,
         ModelStatus::Loading { .. } | ModelStatus::Failed(_)
     );
     let text = match count {
         1 => "Generate".to_string(),
         _ => format!("Generate {count} pictures"),
     };
-    let key = studio
-        .context
-        .keymap
-        .hint("generate.start")
-        .unwrap_or_default();
+    let key = cx.keymap.hint("generate.start").unwrap_or_default();
     ui.horizontal(|ui| {
         // Beside it is always room for two icon buttons, whether they are there or not.
         let width = (ui.available_width() - 72.0).max(80.0);
@@ -137,17 +132,17 @@ fn button(ui: &mut Ui, studio: &mut Studio, room: Option<&Room>) {
             None => format!("{text}  ({key})"),
         };
         if response.on_hover_text(tip).clicked() {
-            studio.emit(Do::Start);
+            cx.emit(Do::Start);
         }
         ui.add_enabled_ui(busy, |ui| {
             if icon_button(ui, icons::ICON_CLOSE, "Cancel")
                 .on_hover_text("Cancel  (Escape)")
                 .clicked()
             {
-                studio.emit(Do::Cancel);
+                cx.emit(Do::Cancel);
             }
             if icon_button(ui, icons::ICON_STOP, "Stop after this picture").clicked() {
-                studio.emit(Do::StopAfter);
+                cx.emit(Do::StopAfter);
             }
         });
     });
@@ -155,21 +150,21 @@ fn button(ui: &mut Ui, studio: &mut Studio, room: Option<&Room>) {
 
 /// Escape cancels, when it means nothing else: no gesture, no open window, no text field. A field
 /// has lost the focus by now if it took this key, so the frame before counts too.
-fn take_escape(ui: &Ui, studio: &mut Studio, elsewhere: bool) {
+fn take_escape(ui: &Ui, state: &mut State, cx: &Context, elsewhere: bool) {
     let ctx = ui.ctx();
     let elsewhere = elsewhere
-        || studio.generate.view.history_open
+        || state.view.history_open
         || Popup::is_any_open(ctx)
         || ctx.text_edit_focused()
-        || studio.context.document.painter.busy()
-        || studio.context.facts.canvas.in_gesture;
-    let before = std::mem::replace(&mut studio.generate.view.escape_taken, elsewhere);
-    if studio.generate.running.is_some()
+        || cx.document.painter.busy()
+        || cx.facts.canvas.in_gesture;
+    let before = std::mem::replace(&mut state.view.escape_taken, elsewhere);
+    if state.running.is_some()
         && !elsewhere
         && !before
         && ctx.input(|input| input.key_pressed(Key::Escape))
     {
-        studio.emit(Do::Cancel);
+        cx.emit(Do::Cancel);
     }
 }
 

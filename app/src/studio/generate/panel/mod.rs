@@ -9,8 +9,9 @@ mod values;
 use egui::Ui;
 use mmface_engine::job::{ConditionKind, Named as _};
 
+use super::State;
 use crate::studio::command::GenerateCommand;
-use crate::studio::dispatcher::Studio;
+use crate::studio::context::Context;
 use crate::studio::widgets::heading;
 
 pub use button::show as show_button;
@@ -33,11 +34,11 @@ pub struct View {
 }
 
 /// Draws what the face follows, and the prompt.
-pub fn show_prompt(ui: &mut Ui, studio: &mut Studio) {
+pub fn show_prompt(ui: &mut Ui, state: &mut State, cx: &Context) {
     heading(ui, "Follow");
     ui.horizontal(|ui| {
         for &follow in ConditionKind::ALL {
-            let chosen = studio.context.document.request.follow == follow;
+            let chosen = cx.document.request.follow == follow;
             let label = ui
                 .selectable_label(chosen, follow.title())
                 .on_hover_text(follow.about());
@@ -46,9 +47,9 @@ pub fn show_prompt(ui: &mut Ui, studio: &mut Studio) {
                 egui::WidgetInfo::selected(egui::Role::Button, true, chosen, name)
             });
             if label.clicked() {
-                studio.emit(GenerateCommand::Follow(follow));
+                cx.emit(GenerateCommand::Follow(follow));
             }
         }
     });
-    prompt::show(ui, studio);
+    prompt::show(ui, state, cx);
 }

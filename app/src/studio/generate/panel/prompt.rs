@@ -9,38 +9,38 @@ use egui::{
 };
 use egui_material_icons::icons;
 
+use super::State;
 use crate::studio::command::GenerateCommand as Do;
-use crate::studio::dispatcher::Studio;
+use crate::studio::context::Context;
 use crate::studio::widgets::{icon_button, icon_toggle};
 
 /// Draws both prompts.
-pub fn show(ui: &mut Ui, studio: &mut Studio) {
+pub fn show(ui: &mut Ui, state: &mut State, cx: &Context) {
     ui.add_space(6.0);
     let label = ui
         .horizontal(|ui| {
             let label = ui.label(RichText::new("Prompt").strong());
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                history(ui, studio);
+                history(ui, state, cx);
             });
             label
         })
         .inner;
-    field(ui, studio, label.id);
-    counter(ui, studio);
-    negative(ui, studio);
+    field(ui, state, cx, label.id);
+    counter(ui, state, cx);
+    negative(ui, cx);
 }
 
-fn field(ui: &mut Ui, studio: &mut Studio, label: Id) {
-    let weak = studio.context.theme.colours(ui).weak;
-    let state = &mut studio.generate;
-    let request = &mut studio.context.document.request;
+fn field(ui: &mut Ui, state: &mut State, cx: &Context, label: Id) {
+    let weak = cx.theme.colours(ui).weak;
+    let mut typed = cx.document.request.draw.prompt.clone();
     let lost = state
         .counter
-        .count(&request.draw.prompt)
+        .count(&typed)
         .and_then(|count| count.lost_from);
     let mut layouter =
         |ui: &Ui, text: &dyn TextBuffer, width: f32| lay_out(ui, text.as_str(), lost, weak, width);
-    let edit = TextEdit::multiline(&mut request.draw.prompt)
+    let edit = TextEdit::multiline(&mut typed)
         .hint_text("A young woman with long red hair, smiling")
         .desired_rows(4)
         .desired_width(f32::INFINITY)
@@ -52,12 +52,17 @@ fn field(ui: &mut Ui, studio: &mut Studio, label: Id) {
     }
     // Kept when the field loses the focus: the button that varies the words is elsewhere.
     if let Some(range) = output.cursor_range.filter(|_| response.has_focus()) {
-        let prompt = &request.draw.prompt;
+        let prompt = &typed;
         let words = range.slice_str(prompt);
         let start = words.as_ptr() as usize - prompt.as_ptr() as usize;
         let selected = start..start + words.len();
-        studio.context.facts.prompt_selection =
-            (!selected.is_empty()).then(|| (prompt.clone(), selected));
+        let selection = (!selected.is_empty()).then(|| (prompt.clone(), selected));
+        if selection != cx.facts.prompt_selection {
+            cx.emit(Do::Select(selection));
+        }
+    }
+    if typed != cx.document.request.draw.prompt {
+        cx.emit(Do::Prompt(typed));
     }
 }
 
@@ -78,15 +83,11 @@ fn lay_out(ui: &Ui, text: &str, lost: Option<usize>, weak: Color32, width: f32) 
     ui.fonts_mut(|fonts| fonts.layout_job(job))
 }
 
-fn counter(ui: &mut Ui, studio: &mut Studio) {
-    let warning = studio.context.theme.colours(ui).warning;
-    let state = &mut studio.generate;
+fn counter(ui: &mut Ui, state: &mut State, cx: &Context) {
+    let warning = cx.theme.colours(ui).warning;
     // The line is always there, so that nothing moves when the first word is lost.
-    ui.horizontal(|ui| {
-        match state
-            .counter
-            .count(&studio.context.document.request.draw.prompt)
-        {
+    ui.horizontal(
+        |ui| match state.counter.count(&cx.document.request.draw.prompt) {
             Some(count) => {
                 let text = format!("{} / {}", count.used, count.length);
                 match &count.warning {
@@ -104,20 +105,20 @@ fn counter(ui: &mut Ui, studio: &mut Studio) {
             None => {
                 ui.weak(" ");
             }
-        }
-    });
+        },
+    );
 }
 
-fn history(ui: &mut Ui, studio: &mut Studio) {
-    let hint = studio.context.keymap.hint("generate.history");
+fn history(ui: &mut Ui, state: &mut State, cx: &Context) {
+    let hint = cx.keymap.hint("generate.history");
     let tip = format!(
         "Prompts that were used ({}); Alt+Up and Alt+Down walk through them",
         hint.unwrap_or_default()
     );
-    let open = studio.generate.view.history_open;
+    let open = state.view.history_open;
     let button = icon_toggle(ui, open, icons::ICON_HISTORY, "Prompt history").on_hover_text(tip);
     if button.clicked() {
-        studio.emit(Do::ToggleHistory);
+        cx.emit(Do::ToggleHistory);
     }
     let mut stays = open;
     let popup = Popup::from_response(&button)
@@ -125,7 +126,7 @@ fn history(ui: &mut Ui, studio: &mut Studio) {
         .width(280.0)
         .close_behavior(PopupCloseBehavior::CloseOnClickOutside);
     popup.show(|ui| {
-        let field = TextEdit::singleline(&mut studio.generate.view.history_query)
+        let field = TextEdit::singleline(&mut state.view.history_query)
             .hint_text("Search")
             .desired_width(f32::INFINITY);
         let field = ui.add(field);
@@ -133,12 +134,11 @@ fn history(ui: &mut Ui, studio: &mut Studio) {
             egui::WidgetInfo::labeled(egui::Role::TextInput, true, "Search prompts")
         });
         if ui.input(|input| input.key_pressed(Key::Escape)) {
-            studio.emit(Do::ToggleHistory);
+            cx.emit(Do::ToggleHistory);
         }
-        let found: Vec<(String, bool)> = studio
-            .generate
+        let found: Vec<(String, bool)> = state
             .history
-            .search(&studio.generate.view.history_query)
+            .search(&state.view.history_query)
             .into_iter()
             .take(100)
             .map(|used| (used.prompt.clone(), used.pinned))
@@ -148,36 +148,37 @@ fn history(ui: &mut Ui, studio: &mut Studio) {
         }
         ScrollArea::vertical().max_height(260.0).show(ui, |ui| {
             for (prompt, pinned) in found {
-                row(ui, studio, &prompt, pinned);
+                row(ui, cx, &prompt, pinned);
             }
         });
     });
     // A click on the button itself toggles by its command.
     if open && !stays && !button.clicked() {
-        studio.generate.view.history_open = false;
+        state.view.history_open = false;
     }
 }
 
-fn row(ui: &mut Ui, studio: &mut Studio, prompt: &str, pinned: bool) {
+fn row(ui: &mut Ui, cx: &Context, prompt: &str, pinned: bool) {
     ui.horizontal(|ui| {
         if icon_toggle(ui, pinned, icons::ICON_KEEP, "Pin prompt").clicked() {
-            studio.emit(Do::PinPrompt(prompt.to_string()));
+            cx.emit(Do::PinPrompt(prompt.to_string()));
         }
         if icon_button(ui, icons::ICON_CLOSE, "Forget prompt").clicked() {
-            studio.emit(Do::ForgetPrompt(prompt.to_string()));
+            cx.emit(Do::ForgetPrompt(prompt.to_string()));
         }
         let label = egui::Button::selectable(false, prompt).truncate();
         if ui.add(label).on_hover_text(prompt).clicked() {
-            studio.emit(Do::UsePrompt(prompt.to_string()));
+            cx.emit(Do::UsePrompt(prompt.to_string()));
         }
     });
 }
 
-fn negative(ui: &mut Ui, studio: &mut Studio) {
+fn negative(ui: &mut Ui, cx: &Context) {
     egui::CollapsingHeader::new("Negative prompt")
         .id_salt("negative_prompt")
         .show(ui, |ui| {
-            let edit = TextEdit::multiline(&mut studio.context.document.request.draw.negative)
+            let mut typed = cx.document.request.draw.negative.clone();
+            let edit = TextEdit::multiline(&mut typed)
                 .hint_text("What the face should not look like")
                 .desired_rows(2)
                 .desired_width(f32::INFINITY);
@@ -189,5 +190,8 @@ fn negative(ui: &mut Ui, studio: &mut Studio) {
                     "Negative prompt text",
                 )
             });
+            if typed != cx.document.request.draw.negative {
+                cx.emit(Do::Negative(typed));
+            }
         });
 }

@@ -3,8 +3,9 @@
 use egui::{Button, Label, RichText, Sense, Ui};
 use egui_material_icons::icons;
 
+use super::State;
 use crate::studio::command::GenerateCommand as Do;
-use crate::studio::dispatcher::Studio;
+use crate::studio::context::Context;
 use crate::studio::document::{WorkId, title};
 use crate::studio::widgets::{heading, icon_button, icon_toggle};
 
@@ -19,43 +20,43 @@ struct Row {
 }
 
 /// Draws the queue.
-pub fn show(ui: &mut Ui, studio: &mut Studio) {
+pub fn show(ui: &mut Ui, state: &mut State, cx: &Context) {
     ui.horizontal(|ui| {
         heading(ui, "Queue");
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            let paused = studio.context.document.works.queue.paused;
+            let paused = cx.document.works.queue.paused;
             let (icon, name) = match paused {
                 true => (icons::ICON_PLAY_ARROW, "Resume the queue"),
                 false => (icons::ICON_PAUSE, "Pause the queue"),
             };
             if icon_toggle(ui, paused, icon, name).clicked() {
-                studio.emit(Do::Pause);
+                cx.emit(Do::Pause);
             }
-            let any = studio.context.document.works.next().is_some()
-                || paused && !studio.context.document.works.queue.is_empty()
-                || !studio.context.document.works.failures.is_empty();
+            let any = cx.document.works.next().is_some()
+                || paused && !cx.document.works.queue.is_empty()
+                || !cx.document.works.failures.is_empty();
             ui.add_enabled_ui(any, |ui| {
                 if icon_button(ui, icons::ICON_DELETE, "Clear the queue").clicked() {
-                    studio.emit(Do::Clear);
+                    cx.emit(Do::Clear);
                 }
             });
         });
     });
-    unsaved(ui, studio);
-    held(ui, studio);
-    let rows = rows(studio);
-    if rows.is_empty() && studio.context.document.works.failures.is_empty() {
+    unsaved(ui, state, cx);
+    held(ui, cx);
+    let rows = rows(cx);
+    if rows.is_empty() && cx.document.works.failures.is_empty() {
         // In a low window two lines fit here, a picture does not.
         ui.weak("Press Generate as often as you like: pictures are drawn one after the other.");
     }
     for (place, row) in rows.iter().enumerate() {
-        show_row(ui, studio, row, place);
+        show_row(ui, cx, row, place);
     }
-    failures(ui, studio);
+    failures(ui, cx);
 }
 
-fn rows(studio: &Studio) -> Vec<Row> {
-    let works = &studio.context.document.works;
+fn rows(cx: &Context) -> Vec<Row> {
+    let works = &cx.document.works;
     let about = |waiting: &crate::project::Waiting| {
         let (drawn, all) = works.pictures(WorkId(waiting.id));
         let size = waiting.job.draw.size;
@@ -76,7 +77,7 @@ fn rows(studio: &Studio) -> Vec<Row> {
     .collect()
 }
 
-fn show_row(ui: &mut Ui, studio: &mut Studio, row: &Row, place: usize) {
+fn show_row(ui: &mut Ui, cx: &Context, row: &Row, place: usize) {
     let id = ui.scope_id().with(("work", row.work.0));
     let frame = egui::Frame::group(ui.style()).inner_margin(4.0);
     let shown = frame.show(ui, |ui| {
@@ -93,16 +94,16 @@ fn show_row(ui: &mut Ui, studio: &mut Studio, row: &Row, place: usize) {
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                 let name = format!("Remove “{}”", row.title);
                 if icon_button(ui, icons::ICON_CLOSE, &name).clicked() {
-                    studio.emit(Do::Remove(row.work));
+                    cx.emit(Do::Remove(row.work));
                 }
                 if !row.running {
                     let down = format!("Later “{}”", row.title);
                     if icon_button(ui, icons::ICON_ARROW_DOWNWARD, &down).clicked() {
-                        studio.emit(Do::Shift(row.work, 1));
+                        cx.emit(Do::Shift(row.work, 1));
                     }
                     let up = format!("Sooner “{}”", row.title);
                     if icon_button(ui, icons::ICON_ARROW_UPWARD, &up).clicked() {
-                        studio.emit(Do::Shift(row.work, -1));
+                        cx.emit(Do::Shift(row.work, -1));
                     }
                 }
                 ui.with_layout(egui::Layout::top_down(egui::Align::Min), |ui| {
@@ -121,7 +122,7 @@ fn show_row(ui: &mut Ui, studio: &mut Studio, row: &Row, place: usize) {
     });
     let target = ui.interact(shown.response.rect, id, Sense::hover());
     if let Some(dragged) = target.dnd_release_payload::<WorkId>() {
-        studio.emit(Do::Place(*dragged, place));
+        cx.emit(Do::Place(*dragged, place));
     } else if target.dnd_hover_payload::<WorkId>().is_some() {
         let stroke = ui.visuals().selection.stroke;
         let rect = shown.response.rect;
@@ -130,25 +131,25 @@ fn show_row(ui: &mut Ui, studio: &mut Studio, row: &Row, place: usize) {
 }
 
 /// What could not be saved.
-fn unsaved(ui: &mut Ui, studio: &mut Studio) {
-    let Some(why) = studio.generate.saver.problem.clone() else {
+fn unsaved(ui: &mut Ui, state: &mut State, cx: &Context) {
+    let Some(why) = state.saver.problem.clone() else {
         return;
     };
-    let count = studio.generate.saver.unsaved();
+    let count = state.saver.unsaved();
     let text = match count {
         1 => format!("One picture is not saved: {why}"),
         _ => format!("{count} pictures are not saved: {why}"),
     };
-    let colour = studio.context.theme.colours(ui).error;
+    let colour = cx.theme.colours(ui).error;
     ui.label(RichText::new(text).small().color(colour));
     if ui.button("Save again").clicked() {
-        studio.emit(Do::SaveAgain);
+        cx.emit(Do::SaveAgain);
     }
 }
 
 /// What the last session left.
-fn held(ui: &mut Ui, studio: &mut Studio) {
-    let count = studio.context.document.works.held();
+fn held(ui: &mut Ui, cx: &Context) {
+    let count = cx.document.works.held();
     if count == 0 {
         return;
     }
@@ -159,17 +160,17 @@ fn held(ui: &mut Ui, studio: &mut Studio) {
     ui.label(RichText::new(text).small());
     ui.horizontal(|ui| {
         if ui.button("Continue").clicked() {
-            studio.emit(Do::Continue);
+            cx.emit(Do::Continue);
         }
         if ui.button("Discard").clicked() {
-            studio.emit(Do::Discard);
+            cx.emit(Do::Discard);
         }
     });
 }
 
-fn failures(ui: &mut Ui, studio: &mut Studio) {
-    let colour = studio.context.theme.colours(ui).error;
-    for failure in studio.context.document.works.failures.clone() {
+fn failures(ui: &mut Ui, cx: &Context) {
+    let colour = cx.theme.colours(ui).error;
+    for failure in cx.document.works.failures.clone() {
         egui::Frame::group(ui.style())
             .inner_margin(4.0)
             .show(ui, |ui| {
@@ -180,16 +181,16 @@ fn failures(ui: &mut Ui, studio: &mut Studio) {
                 ui.add(Label::new(why).wrap());
                 ui.horizontal(|ui| {
                     if ui.button("Retry").clicked() {
-                        studio.emit(Do::Retry(failure.work));
+                        cx.emit(Do::Retry(failure.work));
                     }
                     if let Some(size) = failure.smaller
                         && ui.add(Button::new(format!("Try at {size} px"))).clicked()
                     {
-                        studio.emit(Do::RetrySmaller(failure.work));
+                        cx.emit(Do::RetrySmaller(failure.work));
                     }
                     if icon_button(ui, icons::ICON_CLOSE, &format!("Forget “{name}”")).clicked()
                     {
-                        studio.emit(Do::Remove(failure.work));
+                        cx.emit(Do::Remove(failure.work));
                     }
                 });
             });

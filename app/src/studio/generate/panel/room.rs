@@ -2,7 +2,8 @@
 
 use mmface_engine::format::bytes as size;
 
-use crate::studio::dispatcher::Studio;
+use super::State;
+use crate::studio::context::Context;
 use crate::studio::document::request::smaller_size;
 use crate::studio::model_memory::Memory;
 
@@ -26,19 +27,19 @@ pub struct Room {
 }
 
 /// Of the loaded model; `None` while its numbers are not known.
-pub fn next(studio: &mut Studio) -> Option<Room> {
-    let model = studio.context.facts.model.ready()?;
+pub fn next(state: &mut State, cx: &Context) -> Option<Room> {
+    let model = cx.facts.model.ready()?;
     // What a card has free is not known; what is too large for it is decoded in tiles.
     let on_card = model.device.starts_with("cuda");
-    let memory = studio.context.facts.model_memory.clone()?;
-    let side = studio.context.document.request.draw.size;
-    let free = if on_card { None } else { free(studio) };
+    let memory = cx.facts.model_memory.clone()?;
+    let side = cx.document.request.draw.size;
+    let free = if on_card { None } else { free(state, cx) };
     Some(Room::new(&memory, side, free))
 }
 
-fn free(studio: &mut Studio) -> Option<u64> {
-    let (now, ask) = (studio.context.now, studio.context.services.free_memory);
-    let asked = &mut studio.generate.view.free.0;
+fn free(state: &mut State, cx: &Context) -> Option<u64> {
+    let (now, ask) = (cx.now, cx.services.free_memory);
+    let asked = &mut state.view.free.0;
     match *asked {
         Some((at, free)) if now - at < FRESH => free,
         _ => {

@@ -4,8 +4,9 @@ use egui::{ComboBox, DragValue, Grid, Response, Slider, Ui, WidgetText};
 use egui_material_icons::icons;
 use mmface_engine::job::{Draw, Guide, MAX_STEPS, Named, SIZE_STEP, SIZES, near_size};
 
+use super::State;
 use crate::studio::command::GenerateCommand as Do;
-use crate::studio::dispatcher::Studio;
+use crate::studio::context::Context;
 use crate::studio::document::request::MAX_PICTURES;
 use crate::studio::widgets::{icon_button, icon_toggle};
 
@@ -13,12 +14,12 @@ use crate::studio::widgets::{icon_button, icon_toggle};
 const OFFERED: [usize; 7] = [128, 192, 256, 384, 512, 768, 1024];
 
 /// Draws the values.
-pub fn show(ui: &mut Ui, studio: &mut Studio) {
+pub fn show(ui: &mut Ui, state: &mut State, cx: &Context) {
     ui.add_space(6.0);
-    let model = studio.context.facts.model.ready().cloned();
+    let model = cx.facts.model.ready().cloned();
     let mut commands = Vec::new();
-    let last_seed = studio.generate.last_seed;
-    let request = &mut studio.context.document.request;
+    let last_seed = state.last_seed;
+    let mut request = cx.document.request.clone();
     // Whole, so that a value which is added is shown, too.
     let Draw {
         // The fields above.
@@ -86,13 +87,16 @@ pub fn show(ui: &mut Ui, studio: &mut Studio) {
                         .on_hover_text("What guidance pushes the face towards")
                 });
                 row(ui, "Live steps", |ui| {
-                    ui.add(DragValue::new(&mut studio.generate.live.steps).range(1..=50))
+                    ui.add(DragValue::new(&mut state.live.steps).range(1..=50))
                 });
             });
     });
-    live(ui, studio, &mut commands);
+    if request != cx.document.request {
+        cx.emit(Do::Values(Box::new(request)));
+    }
+    live(ui, state, cx, &mut commands);
     for command in commands {
-        studio.emit(command);
+        cx.emit(command);
     }
 }
 
@@ -215,21 +219,17 @@ fn interval_rows(ui: &mut Ui, (from, to): &mut (f64, f64)) {
     *to = to.max(*from);
 }
 
-fn live(ui: &mut Ui, studio: &mut Studio, commands: &mut Vec<Do>) {
+fn live(ui: &mut Ui, state: &mut State, cx: &Context, commands: &mut Vec<Do>) {
     ui.horizontal(|ui| {
-        let on = studio.generate.live.on;
-        let key = studio
-            .context
-            .keymap
-            .hint("generate.live")
-            .unwrap_or_default();
+        let on = state.live.on;
+        let key = cx.keymap.hint("generate.live").unwrap_or_default();
         let tip = format!("Draw again with every change  ({key})");
         let toggle = icon_toggle(ui, on, icons::ICON_BOLT, "Live preview");
         if toggle.on_hover_text(tip).clicked() {
             commands.push(Do::Live);
         }
         ui.label("Live");
-        let there = studio.generate.live_picture.is_some();
+        let there = state.live_picture.is_some();
         if on
             && ui
                 .add_enabled(there, egui::Button::new("Keep this picture"))

@@ -10,12 +10,12 @@ use mmface_engine::contract::{Event, JobId, Lane, Picture};
 use mmface_engine::picture::RgbImage;
 use mmface_engine::provenance::Recipe;
 
-use super::{keep, live};
+use super::State;
+use super::{live, persistence};
 use crate::project::Library;
 use crate::project::library::Entry;
 use crate::studio::announcement::{Announcement, Finished};
 use crate::studio::context::Context;
-use crate::studio::dispatcher::Studio;
 use crate::studio::document::request::smaller_size;
 use crate::studio::document::{Owner, WorkId, title};
 use crate::studio::toast::Toast;
@@ -78,15 +78,14 @@ fn may_draw(cx: &Context) -> bool {
 }
 
 /// Gives the engine the next picture, if it is free and there is one.
-pub fn start_next(studio: &mut Studio) {
-    let state = &studio.generate;
+pub fn start_next(state: &mut State, cx: &mut Context) {
     if state.running.is_some() || state.saver.problem.is_some() {
         return;
     }
-    if studio.context.facts.model.ready().is_none() || studio.context.services.engine.is_err() {
+    if cx.facts.model.ready().is_none() || cx.services.engine.is_err() {
         return;
     }
-    let works = &studio.context.document.works;
+    let works = &cx.document.works;
     // The rest of a begun work goes before new work.
     let begun = works.queue.jobs().iter().filter(|job| job.running);
     let begun = begun
@@ -99,17 +98,13 @@ pub fn start_next(studio: &mut Studio) {
     let Some((job, index)) = works.next_picture(work) else {
         return;
     };
-    if !may_draw(&studio.context) {
+    if !may_draw(cx) {
         return;
     }
-    let (Some(model), Ok(engine)) = (
-        studio.context.facts.model.ready(),
-        &studio.context.services.engine,
-    ) else {
+    let (Some(model), Ok(engine)) = (cx.facts.model.ready(), &cx.services.engine) else {
         return;
     };
-    let state = &mut studio.generate;
-    let works = &mut studio.context.document.works;
+    let works = &mut cx.document.works;
     works.queue.start(work.0);
     let template = works.queue.get(work.0).and_then(|job| job.template.clone());
     let recipe = Recipe {
@@ -127,11 +122,11 @@ pub fn start_next(studio: &mut Studio) {
         cancelling: false,
         last: false,
     });
-    keep::keep_queue(studio);
+    persistence::save_queue(state, cx);
 }
 
 /// Takes in an event of a job.
-pub fn on_event(studio: &mut Studio, event: Event) {
+pub fn on_event(state: &mut State, cx: &mut Context, event: Event) {
     let job = match &event {
         Event::Queued { job }
         | Event::Started { job, .. }
@@ -142,15 +137,15 @@ pub fn on_event(studio: &mut Studio, event: Event) {
         | Event::Failed { job, .. } => *job,
         _ => return,
     };
-    let mine = studio.generate.running.as_ref();
+    let mine = state.running.as_ref();
     if mine.is_some_and(|running| running.job == job) {
-        on_batch_event(studio, event);
-    } else if studio.generate.live.job() == Some(job) {
-        on_live_event(studio, event);
+        on_batch_event(state, cx, event);
+    } else if state.live.job() == Some(job) {
+        on_live_event(state, cx, event);
     }
 }
 
-fn on_batch_event(studio: &mut Studio, event: Event) {
+fn on_batch_event(state: &mut State, cx: &mut Context, event: Event) {
     match event {
         Event::Step {
             index,
@@ -159,7 +154,6 @@ fn on_batch_event(studio: &mut Studio, event: Event) {
             preview,
             ..
         } => {
-            let state = &mut studio.generate;
             if let Some(running) = &mut state.running {
                 running.step = (index, of);
             }
@@ -169,48 +163,48 @@ fn on_batch_event(studio: &mut Studio, event: Event) {
             }
         }
         // Said once, however many pictures it concerns.
-        Event::Warning { text, .. } if studio.generate.last_warning.as_ref() == Some(&text) => {}
+        Event::Warning { text, .. } if state.last_warning.as_ref() == Some(&text) => {}
         Event::Warning { text, .. } => {
-            studio.generate.last_warning = Some(text.clone());
-            studio.tell(Toast::Warning(text));
+            state.last_warning = Some(text.clone());
+            cx.tell(Toast::Warning(text));
         }
         Event::Finished { pictures, .. } => {
-            let Some(running) = studio.generate.running.take() else {
+            let Some(running) = state.running.take() else {
                 return;
             };
             let recipe = Arc::new(running.recipe);
             for Picture { image, latent, .. } in pictures {
-                studio.context.document.works.drawn(running.work);
-                studio.generate.saver.waiting.push_back(Unsaved {
+                cx.document.works.drawn(running.work);
+                state.saver.waiting.push_back(Unsaved {
                     work: running.work,
-                    owner: studio.context.document.works.owner(running.work),
+                    owner: cx.document.works.owner(running.work),
                     recipe: Arc::clone(&recipe),
                     picture: Arc::new(image),
                     latent: Arc::new(latent),
                 });
             }
             if running.last || running.cancelling {
-                studio.context.document.works.end_early(running.work);
-                keep::keep_queue(studio);
+                cx.document.works.end_early(running.work);
+                persistence::save_queue(state, cx);
             }
-            save_next(studio);
-            start_next(studio);
+            save_next(state, cx);
+            start_next(state, cx);
         }
         Event::Cancelled { .. } => {
-            if let Some(running) = studio.generate.running.take() {
-                drop_rest(studio, running.work);
+            if let Some(running) = state.running.take() {
+                drop_rest(state, cx, running.work);
             }
         }
         Event::Failed { error, .. } => {
-            if let Some(running) = studio.generate.running.take() {
-                fail(studio, running, &error);
+            if let Some(running) = state.running.take() {
+                fail(state, cx, running, &error);
             }
         }
         _ => {}
     }
 }
 
-fn fail(studio: &mut Studio, running: Running, error: &Error) {
+fn fail(state: &mut State, cx: &mut Context, running: Running, error: &Error) {
     let smaller = match error {
         Error::OutOfMemory { .. } => smaller_size(running.recipe.job.draw.size),
         _ => None,
@@ -222,56 +216,48 @@ fn fail(studio: &mut Studio, running: Running, error: &Error) {
         None => "; the queue offers to try it again".to_string(),
     };
     let why = error.to_string();
-    studio.tell(Toast::Error(format!(
+    cx.tell(Toast::Error(format!(
         "“{short}” was not drawn: {why}{help}"
     )));
-    let owner = studio.context.document.works.owner(running.work);
-    studio
-        .context
-        .document
-        .works
-        .fail(running.work, why.clone(), smaller);
+    let owner = cx.document.works.owner(running.work);
+    cx.document.works.fail(running.work, why.clone(), smaller);
     let work = running.work;
-    studio
-        .context
-        .announce(Announcement::WorkFailed { work, owner, why });
-    keep::keep_queue(studio);
-    start_next(studio);
+    cx.announce(Announcement::WorkFailed { work, owner, why });
+    persistence::save_queue(state, cx);
+    start_next(state, cx);
 }
 
 /// Drops what is not drawn of a work and lets the next one begin. Pictures that are drawn but not on
 /// disk yet are still saved.
-fn drop_rest(studio: &mut Studio, work: WorkId) {
-    let owner = studio.context.document.works.owner(work);
-    studio.context.document.works.end_early(work);
-    studio
-        .context
-        .announce(Announcement::WorkCancelled { work, owner });
-    keep::keep_queue(studio);
-    start_next(studio);
+fn drop_rest(state: &mut State, cx: &mut Context, work: WorkId) {
+    let owner = cx.document.works.owner(work);
+    cx.document.works.end_early(work);
+    cx.announce(Announcement::WorkCancelled { work, owner });
+    persistence::save_queue(state, cx);
+    start_next(state, cx);
 }
 
 /// Cancels a work wherever it is: running, waiting or failed.
-pub fn cancel(studio: &mut Studio, work: WorkId) {
-    if let Some(running) = &mut studio.generate.running
+pub fn cancel(state: &mut State, cx: &mut Context, work: WorkId) {
+    if let Some(running) = &mut state.running
         && running.work == work
     {
         running.cancelling = true;
-        if let Ok(engine) = &studio.context.services.engine {
+        if let Ok(engine) = &cx.services.engine {
             // False: it is over already, and its event is on its way.
             engine.cancel(running.job);
         }
         return;
     }
-    let works = &mut studio.context.document.works;
+    let works = &mut cx.document.works;
     if works.take_failure(work).is_none() && works.queue.get(work.0).is_some() {
-        drop_rest(studio, work);
+        drop_rest(state, cx, work);
     }
 }
 
 /// Saves the next picture unless one is being saved.
-pub fn save_next(studio: &mut Studio) {
-    let saver = &mut studio.generate.saver;
+pub fn save_next(state: &mut State, cx: &mut Context) {
+    let saver = &mut state.saver;
     if saver.busy || saver.problem.is_some() {
         return;
     }
@@ -279,24 +265,29 @@ pub fn save_next(studio: &mut Studio) {
         return;
     };
     saver.busy = true;
-    let folders = &studio.context.services.folders;
+    let folders = &cx.services.folders;
     let library = Library::new(&folders.results, &folders.cache);
-    studio.spawn("saving the picture", move || {
+    cx.spawn(&state.inbox, "saving the picture", move || {
         let save = || library.save(&next.picture, &next.recipe);
         let result = catch_unwind(AssertUnwindSafe(save))
             .unwrap_or_else(|_| Err(Error::Panic("saving ended unexpectedly".into())));
-        move |studio: &mut Studio| saved(studio, next, result)
+        move |state: &mut State, cx: &mut Context| saved(state, cx, next, result)
     });
 }
 
-fn saved(studio: &mut Studio, picture: Unsaved, result: mmface_engine::Result<Entry>) {
-    let saver = &mut studio.generate.saver;
+fn saved(
+    state: &mut State,
+    cx: &mut Context,
+    picture: Unsaved,
+    result: mmface_engine::Result<Entry>,
+) {
+    let saver = &mut state.saver;
     saver.busy = false;
     match result {
         Ok(entry) => {
             saver.waiting.pop_front();
-            studio.context.document.works.saved(picture.work);
-            keep::keep_queue(studio);
+            cx.document.works.saved(picture.work);
+            persistence::save_queue(state, cx);
             let finished = Finished {
                 entry,
                 picture: picture.picture,
@@ -305,16 +296,14 @@ fn saved(studio: &mut Studio, picture: Unsaved, result: mmface_engine::Result<En
                 owner: picture.owner,
                 work: picture.work,
             };
-            studio.generate.show(Arc::clone(&finished.picture));
-            studio
-                .context
-                .announce(Announcement::PictureSaved(Arc::new(finished)));
-            save_next(studio);
-            start_next(studio);
+            state.show(Arc::clone(&finished.picture));
+            cx.announce(Announcement::PictureSaved(Arc::new(finished)));
+            save_next(state, cx);
+            start_next(state, cx);
         }
         Err(error) => {
             saver.problem = Some(error.to_string());
-            studio.tell(Toast::Error(format!(
+            cx.tell(Toast::Error(format!(
                 "a picture is not saved yet: {error}; it is kept, press “Save again” in the queue"
             )));
         }
@@ -322,55 +311,50 @@ fn saved(studio: &mut Studio, picture: Unsaved, result: mmface_engine::Result<En
 }
 
 /// Tries again to save what could not be saved.
-pub fn save_again(studio: &mut Studio) {
-    studio.generate.saver.problem = None;
-    save_next(studio);
-    start_next(studio);
+pub fn save_again(state: &mut State, cx: &mut Context) {
+    state.saver.problem = None;
+    save_next(state, cx);
+    start_next(state, cx);
 }
 
 /// Draws the live picture when it is due.
-pub fn tick_live(studio: &mut Studio) {
-    if !studio.generate.live.on {
+pub fn tick_live(state: &mut State, cx: &mut Context) {
+    if !state.live.on {
         return;
     }
-    let now = studio.context.now;
-    let input = live::Input::new(
-        studio.context.document.painter.drawing_revision(),
-        &studio.context.document.request,
-    );
-    studio.generate.live.look(input, now);
-    match studio.generate.live.due(now) {
+    let now = cx.now;
+    let input = live::Input::new(cx.document.painter.drawing_revision(), &cx.document.request);
+    state.live.look(input, now);
+    match state.live.due(now) {
         live::Due::Nothing => {}
         live::Due::At(then) => {
             let wait = std::time::Duration::from_secs_f64((then - now).clamp(0.0, 10.0));
-            studio.context.ctx.request_repaint_after(wait);
+            cx.ctx.request_repaint_after(wait);
         }
-        live::Due::Now if may_draw(&studio.context) => draw_live(studio),
+        live::Due::Now if may_draw(cx) => draw_live(state, cx),
         live::Due::Now => {}
     }
 }
 
-fn draw_live(studio: &mut Studio) {
-    let Some(model) = studio.context.facts.model.ready() else {
+fn draw_live(state: &mut State, cx: &mut Context) {
+    let Some(model) = cx.facts.model.ready() else {
         return;
     };
-    let state = &studio.generate;
-    let mut request = studio.context.document.request.clone();
+    let mut request = cx.document.request.clone();
     request.tidy();
-    let mut job = request.job(studio.context.document.condition());
+    let mut job = request.job(cx.document.condition());
     job.draw.count = 1;
     job.draw.steps = state.live.steps.clamp(1, request.draw.steps);
     let recipe = Recipe::new(job.clone(), model);
-    if let Ok(engine) = &studio.context.services.engine {
+    if let Ok(engine) = &cx.services.engine {
         let id = engine.submit(Lane::Live, job);
-        studio.generate.live.started(id, studio.context.now);
-        studio.generate.live_recipe = Some(recipe);
+        state.live.started(id, cx.now);
+        state.live_recipe = Some(recipe);
     }
 }
 
-fn on_live_event(studio: &mut Studio, event: Event) {
-    let now = studio.context.now;
-    let state = &mut studio.generate;
+fn on_live_event(state: &mut State, cx: &mut Context, event: Event) {
+    let now = cx.now;
     match event {
         Event::Step {
             seconds, preview, ..
@@ -392,7 +376,7 @@ fn on_live_event(studio: &mut Studio, event: Event) {
         Event::Cancelled { .. } => state.live.ended(false, now),
         Event::Failed { error, .. } => {
             state.live.stop();
-            studio.tell(Toast::Error(format!("live mode is off: {error}")));
+            cx.tell(Toast::Error(format!("live mode is off: {error}")));
         }
         // A cut prompt is told by the token counter; a toast at every stroke would be in the way.
         _ => {}
@@ -400,21 +384,20 @@ fn on_live_event(studio: &mut Studio, event: Event) {
 }
 
 /// Ends live mode; the engine is free within a step.
-pub fn stop_live(studio: &mut Studio) {
-    if let (Some(job), Ok(engine)) = (studio.generate.live.stop(), &studio.context.services.engine)
-    {
+pub fn stop_live(state: &mut State, cx: &mut Context) {
+    if let (Some(job), Ok(engine)) = (state.live.stop(), &cx.services.engine) {
         engine.cancel(job);
     }
-    studio.generate.live_recipe = None;
+    state.live_recipe = None;
 }
 
 /// Keeps the live picture in the library.
-pub fn keep_live(studio: &mut Studio) {
-    let Some((picture, recipe, latent)) = studio.generate.live_picture.take() else {
-        studio.tell(Toast::Info("there is no live picture yet".into()));
+pub fn keep_live(state: &mut State, cx: &mut Context) {
+    let Some((picture, recipe, latent)) = state.live_picture.take() else {
+        cx.tell(Toast::Info("there is no live picture yet".into()));
         return;
     };
-    studio.generate.saver.waiting.push_back(Unsaved {
+    state.saver.waiting.push_back(Unsaved {
         // No work of the queue: there is no zero.
         work: WorkId(0),
         owner: Owner::Live,
@@ -422,10 +405,10 @@ pub fn keep_live(studio: &mut Studio) {
         picture,
         latent,
     });
-    save_next(studio);
+    save_next(state, cx);
 }
 
-impl super::State {
+impl State {
     /// Shows a picture on the canvas.
     fn show(&mut self, image: Arc<RgbImage>) {
         self.preview = Some(image);

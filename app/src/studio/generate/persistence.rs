@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
+use super::State;
 use super::history::{self, Used};
 use crate::project::writer::Writer;
 use crate::project::{Queue, QueueFile, QueueKeeper, Report};
-use crate::studio::dispatcher::Studio;
+use crate::studio::context::Context;
 use crate::studio::toast::Toast;
 
 /// Studios that may run side by side, each with a queue file of its own.
@@ -17,7 +18,7 @@ const SLOTS: usize = 8;
 
 /// Keeps the files up to date. Without one (still being read, no folder) nothing is written.
 #[derive(Default)]
-pub struct Keeper {
+pub struct Files {
     queue: Option<QueueKeeper>,
     history: Option<Writer<Vec<Used>>>,
     reports: Option<Receiver<(&'static str, Report)>>,
@@ -35,11 +36,11 @@ struct Found {
 }
 
 /// Reads both files and begins to keep them.
-pub fn start(studio: &mut Studio) {
-    let config = studio.context.services.folders.config.clone();
-    studio.spawn("reading the queue", move || {
+pub fn start(state: &mut State, cx: &mut Context) {
+    let config = cx.services.folders.config.clone();
+    cx.spawn(&state.inbox, "reading the queue", move || {
         let found = find(&config);
-        move |studio: &mut Studio| take_in(studio, found, config)
+        move |state: &mut State, cx: &mut Context| take_in(state, cx, found, config)
     });
 }
 
@@ -96,13 +97,13 @@ fn lock(config: &Path) -> Option<(File, PathBuf)> {
     })
 }
 
-fn take_in(studio: &mut Studio, found: Found, config: PathBuf) {
+fn take_in(state: &mut State, cx: &mut Context, found: Found, config: PathBuf) {
     for problem in found.problems {
-        studio.tell(Toast::Warning(problem));
+        cx.tell(Toast::Warning(problem));
     }
     let (sender, reports) = unbounded();
     let report = |what: &'static str, sender: &Sender<(&'static str, Report)>| {
-        let (sender, ctx) = (sender.clone(), studio.context.ctx.clone());
+        let (sender, ctx) = (sender.clone(), cx.ctx.clone());
         move |report| {
             // The studio may be gone by now; then there is nobody to tell.
             let _ = sender.send((what, report));
@@ -119,48 +120,51 @@ fn take_in(studio: &mut Studio, found: Found, config: PathBuf) {
         move |entries: &Vec<Used>| history::store(&history_path, entries),
     );
     let mut failed = Vec::new();
-    let state = &mut studio.generate;
-    state.keeper = Keeper {
+    state.files = Files {
         queue: queue.and_then(|keeper| keeper.map_err(|error| failed.push(error)).ok()),
         history: history.map_err(|error| failed.push(error)).ok(),
         reports: Some(reports),
         _lock: found.lock,
     };
     state.history.take_in(found.history);
-    let waiting = studio.context.document.works.restore(found.queue);
-    keep_queue(studio);
+    let used = state.history.entries().iter();
+    cx.facts.used_prompts = used.map(|used| used.prompt.clone()).collect();
+    let waiting = cx.document.works.restore(found.queue);
+    save_queue(state, cx);
     if waiting > 0 {
-        studio.tell(Toast::Info(format!(
+        cx.tell(Toast::Info(format!(
             "{waiting} jobs were waiting when the program last ended; the queue offers to go on"
         )));
     }
     for error in failed {
-        studio.tell(Toast::Warning(error.to_string()));
+        cx.tell(Toast::Warning(error.to_string()));
     }
 }
 
 /// Passes the queue on to its file.
-pub fn keep_queue(studio: &Studio) {
-    if let Some(keeper) = &studio.generate.keeper.queue {
-        keeper.put(&studio.context.document.works.queue);
+pub fn save_queue(state: &State, cx: &Context) {
+    if let Some(keeper) = &state.files.queue {
+        keeper.put(&cx.document.works.queue);
     }
 }
 
 /// Passes the prompt history on to its file.
-pub fn keep_history(studio: &Studio) {
-    if let Some(keeper) = &studio.generate.keeper.history {
-        keeper.put(studio.generate.history.entries().to_vec());
+pub fn save_history(state: &State, cx: &mut Context) {
+    let used = state.history.entries().iter();
+    cx.facts.used_prompts = used.map(|used| used.prompt.clone()).collect();
+    if let Some(keeper) = &state.files.history {
+        keeper.put(state.history.entries().to_vec());
     }
 }
 
 /// Tells what the writers report.
-pub fn tick(studio: &mut Studio) {
-    let reports: Vec<_> = match &studio.generate.keeper.reports {
+pub fn tick(state: &mut State, cx: &mut Context) {
+    let reports: Vec<_> = match &state.files.reports {
         Some(reports) => reports.try_iter().collect(),
         None => return,
     };
     for (what, report) in reports {
-        studio.tell(match report {
+        cx.tell(match report {
             Report::Failed(why) => Toast::Warning(format!("the {what} is not kept: {why}")),
             Report::Recovered => Toast::Info(format!("the {what} is kept again")),
         });
