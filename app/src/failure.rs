@@ -57,11 +57,6 @@ impl std::fmt::Display for Failure {
     }
 }
 
-/// What an engine error says to a person: what happened, where, and what to do.
-pub fn sentence(error: &Error) -> String {
-    one_line(&error.to_string())
-}
-
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self::new(error.kind(), error.to_string())

@@ -190,15 +190,15 @@ fn kept_steps_have_a_size_a_limit_and_an_end() {
     let trails = home.path().join("cache/trails");
     std::fs::create_dir_all(&trails).unwrap();
     for name in ["a", "b"] {
-        std::fs::write(trails.join(format!("{name}.trail")), vec![0; 3 << 20]).unwrap();
+        std::fs::write(trails.join(format!("{name}.trail")), vec![0; 3_000_000]).unwrap();
     }
     std::fs::create_dir_all(home.path().join("results")).unwrap();
-    std::fs::write(home.path().join("results/x.png"), vec![0; 2 << 20]).unwrap();
+    std::fs::write(home.path().join("results/x.png"), vec![0; 2_000_000]).unwrap();
     let mut harness = open(home.path(), 1);
     harness.get_by_label_contains("1 finished pictures take 2.0 MB");
     harness.get_by_label_contains("About 3.0 MB a picture; room for 170 pictures");
     harness.get_by_label_contains("Now 6.0 MB, of 2 pictures");
-    let limit = "At most 0.5 GB";
+    let limit = "At most 512.0 MB";
     assert_eq!(harness.query_all_by_value(limit).count().max(1), 1);
     click(&mut harness, "Keep steps of each new picture");
     assert_eq!(harness.state().studio.context.settings.trail_steps, 0);

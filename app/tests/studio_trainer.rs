@@ -65,7 +65,7 @@ fn a_run_is_planned_started_paused_and_stopped() {
         plan.is_some_and(|planned| planned.unprepared.is_none() && planned.plan.seconds.is_some())
     });
     harness.run_steps(2);
-    assert!(harness.query_by_label("1 200, 9.6 epochs").is_some());
+    assert!(harness.query_by_label("1,200, 9.6 epochs").is_some());
     assert!(harness.query_by_label_contains("2 h 00 min").is_some());
     assert_eq!(harness.state().studio.trainer.view.tables.len(), 1);
 

@@ -11,8 +11,7 @@ use std::path::{Path, PathBuf};
 use mmface_engine::contract::{Trail, TrailStep};
 use mmface_engine::job::Fork;
 use mmface_engine::picture::RgbImage;
-use mmface_engine::picture::write::write_atomic;
-use mmface_engine::{Error, Result};
+use mmface_engine::{Error, Result, file};
 use serde::{Deserialize, Serialize};
 
 use super::disk::files_in;
@@ -57,10 +56,9 @@ pub fn path(cache: &Path, pixels: &str) -> PathBuf {
 pub fn write(cache: &Path, trail: &Trail, most: u64) -> Result<()> {
     let path = path(cache, &trail.pixels);
     if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(Error::file("make the folder", folder))?;
         prune(folder, most);
     }
-    write_atomic(&path, &encode(trail)?)
+    file::store(&path, &encode(trail)?)
 }
 
 /// Bytes of all trails, and their number.
@@ -112,7 +110,7 @@ fn encode(trail: &Trail) -> Result<Vec<u8>> {
         pixels: trail.pixels.clone(),
         steps: steps.collect(),
     };
-    let header = ron::to_string(&header).map_err(|error| Error::Argument(error.to_string()))?;
+    let header = ron::to_string(&header).map_err(Error::unwritable("the trail"))?;
     let mut bytes = MAGIC.to_vec();
     bytes.extend((header.len() as u32).to_le_bytes());
     bytes.extend(header.as_bytes());

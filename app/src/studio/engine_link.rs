@@ -112,7 +112,7 @@ impl Backend for OnThreads {
     ) -> Result<ModelSummary> {
         if let Err(why) = &self.pool {
             let text = format!("{why}; ask for fewer in Settings");
-            return Err(Error::Argument(text));
+            return Err(Error::Device(text));
         }
         self.pipeline.load(model, progress, cancel)
     }

@@ -64,7 +64,7 @@ impl Backend for FakeBackend {
             return Err(Error::Device(format!("no card{}", device::ADVICE)));
         }
         if self.load_fails || name == "broken" {
-            return Err(Error::Argument(
+            return Err(Error::Input(
                 "the model is broken; choose another in Models".into(),
             ));
         }
@@ -96,7 +96,7 @@ impl Backend for FakeBackend {
     ) -> Result<Vec<Picture>> {
         job.validate()?;
         if self.obeys_prompts && job.draw.prompt.contains("fail") {
-            return Err(Error::Argument(
+            return Err(Error::Input(
                 "the job failed as its prompt says; change the prompt".into(),
             ));
         }

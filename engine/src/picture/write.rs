@@ -1,15 +1,7 @@
 //! Writing: PNG encoding.
 
-use std::path::Path;
-
 use super::RgbImage;
-use crate::file::{self, Overwrite};
 use crate::{Error, Result};
-
-/// Writes a file whole, over one that is there.
-pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
-    file::write(path, bytes, Overwrite::Replace)
-}
 
 /// An 8-bit grey PNG.
 pub fn encode_gray(width: usize, height: usize, pixels: &[u8]) -> Result<Vec<u8>> {

@@ -1,7 +1,5 @@
 //! What a person has set for the next pictures.
 
-use std::hash::{BuildHasher, RandomState};
-
 use mmface_engine::job::{Condition, ConditionKind, Draw, Job, SIZE_STEP, SIZES};
 
 /// Most pictures that the panel offers at once.
@@ -61,8 +59,7 @@ pub fn smaller_size(size: usize) -> Option<usize> {
 
 /// A seed that nobody chose, short enough to be read out.
 pub fn random_seed() -> u64 {
-    // Every `RandomState` has keys of its own from the system's random numbers.
-    RandomState::new().hash_one(0u8) >> 32
+    mmface_engine::system::random() >> 32
 }
 
 #[cfg(test)]

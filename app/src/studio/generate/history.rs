@@ -3,8 +3,7 @@
 
 use std::path::Path;
 
-use mmface_engine::picture::write::write_atomic;
-use mmface_engine::{Error, Result};
+use mmface_engine::{Error, Result, file};
 use serde::{Deserialize, Serialize};
 
 /// Name of the file in the config folder.
@@ -161,10 +160,8 @@ pub fn load(path: &Path) -> Result<Vec<Used>> {
 }
 
 fn damaged(path: &Path) -> Error {
-    let kept = path.with_extension("ron.broken");
-    let _ = std::fs::rename(path, &kept);
     Error::content(
-        &kept,
+        &file::set_aside(path),
         "the prompt history is damaged",
         "a new one is begun, the old file is kept",
     )
@@ -175,12 +172,9 @@ fn damaged(path: &Path) -> Error {
 /// # Errors
 /// The system's reason; the old file is then as it was.
 pub fn store(path: &Path, entries: &[Used]) -> Result<()> {
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(Error::file("make the folder", folder))?;
-    }
     let text = ron::ser::to_string_pretty(&entries, ron::ser::PrettyConfig::default())
-        .map_err(|error| Error::Argument(format!("cannot write the prompt history: {error}")))?;
-    write_atomic(path, text.as_bytes())
+        .map_err(Error::unwritable("the prompt history"))?;
+    file::store(path, text.as_bytes())
 }
 
 #[cfg(test)]

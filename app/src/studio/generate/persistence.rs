@@ -1,10 +1,10 @@
 //! The files of this feature: the queue, so that a crash loses no job, and the prompt history. Both
 //! are read and written beside the GUI thread.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
+use mmface_engine::file::{self, Lock, Locked};
 
 use super::State;
 use super::history::{self, Used};
@@ -23,12 +23,12 @@ pub struct Files {
     history: Option<Writer<Vec<Used>>>,
     reports: Option<Receiver<(&'static str, Report)>>,
     /// Held for as long as the queue's file is ours.
-    _lock: Option<File>,
+    _lock: Option<Lock>,
 }
 
 /// What was found at the start.
 struct Found {
-    lock: Option<File>,
+    lock: Option<Lock>,
     path: Option<PathBuf>,
     queue: Queue,
     history: Vec<Used>,
@@ -67,7 +67,7 @@ fn find(config: &Path) -> Found {
         Some(Err(error)) => {
             // The next change would write over what somebody may still repair.
             if let Some(path) = &path {
-                let _ = std::fs::rename(path, path.with_extension("ron.broken"));
+                file::set_aside(path);
             }
             problems.push(error.to_string());
             Queue::default()
@@ -84,16 +84,17 @@ fn find(config: &Path) -> Found {
 }
 
 /// The first queue file that no running studio uses.
-fn lock(config: &Path) -> Option<(File, PathBuf)> {
-    std::fs::create_dir_all(config).ok()?;
+fn lock(config: &Path) -> Option<(Lock, PathBuf)> {
+    file::create_folder(config).ok()?;
     (1..=SLOTS).find_map(|slot| {
         let name = match slot {
             1 => "queue".to_string(),
             _ => format!("queue-{slot}"),
         };
-        let file = File::create(config.join(format!("{name}.lock"))).ok()?;
-        file.try_lock().ok()?;
-        Some((file, config.join(format!("{name}.ron"))))
+        match Lock::take(&config.join(format!("{name}.lock"))).ok()? {
+            Locked::Ours(lock) => Some((lock, config.join(format!("{name}.ron")))),
+            Locked::Taken => None,
+        }
     })
 }
 

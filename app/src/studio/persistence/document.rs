@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use super::{Mark, Next, bridge, display_name, go_on};
-use crate::failure::sentence;
 use crate::paint::Drawing;
 use crate::project::file::{self, EXTENSION};
 use crate::project::{Document, Library, ProjectData, Recent};
@@ -67,7 +66,7 @@ pub(super) fn open(studio: &mut Studio, path: PathBuf) {
     let folders = &studio.context.services.folders;
     let library = Library::new(&folders.results, &folders.cache);
     studio.spawn("opening the project", move || {
-        let loaded = load(&path, &library).map_err(|error| sentence(&error));
+        let loaded = load(&path, &library).map_err(|error| error.to_string());
         let recent = loaded
             .is_ok()
             .then(|| Recent::add(&list, &path).ok())
@@ -120,10 +119,9 @@ fn load(path: &Path, library: &Library) -> mmface_engine::Result<(Document, Vec<
         let imported = file::read_copy(path, &copy).and_then(|bytes| library.import(&copy, &bytes));
         match imported {
             Ok(entry) => result.file = entry.file,
-            Err(error) => warnings.push(format!(
-                "a result's copy could not be restored: {}",
-                sentence(&error)
-            )),
+            Err(error) => {
+                warnings.push(format!("a result's copy could not be restored: {}", error))
+            }
         }
     }
     Ok((document, warnings))
@@ -208,7 +206,7 @@ fn save_to(studio: &mut Studio, path: PathBuf, next: Option<Next>) {
             onion: onion.map(|onion| (*onion).clone()),
             data,
         };
-        let saved = file::save(&path, &document, &copies).map_err(|error| sentence(&error));
+        let saved = file::save(&path, &document, &copies).map_err(|error| error.to_string());
         let recent = saved
             .is_ok()
             .then(|| Recent::add(&list, &path).ok())
@@ -258,7 +256,7 @@ pub(super) fn forget_recent(studio: &mut Studio, path: PathBuf) {
         .retain(|file| file.path != path);
     let list = recent_path(studio);
     studio.spawn("forgetting a recent project", move || {
-        let result = Recent::remove(&list, &path).map_err(|error| sentence(&error));
+        let result = Recent::remove(&list, &path).map_err(|error| error.to_string());
         move |studio: &mut Studio| match result {
             Ok(recent) => studio.context.facts.recent = recent,
             Err(why) => studio.tell(Toast::Warning(why)),

@@ -9,7 +9,6 @@ use egui::{ColorImage, TextureHandle, TextureOptions};
 use mmface_engine::picture::RgbImage;
 
 use super::{bridge, display_name, document};
-use crate::failure::sentence;
 use crate::project::session::{self, Claim, Left};
 use crate::project::{Frame, Journal, ProjectData, Recent, Report, Session};
 use crate::studio::dispatcher::Studio;
@@ -73,10 +72,10 @@ pub(super) fn start(studio: &mut Studio) {
             studio.context.facts.recent = recent;
             match left {
                 Ok(left) => offer(studio, left),
-                Err(error) => studio.tell(Toast::Warning(sentence(&error))),
+                Err(error) => studio.tell(Toast::Warning(error.to_string())),
             }
             if let Err(error) = session.and_then(|session| begin(studio, session)) {
-                let why = sentence(&error);
+                let why = error.to_string();
                 studio.tell(Toast::Warning(format!(
                     "a crash would lose unsaved work: {why}"
                 )));
@@ -131,7 +130,7 @@ pub(super) fn look_again(studio: &mut Studio) {
                     ));
                 }
             }
-            Err(error) => studio.tell(Toast::Warning(sentence(&error))),
+            Err(error) => studio.tell(Toast::Warning(error.to_string())),
         }
     });
 }
@@ -222,7 +221,7 @@ pub(super) fn restore(studio: &mut Studio, folder: PathBuf) {
                     "Restored {name}; save it to keep it"
                 )));
             }
-            Err(error) => studio.tell(Toast::Error(sentence(&error))),
+            Err(error) => studio.tell(Toast::Error(error.to_string())),
         }
     });
 }
@@ -252,7 +251,7 @@ pub(super) fn discard(studio: &mut Studio, folder: PathBuf) {
         let discarded = Claim::take(&folder).and_then(Claim::discard);
         move |studio: &mut Studio| {
             if let Err(error) = discarded {
-                studio.tell(Toast::Warning(sentence(&error)));
+                studio.tell(Toast::Warning(error.to_string()));
             }
         }
     });

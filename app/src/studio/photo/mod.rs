@@ -223,7 +223,7 @@ fn read(
     cx.spawn(&state.inbox, "reading the photo", move || {
         let panicked = |_| {
             let text = "the photo could not be read; save it as PNG";
-            Err(mmface_engine::Error::Argument(text.into()))
+            Err(mmface_engine::Error::Input(text.into()))
         };
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
         let result = result.unwrap_or_else(panicked);

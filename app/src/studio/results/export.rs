@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use egui::{Context, Ui, vec2};
-use mmface_engine::picture::write::write_atomic;
+use mmface_engine::file::{self, Overwrite};
 use mmface_engine::picture::{RgbImage, read};
 use mmface_engine::provenance::{self, Level};
 use mmface_engine::{Error, Result};
@@ -109,7 +109,8 @@ fn write(source: &Path, export: &Export, path: &Path) -> Result<bool> {
     if provenance::is_signed(&bytes) && !export.signed {
         return Ok(false);
     }
-    write_atomic(path, &encode(&bytes, source, export)?)?;
+    let copy = encode(&bytes, source, export)?;
+    file::write(path, &copy, Overwrite::Replace)?;
     Ok(true)
 }
 

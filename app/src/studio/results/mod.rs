@@ -237,7 +237,7 @@ fn add(studio: &mut Studio, finished: &Finished) {
 /// Takes in the steps on the way to a picture.
 pub fn on_trail(studio: &mut Studio, trail: Trail) {
     let cache = studio.context.services.folders.cache.clone();
-    let most = studio.context.settings.trail_megabytes << 20;
+    let most = studio.context.settings.trail_bytes();
     studio.spawn("keeping the steps of a picture", move || {
         let failed = trail::write(&cache, &trail, most).err();
         move |studio: &mut Studio| {

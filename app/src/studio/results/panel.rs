@@ -7,6 +7,7 @@ use egui::{
     ScrollArea, Sense, Stroke, StrokeKind, TextEdit, TextStyle, Ui, WidgetInfo, pos2, vec2,
 };
 use egui_material_icons::icons;
+use mmface_engine::format;
 use mmface_engine::job::Named as _;
 
 use super::pictures::{Known, thumbnail};
@@ -204,23 +205,13 @@ fn header(ui: &mut Ui, studio: &mut Studio) {
             let folder = studio.context.services.folders.results.display();
             let tip = match strip.listing.trash_bytes {
                 0 => format!("{folder}"),
-                trash => format!("{folder}\n{} more in its .trash", megabytes(trash)),
+                trash => format!("{folder}\n{} more in its .trash", format::bytes(trash)),
             };
-            let text = format!("{count} · {}", megabytes(bytes));
+            let text = format!("{count} · {}", format::bytes(bytes));
             ui.add(egui::Label::new(egui::RichText::new(text).weak()).truncate())
                 .on_hover_text(tip);
         });
     });
-}
-
-/// `12.3 MB`.
-fn megabytes(bytes: u64) -> String {
-    let megabytes = bytes as f64 / 1e6;
-    match megabytes {
-        large if large >= 1000.0 => format!("{:.1} GB", large / 1000.0),
-        large if large >= 100.0 => format!("{large:.0} MB"),
-        small => format!("{small:.1} MB"),
-    }
 }
 
 fn pictures(ui: &mut Ui, studio: &mut Studio) {
@@ -528,17 +519,4 @@ fn card(ui: &mut Ui, entry: &Entry) {
     let ago = clock::ago(then, SystemTime::now());
     ui.weak(format!("{} · {ago}", about.model));
     ui.weak("Double-click, Enter or dragging it onto the canvas brings prompt, seed, drawing and settings back");
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_are_readable() {
-        assert_eq!(megabytes(0), "0.0 MB");
-        assert_eq!(megabytes(12_345_678), "12.3 MB");
-        assert_eq!(megabytes(512_000_000), "512 MB");
-        assert_eq!(megabytes(2_500_000_000), "2.5 GB");
-    }
 }

@@ -79,5 +79,5 @@ impl EngineSettings {
 
 /// Threads that this machine runs at once.
 pub fn most_threads() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
+    mmface_engine::system::threads()
 }

@@ -23,8 +23,7 @@ pub fn read<T: Default + serde::de::DeserializeOwned>(
     };
     ron::from_str(&text).unwrap_or_else(|error| {
         // The broken file is kept: a person may have written it.
-        let kept = path.with_extension("ron.broken");
-        let _ = std::fs::copy(&path, &kept);
+        let kept = mmface_engine::file::set_aside(&path);
         problems.push(format!(
             "{}: {error}; the defaults are used, the file is kept as {}",
             path.display(),

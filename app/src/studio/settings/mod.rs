@@ -18,8 +18,10 @@ use super::folders::Folders;
 
 /// Most steps of a picture that can be kept.
 pub const MOST_STEPS: usize = 64;
+/// Bytes of a megabyte.
+pub const MEGABYTE: u64 = 1_000_000;
 /// Largest limit of the kept steps, megabytes.
-pub const MOST_MEGABYTES: u64 = 1 << 20;
+pub const MOST_MEGABYTES: u64 = 1_000_000;
 
 /// Sides that a canvas can have, pixels.
 pub const CANVAS_SIDES: [usize; 2] = [512, 1024];
@@ -117,6 +119,11 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// Most bytes that kept steps take.
+    pub fn trail_bytes(&self) -> u64 {
+        self.trail_megabytes * MEGABYTE
+    }
+
     /// Puts foreign values back into their ranges.
     fn checked(mut self) -> Self {
         self.scale = if self.scale.is_finite() {

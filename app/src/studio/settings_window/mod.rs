@@ -6,7 +6,7 @@ pub mod panel;
 pub mod storage;
 
 use egui::ThemePreference;
-use mmface_engine::picture::write::write_atomic;
+use mmface_engine::{Error, file};
 
 use super::command::SettingsCommand;
 use super::context::{Context, Inbox};
@@ -143,15 +143,10 @@ pub fn save(state: &mut State, cx: &mut Context) {
     ];
     let folder = cx.services.folders.config.clone();
     cx.spawn_shared("saving the settings", move || {
-        let result = std::fs::create_dir_all(&folder)
-            .map_err(|error| format!("{}: {error}", folder.display()))
-            .and_then(|()| {
-                texts.into_iter().try_for_each(|(name, text)| {
-                    let text = text.map_err(|error| error.to_string())?;
-                    write_atomic(&folder.join(name), text.as_bytes())
-                        .map_err(|error| error.to_string())
-                })
-            });
+        let result = texts.into_iter().try_for_each(|(name, text)| {
+            let text = text.map_err(Error::unwritable("the settings"))?;
+            file::store(&folder.join(name), text.as_bytes())
+        });
         move |cx: &mut Context| {
             if let Err(why) = result {
                 cx.tell(Toast::Warning(format!(

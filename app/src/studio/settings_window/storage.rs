@@ -2,13 +2,14 @@
 //! them, the steps on the way to them are a cache with a limit.
 
 use egui::{ComboBox, Label, RichText, Slider, Ui};
+use mmface_engine::format::bytes;
 
 use super::State as Window;
 use crate::project::disk::files_in;
 use crate::project::trail;
 use crate::studio::command::SettingsCommand;
 use crate::studio::context::Context;
-use crate::studio::settings::{MOST_MEGABYTES, MOST_STEPS, Settings};
+use crate::studio::settings::{MEGABYTE, MOST_MEGABYTES, MOST_STEPS, Settings};
 use crate::studio::toast::Toast;
 
 /// Limits to choose from, megabytes.
@@ -65,7 +66,7 @@ pub(super) fn keep_steps(cx: &mut Context, steps: usize) {
 /// Sets the limit, and makes room at once when it is lower than what is there.
 pub(super) fn keep_megabytes(state: &mut Window, cx: &mut Context, most: u64) {
     cx.settings.trail_megabytes = most.clamp(1, MOST_MEGABYTES);
-    make_room(state, cx, cx.settings.trail_megabytes << 20);
+    make_room(state, cx, cx.settings.trail_bytes());
 }
 
 /// Removes all kept steps.
@@ -131,10 +132,10 @@ pub(super) fn show(ui: &mut Ui, state: &State, cx: &Context) {
         let now = cx.settings.trail_megabytes;
         let mut most = now;
         ComboBox::from_label("for the steps of all pictures")
-            .selected_text(format!("At most {}", bytes(now << 20)))
+            .selected_text(format!("At most {}", bytes(now * MEGABYTE)))
             .show_ui(ui, |ui| {
                 for limit in LIMITS {
-                    let text = format!("At most {}", bytes(limit << 20));
+                    let text = format!("At most {}", bytes(limit * MEGABYTE));
                     ui.selectable_value(&mut most, limit, text);
                 }
             });
@@ -165,28 +166,6 @@ fn each(cx: &Context, used: Option<Used>) -> String {
     format!(
         "About {} a picture; room for {} pictures, then the oldest steps go.",
         bytes(one),
-        (cx.settings.trail_megabytes << 20) / one
+        cx.settings.trail_bytes() / one
     )
-}
-
-/// A size for people: gigabytes where they count, else megabytes or kilobytes.
-pub fn bytes(count: u64) -> String {
-    const MEGABYTE: f64 = 1024.0 * 1024.0;
-    let count = count as f64;
-    match count / MEGABYTE {
-        share if share >= 102.4 => format!("{:.1} GB", share / 1024.0),
-        share if share >= 0.95 => format!("{share:.1} MB"),
-        share => format!("{:.0} KB", share * 1024.0),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_are_short_and_in_gigabytes_where_these_count() {
-        let sizes = [0, 70_000, 3 << 20, 512 << 20, 4 << 30].map(bytes);
-        assert_eq!(sizes, ["0 KB", "68 KB", "3.0 MB", "0.5 GB", "4.0 GB"]);
-    }
 }

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use mmface_engine::file::{self, Overwrite};
 use mmface_engine::job::{Job, Sweep};
 use mmface_engine::picture::RgbImage;
-use mmface_engine::picture::write::{encode_rgb, write_atomic};
+use mmface_engine::picture::write::encode_rgb;
 use mmface_engine::{Error, Result};
 use serde_json::json;
 
@@ -65,7 +66,7 @@ pub fn write(export: &Export, target: &Path, options: Options) -> Result<Vec<Pat
     let finished = export.tiles.iter().flatten().count();
     if finished == 0 {
         let text = "no cell of the sweep is finished; wait for the first picture";
-        return Err(Error::Argument(text.into()));
+        return Err(Error::Input(text.into()));
     }
     if !options.grid && !options.tiles {
         let text = "neither grid nor tiles are wanted; choose one of them";
@@ -75,7 +76,7 @@ pub fn write(export: &Export, target: &Path, options: Options) -> Result<Vec<Pat
     let mut grid = Grid::new(&export.sweep, export.base.draw.size);
     let mut cells = Vec::with_capacity(export.sweep.cells.len());
     for (cell, tile) in export.sweep.cells.iter().zip(&export.tiles) {
-        let mut file = None;
+        let mut name = None;
         if let Some(tile) = tile {
             grid.put(cell, &tile.image);
             if options.tiles {
@@ -89,8 +90,8 @@ pub fn write(export: &Export, target: &Path, options: Options) -> Result<Vec<Pat
                     Ok(bytes) => bytes,
                     Err(_) => encode_rgb(&tile.image)?,
                 };
-                write_atomic(&path, &bytes)?;
-                file = path
+                file::write(&path, &bytes, Overwrite::Replace)?;
+                name = path
                     .file_name()
                     .map(|name| name.to_string_lossy().into_owned());
                 written.push(path);
@@ -102,17 +103,17 @@ pub fn write(export: &Export, target: &Path, options: Options) -> Result<Vec<Pat
             .collect();
         cells.push(json!({
             "row": cell.row, "column": cell.column, "words": cell.words, "prompt": cell.prompt,
-            "seed": export.base.draw.seed, "finished": tile.is_some(), "file": file, "changes": changes,
+            "seed": export.base.draw.seed, "finished": tile.is_some(), "file": name, "changes": changes,
         }));
     }
     let note = SweepNote::new(&export.sweep.template, export.fork_step, &export.base);
     let index = SweepIndex::new(&note, &export.sweep, &export.model, &cells).json()?;
     if options.grid {
-        write_atomic(target, &note.png(&grid.finish())?)?;
+        file::write(target, &note.png(&grid.finish())?, Overwrite::Replace)?;
         written.push(target.to_path_buf());
     }
     let path = beside(target, "", "json");
-    write_atomic(&path, &index)?;
+    file::write(&path, &index, Overwrite::Replace)?;
     written.push(path);
     Ok(written)
 }

@@ -1,6 +1,7 @@
 //! The words of the prompt as chips, the alternatives of one, and the button that draws them all.
 
 use egui::{Button, RichText, Slider, TextEdit, Ui, WidgetInfo};
+use mmface_engine::format::duration;
 
 use super::State;
 use super::{SweepCommand, chips, grid_view, run};
@@ -276,16 +277,6 @@ fn question(ui: &mut Ui, state: &mut State, cx: &Context) {
     });
     if let Some(command) = command {
         cx.emit(command);
-    }
-}
-
-/// A time for people.
-fn duration(seconds: f64) -> String {
-    match seconds {
-        s if s < 1.5 => "a second".into(),
-        s if s < 90.0 => format!("{s:.0} s"),
-        s if s < 5400.0 => format!("{:.0} min", s / 60.0),
-        s => format!("{:.1} h", s / 3600.0),
     }
 }
 

@@ -1,8 +1,8 @@
 //! Masks into files, sketches into and from files.
 
 use mmface_engine::condition::read_sketch;
+use mmface_engine::file::{self, Overwrite};
 use mmface_engine::labels::{LabelImage, palette};
-use mmface_engine::picture::write::write_atomic;
 
 use super::ToolsCommand;
 use crate::paint::Layer;
@@ -75,8 +75,10 @@ pub(super) fn export(studio: &mut Studio, layer: Layer) {
                     .to_png()
                     .map_err(|error| error.to_string()),
             };
-            let result = bytes
-                .and_then(|bytes| write_atomic(&path, &bytes).map_err(|error| error.to_string()));
+            let result = bytes.and_then(|bytes| {
+                let written = file::write(&path, &bytes, Overwrite::Replace);
+                written.map_err(|error| error.to_string())
+            });
             move |studio: &mut Studio| {
                 studio.tell(match result {
                     Ok(()) => Toast::Success(format!("Exported {}", path.display())),

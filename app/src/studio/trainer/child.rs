@@ -4,7 +4,7 @@
 //! What the child says on stderr goes into a file and not into a pipe, so that a child that is left
 //! running can go on saying it.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child as Process, ChildStdin, Command, ExitStatus, Stdio};
@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
+use mmface_engine::file::{self, Append};
 use mmface_run_protocol::arguments::PROGRAM;
 use mmface_run_protocol::{TrainCommand, TrainEvent};
 
@@ -91,14 +92,16 @@ impl Child {
     /// # Errors
     /// One line: what could not be started, and why.
     pub fn start(launch: &Launch, wake: impl Fn() + Send + Sync + 'static) -> Result<Self, String> {
-        let (log, before) = open_log(&launch.log)
-            .map_err(|error| format!("cannot write {}: {error}", launch.log.display()))?;
+        let log = file::create_folder(file::parent_folder(&launch.log))
+            .and_then(|()| Append::open(&launch.log))
+            .map_err(|error| error.to_string())?;
+        let before = log.len();
         let mut command = Command::new(&launch.program);
         command
             .args(&launch.arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(log);
+            .stderr(log.into_file());
         apart(&mut command);
         let mut process = command.spawn().map_err(|error| {
             format!(
@@ -205,15 +208,6 @@ pub fn signal(id: u32) -> bool {
         let _ = id;
         false
     }
-}
-
-fn open_log(path: &Path) -> std::io::Result<(File, u64)> {
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
-    let file = OpenOptions::new().create(true).append(true).open(path)?;
-    let length = file.metadata()?.len();
-    Ok((file, length))
 }
 
 /// Reads lines until the pipe ends.

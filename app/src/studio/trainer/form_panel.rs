@@ -5,6 +5,7 @@ use egui::{
     WidgetInfo, vec2,
 };
 use egui_material_icons::icons;
+use mmface_engine::format;
 
 use super::side::{Kind, Planned};
 use super::{TrainerCommand as Do, plots, words};
@@ -209,7 +210,7 @@ fn figures(ui: &mut Ui, planned: &Planned, colour: egui::Color32) {
     let time = match (plan.seconds, planned.measuring) {
         (Some(seconds), _) => format!(
             "{} ({} s an update)",
-            words::duration(seconds),
+            format::duration(seconds),
             words::short(plan.seconds_per_update.unwrap_or(f64::NAN))
         ),
         (None, true) => "measuring…".into(),
@@ -218,14 +219,14 @@ fn figures(ui: &mut Ui, planned: &Planned, colour: egui::Color32) {
     let rows = [
         (
             "Updates",
-            format!("{}, {:.1} epochs", words::grouped(plan.steps), plan.epochs),
+            format!("{}, {:.1} epochs", format::grouped(plan.steps), plan.epochs),
         ),
         (
             "Samples",
             format!(
                 "{}, {} updates an epoch",
-                words::grouped(plan.samples),
-                words::grouped(plan.steps_per_epoch)
+                format::grouped(plan.samples),
+                format::grouped(plan.steps_per_epoch)
             ),
         ),
         (
@@ -239,21 +240,21 @@ fn figures(ui: &mut Ui, planned: &Planned, colour: egui::Color32) {
             "Model",
             format!(
                 "{} parameters, {}², {}",
-                words::parameters(plan.parameters),
+                format::parameters(plan.parameters),
                 plan.resolution,
                 plan.objective
             ),
         ),
         (
             "Memory",
-            format!("about {}", words::bytes(plan.memory_total)),
+            format!("about {}", format::bytes(plan.memory_total)),
         ),
         (
             "Disk",
             format!(
                 "{} for checkpoints, {} for latents",
-                words::bytes(plan.disk_checkpoints),
-                words::bytes(plan.disk_latents)
+                format::bytes(plan.disk_checkpoints),
+                format::bytes(plan.disk_latents)
             ),
         ),
         ("Time", time),
@@ -343,7 +344,7 @@ fn preparing(ui: &mut Ui, studio: &mut Studio) {
         ui.weak(format!(
             "{}: {} samples",
             table.split,
-            words::grouped(table.samples)
+            format::grouped(table.samples)
         ));
     }
 }

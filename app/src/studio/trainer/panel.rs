@@ -2,9 +2,10 @@
 
 use egui::{Button, CentralPanel, Panel, RichText, ScrollArea, Ui};
 use egui_material_icons::icons;
+use mmface_engine::format;
 
 use super::view::Phase;
-use super::{Field, TrainerCommand, ask, closing, form_panel, run_panel, words};
+use super::{Field, TrainerCommand, ask, closing, form_panel, run_panel};
 use crate::studio::command::ShellCommand;
 use crate::studio::command::Workspace;
 use crate::studio::dispatcher::Studio;
@@ -78,8 +79,8 @@ pub fn show_status(ui: &mut Ui, studio: &mut Studio) {
     };
     let tip = format!(
         "Update {} of {}",
-        words::grouped(view.step()),
-        words::grouped(steps)
+        format::grouped(view.step()),
+        format::grouped(steps)
     );
     let button = Button::new(RichText::new(text)).frame(false);
     if ui.add(button).on_hover_text(tip).clicked() {

@@ -2,6 +2,7 @@
 
 use egui::{Color32, Rangef, Stroke, Ui, Vec2, vec2};
 use egui_plot::{Corner, HoverPosition, Legend, Line, Plot, PlotPoints, Points};
+use mmface_engine::format;
 
 use super::view::View;
 use super::words;
@@ -25,7 +26,7 @@ fn base<'a>(name: &'a str, size: Vec2, line: Color32) -> Plot<'a> {
             if mark.value < 0.0 || mark.value.fract() != 0.0 {
                 return String::new();
             }
-            words::grouped(mark.value as u64)
+            format::grouped(mark.value as u64)
         })
         .y_axis_formatter(|mark, _| words::short(mark.value))
         .label_formatter(|position| match position {
@@ -35,7 +36,7 @@ fn base<'a>(name: &'a str, size: Vec2, line: Color32) -> Plot<'a> {
                 ..
             } => Some(format!(
                 "{plot_name}\nupdate {}\n{}",
-                words::grouped(position.x.max(0.0) as u64),
+                format::grouped(position.x.max(0.0) as u64),
                 words::short(position.y)
             )),
             HoverPosition::Elsewhere { .. } => None,

@@ -2,6 +2,7 @@
 
 use egui::{Align, Button, ComboBox, Label, Layout, ProgressBar, RichText, ScrollArea, Ui, vec2};
 use egui_material_icons::icons;
+use mmface_engine::format;
 
 use super::view::{Phase, View};
 use super::{TrainerCommand as Do, plots, sheets, table, words};
@@ -204,8 +205,8 @@ fn progress(ui: &mut Ui, view: &View) {
             view.step() as f32 / started.steps.max(1) as f32,
             format!(
                 "Update {} of {}",
-                words::grouped(view.step()),
-                words::grouped(started.steps)
+                format::grouped(view.step()),
+                format::grouped(started.steps)
             ),
         ),
         (None, None) => (0.0, String::from("reading the data")),
@@ -220,7 +221,7 @@ fn figures(ui: &mut Ui, view: &View) {
     let known = view.last.is_some();
     let value = |text: String| if known { text } else { "–".into() };
     let left = match view.phase {
-        Phase::Running | Phase::Stopping => value(words::duration(last.eta_seconds)),
+        Phase::Running | Phase::Stopping => value(format::duration(last.eta_seconds)),
         _ => "–".into(),
     };
     let heldout = view
@@ -229,7 +230,7 @@ fn figures(ui: &mut Ui, view: &View) {
         .map_or("–".into(), |report| words::short(report.loss));
     let memory = match last.memory {
         0 => "–".into(),
-        bytes => words::bytes(bytes),
+        bytes => format::bytes(bytes),
     };
     let columns = [
         ("Loss", value(words::short(last.smooth))),

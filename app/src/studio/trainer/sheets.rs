@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use egui::{Image, RichText, Slider, TextureHandle, Ui, vec2};
+use mmface_engine::format;
 use mmface_engine::picture::read;
 use mmface_run_protocol::Weights;
 
 use super::view::Sheet;
-use super::words;
 use crate::studio::dispatcher::Studio;
 use crate::studio::texture::texture;
 
@@ -81,7 +81,7 @@ pub(super) fn show(ui: &mut Ui, studio: &mut Studio, height: f32) {
             }
         }
         if let Some(sheet) = of_kind.get(at) {
-            ui.label(RichText::new(format!("{:>9}", words::grouped(sheet.step))).monospace())
+            ui.label(RichText::new(format!("{:>9}", format::grouped(sheet.step))).monospace())
                 .on_hover_text("Updates done");
         }
     });

@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use egui::{Grid, RichText, Role, ScrollArea, Ui, WidgetInfo};
 use egui_material_icons::icons;
+use mmface_engine::format;
 
 use super::side::Kind;
 use super::{TrainerCommand as Do, side, words};
@@ -57,7 +58,7 @@ pub(super) fn show(ui: &mut Ui, studio: &mut Studio, height: f32) {
                     }
                     ui.end_row();
                     for one in view.checkpoints.list.iter().rev() {
-                        ui.label(words::grouped(one.step));
+                        ui.label(format::grouped(one.step));
                         let loss = view.checkpoints.losses.get(&one.step);
                         let text = loss.map_or("–".into(), |loss| words::short(*loss));
                         let is_best = best == Some(one.step);
@@ -67,7 +68,7 @@ pub(super) fn show(ui: &mut Ui, studio: &mut Studio, height: f32) {
                         } else {
                             ui.label(text);
                         }
-                        ui.label(words::bytes(one.bytes));
+                        ui.label(format::bytes(one.bytes));
                         ui.label(clock::ago(one.written, now));
                         let name = checkpoints::package_name(&view.out, one.step);
                         if loaded.as_deref() == Some(&name) {

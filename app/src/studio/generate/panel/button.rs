@@ -2,6 +2,7 @@
 
 use egui::{Button, Key, Popup, ProgressBar, RichText, Ui, Widget, vec2};
 use egui_material_icons::icons;
+use mmface_engine::format::duration;
 
 use super::super::start;
 use super::State;
@@ -54,8 +55,8 @@ fn progress(ui: &mut Ui, state: &mut State, cx: &Context, room: Option<&Room>) {
         info.value = Some(f64::from(fraction));
         info
     });
-    let rate = state.step_seconds.map(seconds);
-    let left = state.seconds_left().map(seconds);
+    let rate = state.step_seconds.map(duration);
+    let left = state.seconds_left().map(duration);
     let request = &cx.document.request;
     let warns = running.is_none() && state.saver.unsaved() == 0 && lacking.is_some();
     let line = match &running {
@@ -84,7 +85,7 @@ fn progress(ui: &mut Ui, state: &mut State, cx: &Context, room: Option<&Room>) {
             Some(step) => {
                 let pictures = start::pictures(&request.draw.prompt, request.draw.count);
                 let all = step * (request.draw.steps * pictures) as f64;
-                format!("About {} at the last pace", seconds(all))
+                format!("About {} at the last pace", duration(all))
             }
             None => " ".to_string(),
         },
@@ -165,26 +166,5 @@ fn take_escape(ui: &Ui, state: &mut State, cx: &Context, elsewhere: bool) {
         && ctx.input(|input| input.key_pressed(Key::Escape))
     {
         cx.emit(Do::Cancel);
-    }
-}
-
-/// A time in words: `0.8 s`, `12 s`, `3 min`.
-fn seconds(seconds: f64) -> String {
-    match seconds {
-        short if short < 9.95 => format!("{short:.1} s"),
-        medium if medium < 90.0 => format!("{medium:.0} s"),
-        long if long < 5400.0 => format!("{:.0} min", long / 60.0),
-        hours => format!("{:.1} h", hours / 3600.0),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_short_words() {
-        let texts = [0.04, 0.8, 9.96, 89.0, 100.0, 7200.0].map(seconds);
-        assert_eq!(texts, ["0.0 s", "0.8 s", "10 s", "89 s", "2 min", "2.0 h"]);
     }
 }
