@@ -180,7 +180,7 @@ pub fn measure(setup: &Setup) -> Result<Measurement> {
         runs: setup.runs,
         median_s: median(&sorted),
         min_s: sorted.first().copied().unwrap_or(0.0),
-        peak_rss_mb: peak_rss_mb(),
+        peak_rss_mb: crate::system::memory::peak() as f64 / f64::from(1 << 20),
         params,
     })
 }
@@ -349,29 +349,6 @@ impl SimpleBackend for Counted {
 
     fn contains_tensor(&self, _: &str) -> bool {
         true
-    }
-}
-
-/// Most memory that this process ever held, in MiB; 0 where the system does not say.
-pub fn peak_rss_mb() -> f64 {
-    #[cfg(unix)]
-    {
-        // SAFETY: an all-zero rusage is a valid value, and getrusage only writes to it.
-        let usage = unsafe {
-            let mut usage: libc::rusage = std::mem::zeroed();
-            libc::getrusage(libc::RUSAGE_SELF, &mut usage);
-            usage
-        };
-        let unit = if cfg!(target_os = "macos") {
-            1024.0 * 1024.0
-        } else {
-            1024.0
-        };
-        usage.ru_maxrss as f64 / unit
-    }
-    #[cfg(not(unix))]
-    {
-        0.0
     }
 }
 

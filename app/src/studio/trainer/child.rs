@@ -7,19 +7,20 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child as Process, ChildStdin, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::process::{ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use mmface_engine::file::{self, Append};
 use mmface_run_protocol::arguments::PROGRAM;
 use mmface_run_protocol::{TrainCommand, TrainEvent};
+use shared_child::SharedChild;
 
 /// Longest line that is read; longer ones are cut.
 const LINE: u64 = 1 << 20;
-/// How often a child is asked whether it has ended.
-const LOOK: Duration = Duration::from_millis(50);
+/// Time between two looks whether the last lines have come.
+const LOOK: Duration = Duration::from_millis(10);
 /// How long after the child's end its last lines are waited for.
 const GRACE: Duration = Duration::from_millis(500);
 /// Bytes at the end of the log that an error message is made from.
@@ -79,7 +80,7 @@ pub struct End {
 /// trainer takes to mean that nobody steers it any more.
 #[derive(Debug)]
 pub struct Child {
-    process: Arc<Mutex<Process>>,
+    process: Arc<SharedChild>,
     input: Option<ChildStdin>,
     said: Receiver<Said>,
     /// Its process id.
@@ -103,30 +104,30 @@ impl Child {
             .stdout(Stdio::piped())
             .stderr(log.into_file());
         apart(&mut command);
-        let mut process = command.spawn().map_err(|error| {
+        let process = SharedChild::spawn(&mut command).map_err(|error| {
             format!(
                 "{} does not start: {error}; choose another program",
                 launch.program.display()
             )
         })?;
         let id = process.id();
-        let input = process.stdin.take();
-        let output = process.stdout.take();
+        let input = process.take_stdin();
+        let output = process.take_stdout();
         let (sender, said) = unbounded();
-        let process = Arc::new(Mutex::new(process));
+        let process = Arc::new(process);
         let wake: Arc<dyn Fn() + Send + Sync> = Arc::new(wake);
         let (lines, wake_lines) = (sender.clone(), Arc::clone(&wake));
         let reader = output
             .map(|output| std::thread::spawn(move || read(output, &lines, wake_lines.as_ref())));
         let (waited, path) = (Arc::clone(&process), launch.log.clone());
         std::thread::spawn(move || {
-            let status = wait(&waited);
+            let status = waited.wait();
             // A grandchild may hold the pipe open; the last lines of the child itself come soon.
             let until = Instant::now() + GRACE;
             while reader.as_ref().is_some_and(|reader| !reader.is_finished())
                 && Instant::now() < until
             {
-                std::thread::sleep(LOOK / 5);
+                std::thread::sleep(LOOK);
             }
             let tail = tail(&path, before);
             let _ = sender.send(Said::Ended(end(status, tail)));
@@ -171,9 +172,8 @@ impl Child {
 
     /// Ends the child at once.
     pub fn kill(&self) {
-        let mut process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
         // An error means that it has ended already.
-        let _ = process.kill();
+        drop(self.process.kill());
     }
 }
 
@@ -197,11 +197,11 @@ fn apart(command: &mut Command) {
 pub fn signal(id: u32) -> bool {
     #[cfg(unix)]
     {
-        let Ok(id) = libc::pid_t::try_from(id) else {
-            return false;
-        };
-        // SAFETY: `kill` takes any numbers; an id that is gone is an error and nothing else.
-        id > 1 && unsafe { libc::kill(id, libc::SIGTERM) } == 0
+        use rustix::process::{Pid, Signal, kill_process};
+        // 1 is the system's first process: nobody trains there.
+        let id = i32::try_from(id).ok().filter(|&id| id > 1);
+        id.and_then(Pid::from_raw)
+            .is_some_and(|id| kill_process(id, Signal::TERM).is_ok())
     }
     #[cfg(not(unix))]
     {
@@ -234,20 +234,6 @@ fn read(output: impl Read, lines: &Sender<Said>, wake: &(dyn Fn() + Send + Sync)
             continue;
         }
         wake();
-    }
-}
-
-fn wait(process: &Mutex<Process>) -> std::io::Result<ExitStatus> {
-    loop {
-        let state = process
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .try_wait();
-        match state {
-            Ok(Some(status)) => return Ok(status),
-            Ok(None) => std::thread::sleep(LOOK),
-            Err(error) => return Err(error),
-        }
     }
 }
 
