@@ -41,7 +41,7 @@ impl eframe::App for StudioApp {
         trainer::tick(&mut self.studio);
         models::tick(&mut self.studio);
         generate::tick(&mut self.studio.generate, &mut self.studio.context);
-        persistence::tick(&mut self.studio);
+        persistence::tick(&mut self.studio.persistence, &mut self.studio.context);
     }
 
     fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
@@ -56,7 +56,7 @@ impl eframe::App for StudioApp {
         let changed = self.studio.run_commands();
         let studio = &mut self.studio;
         settings_window::tick(&mut studio.settings_window, &mut studio.context);
-        persistence::show_close_question(&ctx, &mut self.studio);
+        persistence::show_close_question(&ctx, &mut studio.persistence, &mut studio.context);
         if changed || !self.studio.context.outbox.is_empty() {
             // What was asked for in this frame is seen in the next one.
             ctx.request_repaint();
@@ -64,7 +64,7 @@ impl eframe::App for StudioApp {
     }
 
     fn on_exit(&mut self) {
-        persistence::on_exit(&mut self.studio);
+        persistence::on_exit(&mut self.studio.persistence, &self.studio.context);
         results::on_exit(&mut self.studio);
     }
 

@@ -76,7 +76,7 @@ impl Studio {
         tools::start(&mut studio);
         generate::start(&mut studio.generate, &mut studio.context);
         results::start(&mut studio);
-        persistence::start(&mut studio, project);
+        persistence::start(&mut studio.persistence, project, &mut studio.context);
         studio
     }
 
@@ -119,7 +119,9 @@ impl Studio {
             Command::Photo(command) => photo::handle(&mut self.photo, command, cx),
             Command::Trainer(command) => trainer::run(self, command),
             Command::Models(command) => models::run(self, command),
-            Command::Persistence(command) => persistence::run(self, command),
+            Command::Persistence(command) => {
+                persistence::handle(&mut self.persistence, command, cx)
+            }
             Command::Settings(command) => {
                 settings_window::handle(&mut self.settings_window, command, cx);
             }
@@ -134,7 +136,7 @@ impl Studio {
         sweep::announced(&mut self.sweep, announcement, cx);
         models::announced(self, announcement);
         results::announced(self, announcement);
-        persistence::announced(self, announcement);
+        persistence::announced(&mut self.persistence, announcement);
         trainer::announced(self, announcement);
     }
 
@@ -155,6 +157,7 @@ impl Studio {
         context::settle(&mut self.generate, |state| &state.inbox, cx);
         context::settle(&mut self.sweep, |state| &state.inbox, cx);
         context::settle(&mut self.photo, |state| &state.inbox, cx);
+        context::settle(&mut self.persistence, |state| &state.inbox, cx);
         context::settle(&mut self.settings_window, |state| &state.inbox, cx);
         for then in self.legacy.take() {
             then(self);

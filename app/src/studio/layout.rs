@@ -36,12 +36,12 @@ pub fn show(ui: &mut Ui, studio: &mut Studio) {
     if studio.persistence.question.is_none() {
         trainer::panel::show_windows(ui, studio);
     }
-    persistence::panel::show_windows(ui, studio);
+    persistence::panel::show_windows(ui, &studio.persistence, &studio.context);
 }
 
 fn top_bar(ui: &mut Ui, studio: &mut Studio) {
     ui.horizontal(|ui| {
-        persistence::panel::menu(ui, studio);
+        persistence::panel::menu(ui, &studio.persistence, &studio.context);
         ui.separator();
         for (workspace, title) in [
             (Workspace::Studio, "Studio"),
@@ -88,7 +88,9 @@ fn top_bar(ui: &mut Ui, studio: &mut Studio) {
             ui.separator();
             models::panel::show_status(ui, studio);
             trainer::panel::show_status(ui, studio);
-            ui.centered_and_justified(|ui| persistence::panel::title(ui, studio));
+            ui.centered_and_justified(|ui| {
+                persistence::panel::title(ui, &studio.persistence, &studio.context)
+            });
         });
     });
 }

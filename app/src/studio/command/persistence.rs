@@ -30,6 +30,8 @@ pub enum PersistenceCommand {
     Save,
     /// Asks for a file and saves into it.
     SaveAs,
+    /// Copies of the results travel in the project file, or do not.
+    Copies(bool),
     /// Shows the work that crashed sessions left.
     ShowLost,
     /// Hides it; it stays where it is.

@@ -1,23 +1,23 @@
 //! The project file, the journal behind it, and what a crash left.
 //!
-//! `document` opens and saves, `recovery` keeps the journal of this session and offers those of
+//! `project_file` opens and saves, `recovery` keeps the journal of this session and offers those of
 //! crashed ones, [`bridge`] gathers what a project holds from the other features and hands it back.
 //! Whatever would throw away unsaved work asks first.
 
 pub mod bridge;
-mod document;
 pub mod panel;
+mod project_file;
 mod recovery;
 
 use std::path::PathBuf;
 
-use egui::{Context, ViewportCommand};
+use egui::ViewportCommand;
 
 pub use recovery::Offer;
 
 use super::announcement::Announcement;
 use super::command::{PersistenceCommand, TrainerCommand, UnsavedAnswer};
-use super::dispatcher::Studio;
+use super::context::{Context, Inbox};
 use super::recent_list::display_name;
 use crate::project::{ProjectData, ResultRef};
 
@@ -42,10 +42,13 @@ pub struct State {
     saving: bool,
     /// Another save that was asked for while one was under way.
     again: Option<(PathBuf, Option<Next>)>,
-    keeper: recovery::Keeper,
+    /// The journal of this session.
+    keeping: recovery::SessionJournal,
     /// The person knows that the program ends.
     may_close: bool,
     shown_title: String,
+    /// What came of slow work.
+    pub inbox: Inbox<State>,
 }
 
 /// A state of the work, to tell whether it has changed.
@@ -56,10 +59,10 @@ struct Mark {
 }
 
 impl Mark {
-    fn of(studio: &Studio) -> Self {
+    fn of(state: &State, cx: &Context) -> Self {
         Self {
-            revision: studio.context.document.painter.drawing_revision(),
-            data: bridge::gather(studio),
+            revision: cx.document.painter.drawing_revision(),
+            data: bridge::gather(state, cx),
         }
     }
 }
@@ -78,26 +81,27 @@ pub enum Next {
 }
 
 /// Does what the command says.
-pub fn run(studio: &mut Studio, command: PersistenceCommand) {
+pub fn handle(state: &mut State, command: PersistenceCommand, cx: &mut Context) {
     match command {
-        PersistenceCommand::New => ask_first(studio, Next::New),
-        PersistenceCommand::Open => document::ask_to_open(studio),
-        PersistenceCommand::OpenFile(path) => ask_first(studio, Next::Open(path)),
-        PersistenceCommand::ForgetRecent(path) => document::forget_recent(studio, path),
-        PersistenceCommand::Save => document::save(studio, None),
-        PersistenceCommand::SaveAs => document::save_as(studio, None),
-        PersistenceCommand::ShowLost => recovery::look_again(studio),
-        PersistenceCommand::HideLost => studio.persistence.offering = false,
-        PersistenceCommand::Restore(folder) => ask_first(studio, Next::Restore(folder)),
-        PersistenceCommand::DiscardLost(folder) => recovery::discard(studio, folder),
-        PersistenceCommand::Quit => quit(studio),
+        PersistenceCommand::New => ask_first(state, cx, Next::New),
+        PersistenceCommand::Open => project_file::ask_to_open(state, cx),
+        PersistenceCommand::OpenFile(path) => ask_first(state, cx, Next::Open(path)),
+        PersistenceCommand::ForgetRecent(path) => project_file::forget_recent(cx, path),
+        PersistenceCommand::Save => project_file::save(state, cx, None),
+        PersistenceCommand::SaveAs => project_file::save_as(state, cx, None),
+        PersistenceCommand::Copies(copies) => state.copies = copies,
+        PersistenceCommand::ShowLost => recovery::look_again(state, cx),
+        PersistenceCommand::HideLost => state.offering = false,
+        PersistenceCommand::Restore(folder) => ask_first(state, cx, Next::Restore(folder)),
+        PersistenceCommand::DiscardLost(folder) => recovery::discard(state, cx, folder),
+        PersistenceCommand::Quit => quit(state, cx),
         PersistenceCommand::Answer(answer) => {
-            let Some(next) = studio.persistence.question.take() else {
+            let Some(next) = state.question.take() else {
                 return;
             };
             match answer {
-                UnsavedAnswer::Save => document::save(studio, Some(next)),
-                UnsavedAnswer::Discard => go_on(studio, next),
+                UnsavedAnswer::Save => project_file::save(state, cx, Some(next)),
+                UnsavedAnswer::Discard => go_on(state, cx, next),
                 UnsavedAnswer::Cancel => {}
             }
         }
@@ -105,41 +109,44 @@ pub fn run(studio: &mut Studio, command: PersistenceCommand) {
 }
 
 /// Goes on when nothing would be lost, else asks.
-fn ask_first(studio: &mut Studio, next: Next) {
-    if is_unsaved(studio) {
-        studio.persistence.question = Some(next);
+fn ask_first(state: &mut State, cx: &mut Context, next: Next) {
+    if is_unsaved(state, cx) {
+        state.question = Some(next);
     } else {
-        go_on(studio, next);
+        go_on(state, cx, next);
     }
 }
 
-fn go_on(studio: &mut Studio, next: Next) {
+fn go_on(state: &mut State, cx: &mut Context, next: Next) {
     match next {
-        Next::New => document::begin(studio),
-        Next::Open(path) => document::open(studio, path),
-        Next::Restore(folder) => recovery::restore(studio, folder),
-        Next::Quit => quit(studio),
+        Next::New => project_file::begin(state, cx),
+        Next::Open(path) => project_file::open(state, cx, path),
+        Next::Restore(folder) => recovery::restore(state, cx, folder),
+        Next::Quit => quit(state, cx),
     }
 }
 
 /// Ends the program, unless a training run is to be asked about first.
-fn quit(studio: &mut Studio) {
-    if studio.context.facts.training.holds_window {
-        studio.emit(TrainerCommand::AskToClose);
+fn quit(state: &mut State, cx: &mut Context) {
+    if cx.facts.training.holds_window {
+        cx.emit(TrainerCommand::AskToClose);
     } else {
-        studio.persistence.may_close = true;
-        studio.context.ctx.send_viewport_cmd(ViewportCommand::Close);
+        state.may_close = true;
+        cx.ctx.send_viewport_cmd(ViewportCommand::Close);
     }
 }
 
 /// Whether something would be missed that is in no project file.
-pub fn is_unsaved(studio: &Studio) -> bool {
-    let state = &studio.persistence;
+pub fn is_unsaved(state: &State, cx: &Context) -> bool {
     let Some(saved) = &state.saved else {
         return true;
     };
-    saved.revision != studio.context.document.painter.drawing_revision()
-        || differs(&saved.data, &bridge::gather(studio), state.file.is_some())
+    saved.revision != cx.document.painter.drawing_revision()
+        || differs(
+            &saved.data,
+            &bridge::gather(state, cx),
+            state.file.is_some(),
+        )
 }
 
 /// Without a project file only what a person has made counts: settings follow the model and the
@@ -169,22 +176,22 @@ fn differs(old: &ProjectData, new: &ProjectData, settings_too: bool) -> bool {
 }
 
 /// The project's name for people.
-pub fn name(studio: &Studio) -> String {
-    let file = studio.persistence.file.as_deref();
+pub fn name(state: &State) -> String {
+    let file = state.file.as_deref();
     file.map_or_else(|| "Untitled".into(), display_name)
 }
 
 /// Takes in what has happened elsewhere.
-pub fn announced(studio: &mut Studio, announcement: &Announcement) {
+pub fn announced(state: &mut State, announcement: &Announcement) {
     if let Announcement::PictureSaved(finished) = announcement {
-        add_result(studio, &finished.entry.file, &finished.entry.about.id);
+        add_result(state, &finished.entry.file, &finished.entry.about.id);
     }
 }
 
 /// Notes a finished picture in the project: its file in the library and the recipe's hash of the
 /// pixels.
-fn add_result(studio: &mut Studio, file: &str, recipe: &str) {
-    let results = &mut studio.persistence.results;
+fn add_result(state: &mut State, file: &str, recipe: &str) {
+    let results = &mut state.results;
     if results.len() >= crate::project::data::MAX_RESULTS {
         results.remove(0);
     }
@@ -196,53 +203,111 @@ fn add_result(studio: &mut Studio, file: &str, recipe: &str) {
 }
 
 /// Opens the session's journal, and the project that the person named; offers what a crash left.
-pub fn start(studio: &mut Studio, project: Option<PathBuf>) {
-    studio.persistence.saved = Some(Mark::of(studio));
-    recovery::start(studio);
+pub fn start(state: &mut State, project: Option<PathBuf>, cx: &mut Context) {
+    state.saved = Some(Mark::of(state, cx));
+    recovery::start(state, cx);
     if let Some(project) = project {
-        document::open(studio, project);
+        project_file::open(state, cx, project);
     }
 }
 
 /// Passes changes on to the journal.
-pub fn tick(studio: &mut Studio) {
-    recovery::tick(studio);
+pub fn tick(state: &mut State, cx: &mut Context) {
+    recovery::tick(state, cx);
 }
 
 /// Asks about unsaved work when the window is to close. Runs at the end of each frame, so that
 /// what the frame changed reaches the journal even if no other frame follows.
-pub fn show_close_question(ctx: &Context, studio: &mut Studio) {
-    recovery::tick(studio);
-    show_title(ctx, studio);
-    if std::mem::take(&mut studio.context.wants_to_close) {
-        ask_first(studio, Next::Quit);
+pub fn show_close_question(ctx: &egui::Context, state: &mut State, cx: &mut Context) {
+    recovery::tick(state, cx);
+    show_title(ctx, state, cx);
+    if std::mem::take(&mut cx.wants_to_close) {
+        ask_first(state, cx, Next::Quit);
     }
-    if ctx.input(|input| input.viewport().close_requested()) && !studio.persistence.may_close {
-        if is_unsaved(studio) {
+    if ctx.input(|input| input.viewport().close_requested()) && !state.may_close {
+        if is_unsaved(state, cx) {
             ctx.send_viewport_cmd(ViewportCommand::CancelClose);
-            studio.persistence.question = Some(Next::Quit);
-        } else if studio.context.facts.training.holds_window {
+            state.question = Some(Next::Quit);
+        } else if cx.facts.training.holds_window {
             ctx.send_viewport_cmd(ViewportCommand::CancelClose);
-            studio.emit(TrainerCommand::AskToClose);
+            cx.emit(TrainerCommand::AskToClose);
         } else {
-            studio.persistence.may_close = true;
+            state.may_close = true;
         }
     }
 }
 
-fn show_title(ctx: &Context, studio: &mut Studio) {
-    let dot = if is_unsaved(studio) { "• " } else { "" };
-    let title = format!("{dot}{} - MMFace Studio", name(studio));
-    if title != studio.persistence.shown_title {
+fn show_title(ctx: &egui::Context, state: &mut State, cx: &Context) {
+    let dot = if is_unsaved(state, cx) { "• " } else { "" };
+    let title = format!("{dot}{} - MMFace Studio", name(state));
+    if title != state.shown_title {
         ctx.send_viewport_cmd(ViewportCommand::Title(title.clone()));
-        studio.persistence.shown_title = title;
+        state.shown_title = title;
     }
 }
 
 /// Ends the session properly.
-pub fn on_exit(studio: &mut Studio) {
+pub fn on_exit(state: &mut State, cx: &Context) {
     // A window that went without the person's word is as good as a crash: the next start offers
     // the work.
-    let properly = studio.persistence.may_close || !is_unsaved(studio);
-    recovery::end(studio, properly);
+    let properly = state.may_close || !is_unsaved(state, cx);
+    recovery::end(state, cx, properly);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::studio::dialogs::Prepared;
+    use crate::studio::testing;
+
+    #[test]
+    fn unsaved_work_is_asked_about_and_a_saved_project_opens_again() {
+        let home = tempfile::tempdir().expect("a folder");
+        let path = home.path().join("face.mmface-project");
+        let mut cx = testing::context(home.path());
+        let mut state = State::default();
+        start(&mut state, None, &mut cx);
+        testing::finish(&mut state, |state| &state.inbox, &mut cx);
+        assert!(!is_unsaved(&state, &cx), "nothing was made yet");
+
+        cx.document.request.draw.prompt = "an old man".into();
+        handle(&mut state, PersistenceCommand::New, &mut cx);
+        assert_eq!(state.question, Some(Next::New));
+
+        cx.services.dialogs = Box::new(Prepared(Some(path.clone())));
+        handle(
+            &mut state,
+            PersistenceCommand::Answer(UnsavedAnswer::Save),
+            &mut cx,
+        );
+        testing::finish(&mut state, |state| &state.inbox, &mut cx);
+        assert!(path.exists(), "saved before the new project began");
+        assert_eq!(cx.document.request.draw.prompt, "");
+        assert_eq!(state.file, None);
+
+        handle(
+            &mut state,
+            PersistenceCommand::OpenFile(path.clone()),
+            &mut cx,
+        );
+        testing::finish(&mut state, |state| &state.inbox, &mut cx);
+        assert_eq!(cx.document.request.draw.prompt, "an old man");
+        assert_eq!(state.file.as_ref(), Some(&path));
+        on_exit(&mut state, &cx);
+    }
+
+    #[test]
+    fn a_training_run_is_asked_about_before_the_program_ends() {
+        let home = tempfile::tempdir().expect("a folder");
+        let mut cx = testing::context(home.path());
+        let mut state = State::default();
+        start(&mut state, None, &mut cx);
+        cx.facts.training.holds_window = true;
+        handle(&mut state, PersistenceCommand::Quit, &mut cx);
+        assert!(!state.may_close);
+        let sent = format!("{:?}", testing::sent(&cx));
+        assert!(sent.contains("AskToClose"), "{sent}");
+        testing::finish(&mut state, |state| &state.inbox, &mut cx);
+        on_exit(&mut state, &cx);
+    }
 }

@@ -7,67 +7,66 @@ use egui::{Button, Id, Key, Modal, RichText, Role, ScrollArea, Ui, WidgetInfo, v
 use super::{Next, PersistenceCommand, State, UnsavedAnswer, is_unsaved, name};
 use crate::project::file::EXTENSION;
 use crate::studio::command::ShellCommand;
-use crate::studio::dispatcher::Studio;
+use crate::studio::context::Context;
 use crate::studio::recent_list;
 
 /// Draws the File menu.
-pub fn menu(ui: &mut Ui, studio: &mut Studio) {
+pub fn menu(ui: &mut Ui, state: &State, cx: &Context) {
     ui.menu_button("File", |ui| {
         ui.set_min_width(220.0);
-        entry(ui, studio, "keeping.new", "New");
-        entry(ui, studio, "keeping.open", "Open…");
+        entry(ui, cx, "keeping.new", "New");
+        entry(ui, cx, "keeping.open", "Open…");
         ui.menu_button("Open recent", |ui| {
             ui.set_min_width(240.0);
-            if recent_list::show(ui, &studio.context, 10, "") {
+            if recent_list::show(ui, cx, 10, "") {
                 ui.close();
             }
         });
         ui.separator();
-        entry(ui, studio, "keeping.save", "Save");
-        entry(ui, studio, "keeping.save_as", "Save as…");
-        ui.checkbox(
-            &mut studio.persistence.copies,
-            "Keep copies of results in the project",
-        )
-        .on_hover_text("The project then carries its pictures to another machine; the file grows");
+        entry(ui, cx, "keeping.save", "Save");
+        entry(ui, cx, "keeping.save_as", "Save as…");
+        let mut copies = state.copies;
+        let keeps = ui
+            .checkbox(&mut copies, "Keep copies of results in the project")
+            .on_hover_text(
+                "The project then carries its pictures to another machine; the file grows",
+            );
+        if keeps.changed() {
+            cx.emit(PersistenceCommand::Copies(copies));
+        }
         ui.separator();
-        entry(ui, studio, "keeping.lost", "Recover lost work…");
+        entry(ui, cx, "keeping.lost", "Recover lost work…");
         ui.separator();
-        let quit = Button::new("Quit")
-            .shortcut_text(studio.context.keymap.hint("shell.quit").unwrap_or_default());
+        let quit =
+            Button::new("Quit").shortcut_text(cx.keymap.hint("shell.quit").unwrap_or_default());
         if ui.add(quit).clicked() {
-            studio.emit(ShellCommand::Quit);
+            cx.emit(ShellCommand::Quit);
             ui.close();
         }
     });
 }
 
-fn entry(ui: &mut Ui, studio: &mut Studio, id: &str, title: &str) {
-    let key = studio.context.keymap.hint(id).unwrap_or_default();
+fn entry(ui: &mut Ui, cx: &Context, id: &str, title: &str) {
+    let key = cx.keymap.hint(id).unwrap_or_default();
     if ui.add(Button::new(title).shortcut_text(key)).clicked() {
-        studio.emit_action(id);
+        cx.emit_action(id);
         ui.close();
     }
 }
 
 /// Draws the project's name and whether it is saved.
-pub fn title(ui: &mut Ui, studio: &mut Studio) {
-    let unsaved = is_unsaved(studio);
-    let name = name(studio);
+pub fn title(ui: &mut Ui, state: &State, cx: &Context) {
+    let unsaved = is_unsaved(state, cx);
+    let name = name(state);
     let text = if unsaved {
         format!("{name} •")
     } else {
         name.clone()
     };
     let label = ui.label(RichText::new(text).weak());
-    let state = if unsaved { "not saved" } else { "saved" };
-    label
-        .widget_info(|| WidgetInfo::labeled(Role::Label, true, format!("Project {name}, {state}")));
-    let place = studio
-        .persistence
-        .file
-        .as_ref()
-        .map(|file| file.display().to_string());
+    let word = if unsaved { "not saved" } else { "saved" };
+    label.widget_info(|| WidgetInfo::labeled(Role::Label, true, format!("Project {name}, {word}")));
+    let place = state.file.as_ref().map(|file| file.display().to_string());
     let tip = match (place, unsaved) {
         (Some(place), true) => format!("{place}\nhas changes that are not saved"),
         (Some(place), false) => place,
@@ -78,26 +77,26 @@ pub fn title(ui: &mut Ui, studio: &mut Studio) {
 }
 
 /// Draws the question and the list of lost work when they are due, and takes dropped projects.
-pub fn show_windows(ui: &mut Ui, studio: &mut Studio) {
-    take_dropped(ui, studio);
-    if studio.persistence.question.is_some() {
-        question(ui, studio);
-    } else if studio.persistence.offering {
-        lost_work(ui, studio);
+pub fn show_windows(ui: &mut Ui, state: &State, cx: &Context) {
+    take_dropped(ui, cx);
+    if state.question.is_some() {
+        question(ui, state, cx);
+    } else if state.offering {
+        lost_work(ui, state, cx);
     }
 }
 
-fn take_dropped(ui: &Ui, studio: &mut Studio) {
+fn take_dropped(ui: &Ui, cx: &Context) {
     let dropped = ui.input(|input| input.raw.dropped_files.clone());
     let is_project = |path: &&Path| path.extension().is_some_and(|ending| ending == EXTENSION);
     if let Some(path) = dropped.iter().map(|file| file.path()).find(is_project) {
-        studio.emit(PersistenceCommand::OpenFile(path.to_owned()));
+        cx.emit(PersistenceCommand::OpenFile(path.to_owned()));
     }
 }
 
-fn question(ui: &Ui, studio: &mut Studio) {
-    let name = name(studio);
-    let what = match &studio.persistence.question {
+fn question(ui: &Ui, state: &State, cx: &Context) {
+    let name = name(state);
+    let what = match &state.question {
         Some(Next::Quit) => "before the program ends",
         Some(Next::New) => "before a new project begins",
         Some(Next::Open(_)) => "before another project opens",
@@ -118,24 +117,24 @@ fn question(ui: &Ui, studio: &mut Studio) {
                 save.request_focus();
             }
             if save.clicked() {
-                studio.emit(PersistenceCommand::Answer(UnsavedAnswer::Save));
+                cx.emit(PersistenceCommand::Answer(UnsavedAnswer::Save));
             }
             if ui.button("Don't save").clicked() {
-                studio.emit(PersistenceCommand::Answer(UnsavedAnswer::Discard));
+                cx.emit(PersistenceCommand::Answer(UnsavedAnswer::Discard));
             }
             if ui.button("Cancel").clicked() {
-                studio.emit(PersistenceCommand::Answer(UnsavedAnswer::Cancel));
+                cx.emit(PersistenceCommand::Answer(UnsavedAnswer::Cancel));
             }
         });
     });
     if modal.should_close() {
-        studio.emit(PersistenceCommand::Answer(UnsavedAnswer::Cancel));
+        cx.emit(PersistenceCommand::Answer(UnsavedAnswer::Cancel));
     }
 }
 
-fn lost_work(ui: &Ui, studio: &mut Studio) {
+fn lost_work(ui: &Ui, state: &State, cx: &Context) {
     let mut command = None;
-    let State { offers, .. } = &studio.persistence;
+    let State { offers, .. } = state;
     Modal::new(Id::unique("lost work")).show(ui.ctx(), |ui| {
         ui.set_width(440.0);
         ui.heading("Work that was not saved");
@@ -184,6 +183,6 @@ fn lost_work(ui: &Ui, studio: &mut Studio) {
         }
     });
     if let Some(command) = command {
-        studio.emit(command);
+        cx.emit(command);
     }
 }

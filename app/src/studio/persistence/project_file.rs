@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use super::State;
 use super::{Mark, Next, bridge, display_name, go_on};
 use crate::paint::Drawing;
 use crate::project::file::{self, EXTENSION};
 use crate::project::{Document, Library, ProjectData, Recent};
+use crate::studio::context::Context;
 use crate::studio::dialogs::{Ask, AskKind};
-use crate::studio::dispatcher::Studio;
 use crate::studio::toast::Toast;
 
 fn ask(kind: AskKind, title: &str, name: String) -> Ask {
@@ -20,86 +21,86 @@ fn ask(kind: AskKind, title: &str, name: String) -> Ask {
     }
 }
 
-fn recent_path(studio: &Studio) -> PathBuf {
-    studio.context.services.folders.config.join("recent.ron")
+fn recent_path(cx: &Context) -> PathBuf {
+    cx.services.folders.config.join("recent.ron")
 }
 
 /// Begins an empty project. Numbers and tools stay as they are.
-pub(super) fn begin(studio: &mut Studio) {
-    studio
-        .context
-        .document
+pub(super) fn begin(state: &mut State, cx: &mut Context) {
+    cx.document
         .painter
-        .replace(Drawing::new(studio.context.settings.canvas_side));
-    studio.context.document.request.draw.prompt.clear();
-    studio.context.document.request.draw.negative.clear();
-    studio.context.document.template = None;
-    studio.persistence.results.clear();
-    bridge::set_onion(studio, None, None);
-    studio.persistence.file = None;
-    studio.persistence.saved = Some(Mark::of(studio));
+        .replace(Drawing::new(cx.settings.canvas_side));
+    cx.document.request.draw.prompt.clear();
+    cx.document.request.draw.negative.clear();
+    cx.document.template = None;
+    state.results.clear();
+    bridge::set_onion(cx, None, None);
+    state.file = None;
+    state.saved = Some(Mark::of(state, cx));
 }
 
 /// Puts a project on screen.
 pub(super) fn take(
-    studio: &mut Studio,
+    state: &mut State,
+    cx: &mut Context,
     drawing: Drawing,
     data: &ProjectData,
     onion: Option<std::sync::Arc<mmface_engine::picture::RgbImage>>,
 ) {
-    studio.context.document.painter.replace(drawing);
-    bridge::apply(studio, data);
-    bridge::set_onion(studio, onion, data.onion);
+    cx.document.painter.replace(drawing);
+    bridge::apply(state, cx, data);
+    bridge::set_onion(cx, onion, data.onion);
 }
 
-pub(super) fn ask_to_open(studio: &mut Studio) {
+pub(super) fn ask_to_open(state: &State, cx: &mut Context) {
     let ask = ask(AskKind::Open, "Open a project", String::new());
-    studio.ask(&ask, |studio, path| {
-        super::ask_first(studio, Next::Open(path))
+    cx.ask(&state.inbox, &ask, |state, cx, path| {
+        super::ask_first(state, cx, Next::Open(path))
     });
 }
 
 /// Reads a project and puts it on screen, unless the person has gone on drawing meanwhile.
-pub(super) fn open(studio: &mut Studio, path: PathBuf) {
-    let before = Mark::of(studio);
-    let list = recent_path(studio);
-    let folders = &studio.context.services.folders;
+pub(super) fn open(state: &mut State, cx: &mut Context, path: PathBuf) {
+    let before = Mark::of(state, cx);
+    let list = recent_path(cx);
+    let folders = &cx.services.folders;
     let library = Library::new(&folders.results, &folders.cache);
-    studio.spawn("opening the project", move || {
+    cx.spawn(&state.inbox, "opening the project", move || {
         let loaded = load(&path, &library).map_err(|error| error.to_string());
         let recent = loaded
             .is_ok()
             .then(|| Recent::add(&list, &path).ok())
             .flatten();
-        move |studio: &mut Studio| {
+        move |state: &mut State, cx: &mut Context| {
             let (document, warnings) = match loaded {
                 Ok(loaded) => loaded,
-                Err(why) => return studio.tell(Toast::Error(why)),
+                Err(why) => return cx.tell(Toast::Error(why)),
             };
-            if studio.context.document.painter.drawing_revision() != before.revision
-                || super::differs(&before.data, &bridge::gather(studio), false)
+            if cx.document.painter.drawing_revision() != before.revision
+                || super::differs(&before.data, &bridge::gather(state, cx), false)
             {
                 let name = display_name(&path);
-                return studio.tell(Toast::Warning(format!(
+                return cx.tell(Toast::Warning(format!(
                     "the drawing changed while {name} was being opened; open it again"
                 )));
             }
             warnings
                 .into_iter()
-                .for_each(|text| studio.tell(Toast::Warning(text)));
+                .for_each(|text| cx.tell(Toast::Warning(text)));
             let drawing = Drawing::new(document.data.side)
                 .with_mask(&document.mask)
                 .with_sketch(&document.sketch);
             take(
-                studio,
+                state,
+                cx,
                 drawing,
                 &document.data,
                 document.onion.map(std::sync::Arc::new),
             );
-            studio.persistence.file = Some(path);
-            studio.persistence.saved = Some(Mark::of(studio));
+            state.file = Some(path);
+            state.saved = Some(Mark::of(state, cx));
             if let Some(recent) = recent {
-                studio.context.facts.recent = recent;
+                cx.facts.recent = recent;
             }
         }
     });
@@ -128,16 +129,16 @@ fn load(path: &Path, library: &Library) -> mmface_engine::Result<(Document, Vec<
 }
 
 /// Saves into the project file, or asks for one; then goes on with `next`.
-pub(super) fn save(studio: &mut Studio, next: Option<Next>) {
-    match studio.persistence.file.clone() {
-        Some(path) => save_to(studio, path, next),
-        None => save_as(studio, next),
+pub(super) fn save(state: &mut State, cx: &mut Context, next: Option<Next>) {
+    match state.file.clone() {
+        Some(path) => save_to(state, cx, path, next),
+        None => save_as(state, cx, next),
     }
 }
 
 /// Asks for a file and saves into it; then goes on with `next`.
-pub(super) fn save_as(studio: &mut Studio, next: Option<Next>) {
-    let name = match &studio.persistence.file {
+pub(super) fn save_as(state: &mut State, cx: &mut Context, next: Option<Next>) {
+    let name = match &state.file {
         Some(file) => file
             .file_name()
             .map(|name| name.to_string_lossy().into_owned()),
@@ -148,20 +149,24 @@ pub(super) fn save_as(studio: &mut Studio, next: Option<Next>) {
         "Save the project",
         name.unwrap_or_else(|| format!("portrait.{EXTENSION}")),
     );
-    studio.ask(&ask, move |studio, path| match with_ending(&path) {
-        Some(ended) if ended != path && ended.exists() => {
-            let text = format!(
-                "{} exists already; choose it by its whole name to write over it",
-                ended.display()
-            );
-            studio.tell(Toast::Error(text));
-        }
-        Some(ended) => save_to(studio, ended, next),
-        None => studio.tell(Toast::Error(format!(
-            "{} is no name for a file; choose another",
-            path.display()
-        ))),
-    });
+    cx.ask(
+        &state.inbox,
+        &ask,
+        move |state, cx, path| match with_ending(&path) {
+            Some(ended) if ended != path && ended.exists() => {
+                let text = format!(
+                    "{} exists already; choose it by its whole name to write over it",
+                    ended.display()
+                );
+                cx.tell(Toast::Error(text));
+            }
+            Some(ended) => save_to(state, cx, ended, next),
+            None => cx.tell(Toast::Error(format!(
+                "{} is no name for a file; choose another",
+                path.display()
+            ))),
+        },
+    );
 }
 
 /// The path with our ending.
@@ -173,25 +178,25 @@ fn with_ending(path: &Path) -> Option<PathBuf> {
     Some(path.with_file_name(name))
 }
 
-fn save_to(studio: &mut Studio, path: PathBuf, next: Option<Next>) {
-    if studio.persistence.saving {
-        studio.persistence.again = Some((path, next));
+fn save_to(state: &mut State, cx: &mut Context, path: PathBuf, next: Option<Next>) {
+    if state.saving {
+        state.again = Some((path, next));
         return;
     }
-    studio.persistence.saving = true;
-    let mark = Mark::of(studio);
+    state.saving = true;
+    let mark = Mark::of(state, cx);
     let data = ProjectData {
-        results: studio.persistence.results.clone(),
+        results: state.results.clone(),
         ..mark.data.clone()
     };
     let (drawing, onion) = (
-        studio.context.document.painter.drawing().clone(),
-        studio.context.document.under.clone(),
+        cx.document.painter.drawing().clone(),
+        cx.document.under.clone(),
     );
-    let folders = &studio.context.services.folders;
+    let folders = &cx.services.folders;
     let library = Library::new(&folders.results, &folders.cache);
-    let list = recent_path(studio);
-    studio.spawn("saving the project", move || {
+    let list = recent_path(cx);
+    cx.spawn(&state.inbox, "saving the project", move || {
         let copies: Vec<(String, PathBuf)> = match data.copies {
             true => data
                 .results
@@ -211,55 +216,51 @@ fn save_to(studio: &mut Studio, path: PathBuf, next: Option<Next>) {
             .is_ok()
             .then(|| Recent::add(&list, &path).ok())
             .flatten();
-        move |studio: &mut Studio| on_saved(studio, path, saved, mark, recent, next)
+        move |state: &mut State, cx: &mut Context| {
+            on_saved(state, cx, path, saved, mark, recent, next)
+        }
     });
 }
 
 fn on_saved(
-    studio: &mut Studio,
+    state: &mut State,
+    cx: &mut Context,
     path: PathBuf,
     saved: Result<(), String>,
     mark: Mark,
     recent: Option<Recent>,
     next: Option<Next>,
 ) {
-    studio.persistence.saving = false;
-    let again = studio.persistence.again.take();
+    state.saving = false;
+    let again = state.again.take();
     match saved {
         Ok(()) => {
-            studio.tell(Toast::Success(format!("Saved {}", display_name(&path))));
-            studio.persistence.file = Some(path);
-            studio.persistence.saved = Some(mark);
+            cx.tell(Toast::Success(format!("Saved {}", display_name(&path))));
+            state.file = Some(path);
+            state.saved = Some(mark);
             if let Some(recent) = recent {
-                studio.context.facts.recent = recent;
+                cx.facts.recent = recent;
             }
             match (again, next) {
-                (Some((path, next)), _) => save_to(studio, path, next),
+                (Some((path, next)), _) => save_to(state, cx, path, next),
                 // Strokes that were made while it was being saved are asked about again.
-                (None, Some(next)) if super::is_unsaved(studio) => {
-                    studio.persistence.question = Some(next)
-                }
-                (None, Some(next)) => go_on(studio, next),
+                (None, Some(next)) if super::is_unsaved(state, cx) => state.question = Some(next),
+                (None, Some(next)) => go_on(state, cx, next),
                 (None, None) => {}
             }
         }
-        Err(why) => studio.tell(Toast::Error(why)),
+        Err(why) => cx.tell(Toast::Error(why)),
     }
 }
 
-pub(super) fn forget_recent(studio: &mut Studio, path: PathBuf) {
-    studio
-        .context
-        .facts
-        .recent
-        .files
-        .retain(|file| file.path != path);
-    let list = recent_path(studio);
-    studio.spawn("forgetting a recent project", move || {
+pub(super) fn forget_recent(cx: &mut Context, path: PathBuf) {
+    cx.facts.recent.files.retain(|file| file.path != path);
+    let list = recent_path(cx);
+    cx.spawn_shared("forgetting a recent project", move || {
         let result = Recent::remove(&list, &path).map_err(|error| error.to_string());
-        move |studio: &mut Studio| match result {
-            Ok(recent) => studio.context.facts.recent = recent,
-            Err(why) => studio.tell(Toast::Warning(why)),
+        move |cx: &mut Context| match result {
+            Ok(recent) => cx.facts.recent = recent,
+            Err(why) => cx.tell(Toast::Warning(why)),
         }
     });
 }
