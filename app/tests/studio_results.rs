@@ -175,7 +175,8 @@ fn deleting_can_be_taken_back_and_ends_in_the_trash() {
     assert_eq!(current(&harness), Some(1));
     emit(&mut harness, Do::Delete);
     // Who ends the program ends the moment, too.
-    mmface::studio::results::on_exit(&mut harness.state_mut().studio);
+    let studio = &mut harness.state_mut().studio;
+    mmface::studio::results::on_exit(&mut studio.results, &studio.context);
     settle(&mut harness);
     assert!(!library(home.path()).path(&file).exists());
     assert_eq!(

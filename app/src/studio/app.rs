@@ -51,6 +51,7 @@ impl eframe::App for StudioApp {
         // Keys act in the frame in which they were pressed.
         self.studio.run_commands();
         photo::tick(&mut self.studio.photo, &mut self.studio.context);
+        results::tick(&mut self.studio.results, &mut self.studio.context);
         layout::show(ui, &mut self.studio);
         self.studio.context.toasts.show(&ctx);
         let changed = self.studio.run_commands();
@@ -65,7 +66,7 @@ impl eframe::App for StudioApp {
 
     fn on_exit(&mut self) {
         persistence::on_exit(&mut self.studio.persistence, &self.studio.context);
-        results::on_exit(&mut self.studio);
+        results::on_exit(&mut self.studio.results, &self.studio.context);
     }
 
     fn auto_save_interval(&self) -> std::time::Duration {
@@ -81,7 +82,7 @@ fn take_keys(studio: &mut Studio, ctx: &Context) {
     if studio.palette.rebinding.is_some() || asked {
         return;
     }
-    results::panel::take_keys(studio, ctx);
+    results::panel::take_keys(&mut studio.results, &studio.context, ctx);
     let typing = ctx.text_edit_focused();
     let by_position = studio.context.settings.keys_by_position;
     let commands = ctx.input_mut(|input| {

@@ -75,7 +75,7 @@ impl Studio {
         models::start(&mut studio);
         tools::start(&mut studio);
         generate::start(&mut studio.generate, &mut studio.context);
-        results::start(&mut studio);
+        results::start(&mut studio.results, &mut studio.context);
         persistence::start(&mut studio.persistence, project, &mut studio.context);
         studio
     }
@@ -114,7 +114,7 @@ impl Studio {
             Command::Canvas(command) => canvas::run(self, command),
             Command::Tools(command) => tools::run(self, command),
             Command::Generate(command) => generate::handle(&mut self.generate, command, cx),
-            Command::Results(command) => results::run(self, command),
+            Command::Results(command) => results::handle(&mut self.results, command, cx),
             Command::Sweep(command) => sweep::handle(&mut self.sweep, command, cx),
             Command::Photo(command) => photo::handle(&mut self.photo, command, cx),
             Command::Trainer(command) => trainer::run(self, command),
@@ -135,7 +135,7 @@ impl Studio {
         generate::announced(&mut self.generate, announcement, cx);
         sweep::announced(&mut self.sweep, announcement, cx);
         models::announced(self, announcement);
-        results::announced(self, announcement);
+        results::announced(&mut self.results, announcement);
         persistence::announced(&mut self.persistence, announcement);
         trainer::announced(self, announcement);
     }
@@ -157,6 +157,7 @@ impl Studio {
         context::settle(&mut self.generate, |state| &state.inbox, cx);
         context::settle(&mut self.sweep, |state| &state.inbox, cx);
         context::settle(&mut self.photo, |state| &state.inbox, cx);
+        context::settle(&mut self.results, |state| &state.inbox, cx);
         context::settle(&mut self.persistence, |state| &state.inbox, cx);
         context::settle(&mut self.settings_window, |state| &state.inbox, cx);
         for then in self.legacy.take() {
@@ -171,7 +172,7 @@ impl Studio {
             }
             Event::Trail { trail, .. } => {
                 sweep::run::on_trail(&mut self.sweep, &trail, &self.context);
-                results::on_trail(self, trail);
+                results::on_trail(trail, &mut self.context);
             }
             _ => generate::on_event(&mut self.generate, event, &mut self.context),
         }

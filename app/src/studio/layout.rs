@@ -30,7 +30,7 @@ pub fn show(ui: &mut Ui, studio: &mut Studio) {
     palette::panel::show(ui, &mut studio.palette, cx);
     settings_window::panel::show(ui, &mut studio.settings_window, cx);
     photo::panel::show_window(ui, &mut studio.photo, cx);
-    results::panel::show_windows(ui, studio);
+    results::panel::show_windows(ui, &mut studio.results, &studio.context);
     models::about::show_windows(ui, studio);
     // Unsaved work is asked about first.
     if studio.persistence.question.is_none() {
@@ -143,7 +143,9 @@ fn show_studio(ui: &mut Ui, studio: &mut Studio) {
             .default_size(124.0)
             .size_range(96.0..=260.0)
             .resizable(true)
-            .show(ui, |ui| results::panel::show(ui, studio));
+            .show(ui, |ui| {
+                results::panel::show(ui, &mut studio.results, &studio.context)
+            });
     }
     Panel::top("options").show(ui, |ui| tools::panel::show_options(ui, studio));
     let beside = canvas::panel::Beside {

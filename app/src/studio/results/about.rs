@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use egui::{Context, Ui, vec2};
+use egui::{Ui, vec2};
 use mmface_engine::job::Condition;
 use mmface_engine::provenance::Recipe;
 
+use super::State;
 use super::{ResultsCommand, library, restore};
-use crate::studio::dispatcher::Studio;
+use crate::studio::context::Context;
 use crate::studio::toast::Toast;
 use crate::studio::widgets::heading;
 
@@ -24,34 +25,29 @@ pub struct Window {
 }
 
 /// Opens or closes the window.
-pub fn toggle(studio: &mut Studio) {
-    if studio.results.about.take().is_some() {
+pub fn toggle(state: &mut State, cx: &mut Context) {
+    if state.about.take().is_some() {
         return;
     }
-    if let Some(entry) = super::current(studio) {
-        open(studio, entry.file);
+    if let Some(entry) = super::current(state, cx) {
+        open(state, cx, entry.file);
     }
 }
 
 /// The window, if it is open, goes on to another picture.
-pub fn follow(studio: &mut Studio, file: &str) {
-    if studio
-        .results
-        .about
-        .as_ref()
-        .is_some_and(|about| about.file != file)
-    {
-        open(studio, file.to_string());
+pub fn follow(state: &mut State, cx: &mut Context, file: &str) {
+    if state.about.as_ref().is_some_and(|about| about.file != file) {
+        open(state, cx, file.to_string());
     }
 }
 
-fn open(studio: &mut Studio, file: String) {
-    studio.results.about = Some(Window {
+fn open(state: &mut State, cx: &mut Context, file: String) {
+    state.about = Some(Window {
         file: file.clone(),
         recipe: None,
     });
-    restore::with_recipe(studio, &file.clone(), move |studio, recipe| {
-        if let Some(about) = &mut studio.results.about
+    restore::with_recipe(state, cx, &file.clone(), move |state, _, recipe| {
+        if let Some(about) = &mut state.about
             && about.file == file
         {
             about.recipe = Some(recipe);
@@ -60,14 +56,14 @@ fn open(studio: &mut Studio, file: String) {
 }
 
 /// Copies a command line that draws the current picture.
-pub fn copy_command(studio: &mut Studio) {
-    let Some(entry) = super::current(studio) else {
+pub fn copy_command(state: &mut State, cx: &mut Context) {
+    let Some(entry) = super::current(state, cx) else {
         return;
     };
-    let path = library(studio).path(&entry.file);
-    restore::with_recipe(studio, &entry.file, move |studio, recipe| {
-        studio.context.ctx.copy_text(command_line(&recipe, &path));
-        studio.tell(Toast::Success("the command line is copied".into()));
+    let path = library(state, cx).path(&entry.file);
+    restore::with_recipe(state, cx, &entry.file, move |_, cx, recipe| {
+        cx.ctx.copy_text(command_line(&recipe, &path));
+        cx.tell(Toast::Success("the command line is copied".into()));
     });
 }
 
@@ -100,8 +96,8 @@ fn quoted(word: &str) -> String {
 }
 
 /// Draws the window.
-pub fn show_window(ctx: &Context, studio: &mut Studio) {
-    let Some(about) = studio.results.about.take() else {
+pub fn show_window(ctx: &egui::Context, state: &State, cx: &Context) {
+    let Some(about) = &state.about else {
         return;
     };
     let mut open = true;
@@ -112,18 +108,17 @@ pub fn show_window(ctx: &Context, studio: &mut Studio) {
         .collapsible(false)
         .vscroll(true)
         .show(ctx, |ui| match &about.recipe {
-            Some(recipe) => contents(ui, studio, &about.file, recipe),
+            Some(recipe) => contents(ui, cx, &about.file, recipe),
             None => {
                 ui.label("Reading …");
             }
         });
-    studio.results.about = Some(about);
     if !open {
-        studio.emit(ResultsCommand::About);
+        cx.emit(ResultsCommand::About);
     }
 }
 
-fn contents(ui: &mut Ui, studio: &mut Studio, file: &str, recipe: &Recipe) {
+fn contents(ui: &mut Ui, cx: &Context, file: &str, recipe: &Recipe) {
     // First, so that they are in sight however long the prompt is.
     ui.horizontal_wrapped(|ui| {
         for (title, command) in [
@@ -134,7 +129,7 @@ fn contents(ui: &mut Ui, studio: &mut Studio, file: &str, recipe: &Recipe) {
             ("Export …", ResultsCommand::Export),
         ] {
             if ui.button(title).clicked() {
-                studio.emit(command);
+                cx.emit(command);
             }
         }
     });
@@ -154,7 +149,7 @@ fn contents(ui: &mut Ui, studio: &mut Studio, file: &str, recipe: &Recipe) {
         ui.label(template);
     }
     heading(ui, "Settings");
-    let made = match studio.context.facts.model.ready() {
+    let made = match cx.facts.model.ready() {
         Some(loaded) if loaded.sha256 == recipe.sha256 => "yes",
         Some(_) => "no, by other weights",
         None => "no model is loaded",

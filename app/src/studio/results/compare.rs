@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use egui::{
-    Align2, Color32, Context, Key, Pos2, Rect, Role, Sense, Stroke, TextureHandle, Ui, Vec2,
-    WidgetInfo, pos2, vec2,
+    Align2, Color32, Key, Pos2, Rect, Role, Sense, Stroke, TextureHandle, Ui, Vec2, WidgetInfo,
+    pos2, vec2,
 };
 use egui_material_icons::icons;
 use mmface_engine::picture::{RgbImage, resize};
 
+use super::State;
 use super::pictures::with_picture;
 use crate::project::library::About;
 use crate::studio::command::{CompareMode, ResultsCommand};
-use crate::studio::dispatcher::Studio;
+use crate::studio::context::Context;
 use crate::studio::texture::texture;
 use crate::studio::toast::Toast;
 use crate::studio::widgets::icon_button;
@@ -62,11 +63,11 @@ impl Compare {
 
 /// Opens the comparison of the two selected pictures, or closes the one that is open. With one
 /// picture selected, its older neighbour is the other.
-pub fn toggle(studio: &mut Studio) {
-    if studio.results.compare.take().is_some() {
+pub fn toggle(state: &mut State, cx: &mut Context) {
+    if state.compare.take().is_some() {
         return;
     }
-    let strip = &studio.results.strip;
+    let strip = &state.strip;
     let chosen = strip.chosen();
     let pair = match chosen.as_slice() {
         [newer, .., older] => Some(((*older).clone(), (*newer).clone())),
@@ -86,7 +87,7 @@ pub fn toggle(studio: &mut Studio) {
         [] => None,
     };
     let Some((left, right)) = pair else {
-        studio.tell(Toast::Info(
+        cx.tell(Toast::Info(
             "choose two pictures in the filmstrip: click one, Ctrl-click the other".into(),
         ));
         return;
@@ -99,7 +100,7 @@ pub fn toggle(studio: &mut Studio) {
     };
     let (left, right) = (side(left), side(right));
     let files = [left.file.clone(), right.file.clone()];
-    studio.results.compare = Some(Compare {
+    state.compare = Some(Compare {
         left,
         right,
         mode: CompareMode::default(),
@@ -109,15 +110,15 @@ pub fn toggle(studio: &mut Studio) {
         asked: false,
     });
     for file in files {
-        with_picture(studio, &file.clone(), move |studio, picture| {
-            arrived(studio, &file, &picture);
+        with_picture(state, cx, &file.clone(), move |state, cx, picture| {
+            arrived(state, cx, &file, &picture);
         });
     }
 }
 
-fn arrived(studio: &mut Studio, file: &str, picture: &Arc<RgbImage>) {
-    let ctx = studio.context.ctx.clone();
-    if let Some(compare) = &mut studio.results.compare {
+fn arrived(state: &mut State, cx: &mut Context, file: &str, picture: &Arc<RgbImage>) {
+    let ctx = cx.ctx.clone();
+    if let Some(compare) = &mut state.compare {
         for side in [&mut compare.left, &mut compare.right] {
             if side.file == file && side.texture.is_none() {
                 side.texture = Some(texture(&ctx, file, picture));
@@ -125,27 +126,27 @@ fn arrived(studio: &mut Studio, file: &str, picture: &Arc<RgbImage>) {
             }
         }
     }
-    ask_difference(studio);
+    ask_difference(state, cx);
 }
 
 /// Compares in another way.
-pub fn set_mode(studio: &mut Studio, mode: CompareMode) {
-    if let Some(compare) = &mut studio.results.compare {
+pub fn set_mode(state: &mut State, cx: &mut Context, mode: CompareMode) {
+    if let Some(compare) = &mut state.compare {
         compare.mode = mode;
     }
-    ask_difference(studio);
+    ask_difference(state, cx);
 }
 
 /// Exchanges left and right.
-pub fn swap(studio: &mut Studio) {
-    if let Some(compare) = &mut studio.results.compare {
+pub fn swap(state: &mut State) {
+    if let Some(compare) = &mut state.compare {
         std::mem::swap(&mut compare.left, &mut compare.right);
     }
 }
 
 /// Computes the difference, once, when it is wanted and both are there.
-fn ask_difference(studio: &mut Studio) {
-    let Some(compare) = &mut studio.results.compare else {
+fn ask_difference(state: &mut State, cx: &mut Context) {
+    let Some(compare) = &mut state.compare else {
         return;
     };
     let (Some(left), Some(right)) = (&compare.left.picture, &compare.right.picture) else {
@@ -157,11 +158,11 @@ fn ask_difference(studio: &mut Studio) {
     compare.asked = true;
     let (left, right) = (Arc::clone(left), Arc::clone(right));
     let files = [compare.left.file.clone(), compare.right.file.clone()];
-    let ctx = studio.context.ctx.clone();
-    studio.spawn("comparing two pictures", move || {
+    let ctx = cx.ctx.clone();
+    cx.spawn(&state.inbox, "comparing two pictures", move || {
         let found = difference(&left, &right);
-        move |studio: &mut Studio| {
-            if let Some(compare) = &mut studio.results.compare
+        move |state: &mut State, _: &mut Context| {
+            if let Some(compare) = &mut state.compare
                 && files.contains(&compare.left.file)
                 && files.contains(&compare.right.file)
             {
@@ -237,11 +238,11 @@ pub fn differences(a: &About, b: &About) -> Vec<String> {
 }
 
 /// Keys of the open comparison, before any other feature sees them.
-pub fn take_keys(studio: &mut Studio, ctx: &Context) {
+pub fn take_keys(state: &mut State, cx: &Context, ctx: &egui::Context) {
     if ctx.text_edit_focused() {
         return;
     }
-    let Some(compare) = &mut studio.results.compare else {
+    let Some(compare) = &mut state.compare else {
         return;
     };
     let none = egui::Modifiers::NONE;
@@ -259,20 +260,19 @@ pub fn take_keys(studio: &mut Studio, ctx: &Context) {
     });
     compare.blinking = blinking;
     if let Some(mode) = mode {
-        studio.emit(ResultsCommand::CompareAs(mode));
+        cx.emit(ResultsCommand::CompareAs(mode));
     }
     if swap {
-        studio.emit(ResultsCommand::Swap);
+        cx.emit(ResultsCommand::Swap);
     }
     if close {
-        studio.emit(ResultsCommand::Compare);
+        cx.emit(ResultsCommand::Compare);
     }
 }
 
 /// Draws the comparison.
-pub fn show_window(ctx: &Context, studio: &mut Studio) {
-    // Out of the studio while it is drawn: panels emit through the studio.
-    let Some(mut compare) = studio.results.compare.take() else {
+pub fn show_window(ctx: &egui::Context, state: &mut State, cx: &Context) {
+    let Some(compare) = &mut state.compare else {
         return;
     };
     let mut open = true;
@@ -283,25 +283,24 @@ pub fn show_window(ctx: &Context, studio: &mut Studio) {
         .default_pos((screen * vec2(0.15, 0.1)).to_pos2())
         .min_size(vec2(420.0, 360.0))
         .collapsible(false)
-        .show(ctx, |ui| contents(ui, studio, &mut compare));
-    studio.results.compare = Some(compare);
+        .show(ctx, |ui| contents(ui, cx, compare));
     if !open {
-        studio.emit(ResultsCommand::Compare);
+        cx.emit(ResultsCommand::Compare);
     }
 }
 
-fn contents(ui: &mut Ui, studio: &mut Studio, compare: &mut Compare) {
+fn contents(ui: &mut Ui, cx: &Context, compare: &mut Compare) {
     ui.horizontal_wrapped(|ui| {
         for (number, mode) in CompareMode::ALL.into_iter().enumerate() {
             let tip = format!("{}  ({})", mode.title(), number + 1);
             let button = ui.selectable_label(compare.mode == mode, mode.title());
             if button.on_hover_text(tip).clicked() {
-                studio.emit(ResultsCommand::CompareAs(mode));
+                cx.emit(ResultsCommand::CompareAs(mode));
             }
         }
         ui.separator();
         if icon_button(ui, icons::ICON_SWAP_HORIZ, "Swap the two pictures").clicked() {
-            studio.emit(ResultsCommand::Swap);
+            cx.emit(ResultsCommand::Swap);
         }
         match compare.mode {
             CompareMode::Slider => {
@@ -346,7 +345,7 @@ fn contents(ui: &mut Ui, studio: &mut Studio, compare: &mut Compare) {
         let square = square(rect);
         compare.split = ((at.x - square.left()) / square.width()).clamp(0.0, 1.0);
     }
-    pictures(ui, studio, compare, rect);
+    pictures(ui, cx, compare, rect);
     match captions.is_empty() {
         true => {
             ui.label("Both have the same recipe");
@@ -359,8 +358,8 @@ fn contents(ui: &mut Ui, studio: &mut Studio, compare: &mut Compare) {
     }
 }
 
-fn pictures(ui: &Ui, studio: &Studio, compare: &Compare, rect: Rect) {
-    let colours = studio.context.theme.colours(ui);
+fn pictures(ui: &Ui, cx: &Context, compare: &Compare, rect: Rect) {
+    let colours = cx.theme.colours(ui);
     let painter = ui.painter().with_clip_rect(rect);
     let draw = |texture: &Option<TextureHandle>, place: Rect, clip: Rect| match texture {
         Some(texture) => {

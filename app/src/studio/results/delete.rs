@@ -4,8 +4,9 @@
 
 use std::time::Duration;
 
+use super::State;
 use super::{library, scan};
-use crate::studio::dispatcher::Studio;
+use crate::studio::context::Context;
 use crate::studio::toast::Toast;
 
 /// Seconds in which a deletion can be taken back.
@@ -26,17 +27,16 @@ impl Deleting {
 }
 
 /// Deletes the selected pictures.
-pub fn chosen(studio: &mut Studio) {
+pub fn chosen(state: &mut State, cx: &mut Context) {
     // What was deleted before can no longer be taken back.
-    now(studio);
-    let prompt = studio
-        .results
+    now(state, cx);
+    let prompt = state
         .strip
         .current()
         .map(|entry| crate::studio::document::title(&entry.about.draw.prompt));
-    let files = studio.results.strip.hide_chosen();
+    let files = state.strip.hide_chosen();
     if files.is_empty() {
-        studio.tell(Toast::Info("choose pictures in the filmstrip first".into()));
+        cx.tell(Toast::Info("choose pictures in the filmstrip first".into()));
         return;
     }
     let what = match (files.len(), prompt) {
@@ -47,49 +47,47 @@ pub fn chosen(studio: &mut Studio) {
             "{count} pictures are deleted; “Undo deletion” in the filmstrip brings them back"
         ),
     };
-    studio.results.deleting = Deleting {
+    state.deleting = Deleting {
         files,
-        until: studio.context.now + MOMENT,
+        until: cx.now + MOMENT,
     };
-    studio.tell(Toast::Info(what));
-    super::show_current(studio);
+    cx.tell(Toast::Info(what));
+    super::show_current(state, cx);
 }
 
 /// Takes the last deletion back.
-pub fn undo(studio: &mut Studio) {
-    let files = std::mem::take(&mut studio.results.deleting.files);
+pub fn undo(state: &mut State, cx: &mut Context) {
+    let files = std::mem::take(&mut state.deleting.files);
     if files.is_empty() {
         return;
     }
-    studio.results.strip.unhide(&files);
-    super::show_current(studio);
+    state.strip.unhide(&files);
+    super::show_current(state, cx);
 }
 
 /// Deletes for good when the moment is over.
-pub fn tick(studio: &mut Studio) {
-    let deleting = &studio.results.deleting;
+pub fn tick(state: &mut State, cx: &mut Context) {
+    let deleting = &state.deleting;
     if deleting.files.is_empty() {
         return;
     }
-    let left = deleting.until - studio.context.now;
+    let left = deleting.until - cx.now;
     if left <= 0.0 {
-        now(studio);
+        now(state, cx);
     } else {
-        studio
-            .context
-            .ctx
+        cx.ctx
             .request_repaint_after(Duration::from_secs_f64(left.min(MOMENT)));
     }
 }
 
 /// Moves what was deleted into the trash.
-pub fn now(studio: &mut Studio) {
-    let files = std::mem::take(&mut studio.results.deleting.files);
+pub fn now(state: &mut State, cx: &mut Context) {
+    let files = std::mem::take(&mut state.deleting.files);
     if files.is_empty() {
         return;
     }
-    let library = library(studio);
-    studio.spawn("moving pictures into the trash", move || {
+    let library = library(state, cx);
+    cx.spawn(&state.inbox, "moving pictures into the trash", move || {
         let mut failed = Vec::new();
         for file in &files {
             if library.path(file).exists()
@@ -98,30 +96,30 @@ pub fn now(studio: &mut Studio) {
                 failed.push((file.clone(), error.to_string()));
             }
         }
-        move |studio: &mut Studio| {
+        move |state: &mut State, cx: &mut Context| {
             for file in &files {
-                studio.results.strip.hidden.remove(file);
+                state.strip.hidden.remove(file);
                 if !failed.iter().any(|(kept, _)| kept == file) {
-                    studio.results.strip.listing.remove(file);
+                    state.strip.listing.remove(file);
                 }
             }
-            studio.results.strip.refresh();
+            state.strip.refresh();
             if let Some((_, why)) = failed.into_iter().next() {
-                studio.tell(Toast::Error(why));
+                cx.tell(Toast::Error(why));
             }
-            scan(studio);
+            scan(state, cx);
         }
     });
 }
 
 /// The same without a task: nobody would wait for it.
-pub fn before_the_end(studio: &mut Studio) {
-    let library = library(studio);
-    for file in std::mem::take(&mut studio.results.deleting.files) {
+pub fn before_the_end(state: &mut State, cx: &Context) {
+    let library = library(state, cx);
+    for file in std::mem::take(&mut state.deleting.files) {
         // One that cannot be moved stays where it was.
         if library.delete(&file).is_ok() {
-            studio.results.strip.listing.remove(&file);
+            state.strip.listing.remove(&file);
         }
     }
-    studio.results.strip.refresh();
+    state.strip.refresh();
 }

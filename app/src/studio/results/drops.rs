@@ -19,7 +19,7 @@ use crate::studio::command::ModelsCommand;
 use crate::studio::command::PhotoCommand;
 use crate::studio::command::ToolsCommand;
 use crate::studio::command::Workspace;
-use crate::studio::dispatcher::Studio;
+use crate::studio::context::Context;
 use crate::studio::toast::Toast;
 
 /// What a dropped picture says of itself.
@@ -47,35 +47,35 @@ fn ends_in(path: &Path, endings: &[&str]) -> bool {
 
 /// Takes what was dropped in this frame and is nobody else's: projects and, on their workspace,
 /// models have their own places.
-fn take_others(studio: &mut Studio, others: Vec<PathBuf>) {
-    let models = studio.context.workspace == Workspace::Models;
+fn take_others(cx: &mut Context, others: Vec<PathBuf>) {
+    let models = cx.workspace == Workspace::Models;
     for path in others {
         if models || ends_in(&path, &[EXTENSION]) {
             continue;
         }
         if ends_in(&path, &["json"]) {
-            open_index(studio, path);
+            open_index(cx, path);
         } else if ends_in(&path, &[package::EXTENSION]) {
-            studio.context.workspace = Workspace::Models;
-            studio.emit(ModelsCommand::Install(path));
+            cx.workspace = Workspace::Models;
+            cx.emit(ModelsCommand::Install(path));
         } else {
             let name = path.file_name().unwrap_or(path.as_os_str());
             let text = format!(
                 "{} cannot be opened here; drop a PNG or JPEG picture, a project, or a sweep's index",
                 name.to_string_lossy()
             );
-            studio.tell(Toast::Warning(text));
+            cx.tell(Toast::Warning(text));
         }
     }
 }
 
 /// Reads the index beside a grid and brings its sweep back.
-fn open_index(studio: &mut Studio, path: PathBuf) {
-    studio.spawn("reading the dropped index", move || {
+fn open_index(cx: &mut Context, path: PathBuf) {
+    cx.spawn_shared("reading the dropped index", move || {
         let note = read_index(&path);
-        move |studio: &mut Studio| match note {
-            Ok(note) => restore::bring_sweep_back(studio, &note),
-            Err(error) => studio.tell(Toast::Error(error.to_string())),
+        move |cx: &mut Context| match note {
+            Ok(note) => restore::bring_sweep_back(cx, &note),
+            Err(error) => cx.tell(Toast::Error(error.to_string())),
         }
     });
 }
@@ -91,12 +91,12 @@ fn read_index(path: &Path) -> Result<SweepNote> {
 }
 
 /// Takes the pictures among the files that were dropped in this frame; others are left to others.
-pub fn take(studio: &mut Studio) {
-    if studio.context.facts.photo_open {
+pub fn take(cx: &mut Context) {
+    if cx.facts.photo_open {
         // Its window takes the next photo.
         return;
     }
-    let (dropped, others): (Vec<PathBuf>, Vec<PathBuf>) = studio.context.ctx.input_mut(|input| {
+    let (dropped, others): (Vec<PathBuf>, Vec<PathBuf>) = cx.ctx.input_mut(|input| {
         let (ours, others): (Vec<_>, Vec<_>) = std::mem::take(&mut input.raw.dropped_files)
             .into_iter()
             .partition(|file| is_picture(file.path()));
@@ -107,58 +107,58 @@ pub fn take(studio: &mut Studio) {
         input.raw.dropped_files = others;
         paths
     });
-    take_others(studio, others);
+    take_others(cx, others);
     let mut dropped = dropped.into_iter();
     if let Some(path) = dropped.next() {
-        open(studio, path);
+        open(cx, path);
     }
     if dropped.next().is_some() {
-        studio.tell(Toast::Info(
+        cx.tell(Toast::Info(
             "one picture at a time; the first one was taken".into(),
         ));
     }
 }
 
 /// Reads a picture and takes over what it says of itself.
-pub fn open(studio: &mut Studio, path: PathBuf) {
-    studio.spawn("reading the dropped picture", move || {
+pub fn open(cx: &mut Context, path: PathBuf) {
+    cx.spawn_shared("reading the dropped picture", move || {
         let found = look(&path);
         let signed = found.as_ref().is_ok_and(|(_, signed)| *signed);
         let found = found.map(|(found, _)| found);
-        move |studio: &mut Studio| {
+        move |cx: &mut Context| {
             if signed {
-                tell_signed(studio, &path);
+                tell_signed(cx, &path);
             }
             match found {
                 Ok(Found::Ours(recipe, picture)) => {
-                    restore::bring_back(studio, &recipe);
+                    restore::bring_back(cx, &recipe);
                     if let Some(picture) = picture {
-                        show_on_canvas(studio, picture);
+                        show_on_canvas(cx, picture);
                     }
                 }
-                Ok(Found::Foreign(foreign)) => restore::take_foreign(studio, &foreign),
+                Ok(Found::Foreign(foreign)) => restore::take_foreign(cx, &foreign),
                 Ok(Found::Unusable(why)) => {
                     let name = path.display();
-                    studio.tell(Toast::Error(format!(
+                    cx.tell(Toast::Error(format!(
                         "{name}: {why}; update the program, or ask who made it"
                     )));
                 }
-                Ok(Found::Sweep(note)) => restore::bring_sweep_back(studio, &note),
+                Ok(Found::Sweep(note)) => restore::bring_sweep_back(cx, &note),
                 Ok(Found::Mask) => {
-                    studio.context.workspace = Workspace::Studio;
-                    studio.emit(ToolsCommand::ReadMask(path));
+                    cx.workspace = Workspace::Studio;
+                    cx.emit(ToolsCommand::ReadMask(path));
                 }
-                Ok(Found::Plain) => studio.emit(PhotoCommand::Read(path)),
-                Err(error) => studio.tell(Toast::Error(error.to_string())),
+                Ok(Found::Plain) => cx.emit(PhotoCommand::Read(path)),
+                Err(error) => cx.tell(Toast::Error(error.to_string())),
             }
         }
     });
 }
 
 /// What comes of a signed picture is another file, for which the signature says nothing.
-fn tell_signed(studio: &mut Studio, path: &Path) {
+fn tell_signed(cx: &mut Context, path: &Path) {
     let name = path.file_name().unwrap_or(path.as_os_str());
-    studio.tell(Toast::Info(format!(
+    cx.tell(Toast::Info(format!(
         "{} is signed (C2PA): the file keeps its signature, pictures made from it here do not carry it",
         name.to_string_lossy()
     )));

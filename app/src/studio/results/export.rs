@@ -2,16 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use egui::{Context, Ui, vec2};
+use egui::{Ui, vec2};
 use mmface_engine::file::{self, Overwrite};
 use mmface_engine::picture::{RgbImage, read};
 use mmface_engine::provenance::{self, Level};
 use mmface_engine::{Error, Result};
 
+use super::State;
 use super::{ResultsCommand, library};
 use crate::grid;
+use crate::studio::context::Context;
 use crate::studio::dialogs::{Ask, AskKind};
-use crate::studio::dispatcher::Studio;
 use crate::studio::toast::Toast;
 
 /// What a visible label says.
@@ -34,27 +35,27 @@ pub struct Export {
 const SIGNED: &str = "This picture is signed (C2PA). A signature holds for the very file: it would not be valid for the new one, which goes without it. The picture in the library keeps it.";
 
 /// Opens the dialog for the current picture, or closes it.
-pub fn toggle(studio: &mut Studio) {
-    if studio.results.export.take().is_some() {
+pub fn toggle(state: &mut State, cx: &mut Context) {
+    if state.export.take().is_some() {
         return;
     }
-    let Some(entry) = super::current(studio) else {
+    let Some(entry) = super::current(state, cx) else {
         return;
     };
-    let source = library(studio).path(&entry.file);
+    let source = library(state, cx).path(&entry.file);
     let file = entry.file.clone();
-    studio.results.export = Some(Export {
+    state.export = Some(Export {
         file: entry.file,
         level: Level::Recipe,
         label: false,
         signed: false,
     });
     let look = "looking for a signature";
-    studio.spawn(look, move || {
+    cx.spawn(&state.inbox, look, move || {
         // What cannot be read is said when it is exported.
         let signed = read::read_bytes(&source).is_ok_and(|bytes| provenance::is_signed(&bytes));
-        move |studio: &mut Studio| {
-            let open = studio.results.export.as_mut();
+        move |state: &mut State, _: &mut Context| {
+            let open = state.export.as_mut();
             if let Some(export) = open.filter(|export| export.file == file) {
                 export.signed = signed;
             }
@@ -63,8 +64,8 @@ pub fn toggle(studio: &mut Studio) {
 }
 
 /// Asks where to, and writes the picture there.
-pub fn save(studio: &mut Studio) {
-    let Some(export) = studio.results.export.clone() else {
+pub fn save(state: &mut State, cx: &mut Context) {
+    let Some(export) = state.export.clone() else {
         return;
     };
     let name = Path::new(&export.file).file_name().unwrap_or_default();
@@ -74,31 +75,33 @@ pub fn save(studio: &mut Studio) {
         filter: Some(("PNG".into(), vec!["png".into()])),
         name: name.to_string_lossy().into_owned(),
     };
-    studio.ask(&ask, move |studio, path| write_to(studio, export, path));
+    cx.ask(&state.inbox, &ask, move |state, cx, path| {
+        write_to(state, cx, export, path)
+    });
 }
 
-fn write_to(studio: &mut Studio, export: Export, mut path: PathBuf) {
+fn write_to(state: &mut State, cx: &mut Context, export: Export, mut path: PathBuf) {
     if path.extension().is_none() {
         path.set_extension("png");
     }
-    let source = library(studio).path(&export.file);
-    studio.spawn("exporting the picture", move || {
+    let source = library(state, cx).path(&export.file);
+    cx.spawn(&state.inbox, "exporting the picture", move || {
             let written = write(&source, &export, &path);
-            move |studio: &mut Studio| match written {
+            move |state: &mut State, cx: &mut Context| match written {
                 Ok(true) => {
-                    studio.results.export = None;
+                    state.export = None;
                     let name = path.display();
-                    studio.tell(Toast::Success(format!("exported to {name}")));
+                    cx.tell(Toast::Success(format!("exported to {name}")));
                 }
                 Ok(false) => {
-                    studio.results.export = Some(Export {
+                    state.export = Some(Export {
                         signed: true,
                         ..export
                     });
                     let text = "nothing is written yet: the picture is signed, read what becomes of that and save again";
-                    studio.tell(Toast::Warning(text.into()));
+                    cx.tell(Toast::Warning(text.into()));
                 }
-                Err(error) => studio.tell(Toast::Error(error.to_string())),
+                Err(error) => cx.tell(Toast::Error(error.to_string())),
             }
         });
 }
@@ -133,8 +136,8 @@ fn encode(bytes: &[u8], source: &Path, export: &Export) -> Result<Vec<u8>> {
 }
 
 /// Draws the dialog.
-pub fn show_window(ctx: &Context, studio: &mut Studio) {
-    let Some(mut export) = studio.results.export.take() else {
+pub fn show_window(ctx: &egui::Context, state: &mut State, cx: &Context) {
+    let Some(export) = &mut state.export else {
         return;
     };
     let mut open = true;
@@ -144,14 +147,13 @@ pub fn show_window(ctx: &Context, studio: &mut Studio) {
         .default_pos(super::panel::window_place(ctx))
         .collapsible(false)
         .resizable(false)
-        .show(ctx, |ui| contents(ui, studio, &mut export));
-    studio.results.export = Some(export);
+        .show(ctx, |ui| contents(ui, cx, export));
     if !open {
-        studio.emit(ResultsCommand::Export);
+        cx.emit(ResultsCommand::Export);
     }
 }
 
-fn contents(ui: &mut Ui, studio: &mut Studio, export: &mut Export) {
+fn contents(ui: &mut Ui, cx: &Context, export: &mut Export) {
     ui.label("How much the picture tells about itself:");
     for (level, title, about) in [
         (
@@ -180,16 +182,16 @@ fn contents(ui: &mut Ui, studio: &mut Studio, export: &mut Export) {
     );
     ui.weak("Most chats and social sites remove every mark from a file; a visible label stays.");
     if export.signed {
-        let warning = studio.context.theme.colours(ui).warning;
+        let warning = cx.theme.colours(ui).warning;
         ui.add(egui::Label::new(egui::RichText::new(SIGNED).color(warning)).wrap());
     }
     ui.add_space(4.0);
     ui.horizontal(|ui| {
         if ui.button("Save as …").clicked() {
-            studio.emit(ResultsCommand::SaveExport);
+            cx.emit(ResultsCommand::SaveExport);
         }
         if ui.button("Cancel").clicked() {
-            studio.emit(ResultsCommand::Export);
+            cx.emit(ResultsCommand::Export);
         }
     });
 }

@@ -24,7 +24,7 @@ use super::announcement::{Announcement, Finished};
 use super::command::SettingsCommand;
 use super::command::Workspace;
 use super::command::{CanvasCommand, ResultsCommand};
-use super::dispatcher::Studio;
+use super::context::{Context, Inbox};
 use super::document::{Owner, Work};
 use super::show_folder;
 use super::submit::submit;
@@ -57,86 +57,88 @@ pub struct State {
     had_focus: bool,
     focus_search: bool,
     focus_strip: bool,
+    /// What came of slow work.
+    pub inbox: Inbox<State>,
 }
 
 use ResultsCommand as Do;
 
 /// Does what the command says.
-pub fn run(studio: &mut Studio, command: ResultsCommand) {
+pub fn handle(state: &mut State, command: ResultsCommand, cx: &mut Context) {
     match command {
         Do::Select(file) => {
-            studio.results.strip.select(&file);
-            show_current(studio);
+            state.strip.select(&file);
+            show_current(state, cx);
         }
         Do::Toggle(file) => {
-            studio.results.strip.toggle(&file);
-            show_current(studio);
+            state.strip.toggle(&file);
+            show_current(state, cx);
         }
         Do::SelectTo(file) => {
-            studio.results.strip.select_to(&file);
-            show_current(studio);
+            state.strip.select_to(&file);
+            show_current(state, cx);
         }
         Do::Step(by, extend) => {
-            studio.results.strip.step(by, extend);
-            show_current(studio);
+            state.strip.step(by, extend);
+            show_current(state, cx);
         }
-        Do::Restore => restore::current(studio),
-        Do::Again => again(studio),
-        Do::Delete => delete::chosen(studio),
-        Do::UndoDelete => delete::undo(studio),
+        Do::Restore => restore::current(state, cx),
+        Do::Again => again(state, cx),
+        Do::Delete => delete::chosen(state, cx),
+        Do::UndoDelete => delete::undo(state, cx),
         Do::Search => {
-            studio.context.workspace = Workspace::Studio;
-            studio.context.settings.show_filmstrip = true;
-            studio.results.focus_search = true;
+            cx.workspace = Workspace::Studio;
+            cx.settings.show_filmstrip = true;
+            state.focus_search = true;
         }
         Do::Focus => {
-            studio.context.workspace = Workspace::Studio;
-            studio.context.settings.show_filmstrip = true;
-            studio.results.focus_strip = true;
-            if studio.results.strip.current.is_none() {
-                run(studio, Do::Step(1, false));
+            cx.workspace = Workspace::Studio;
+            cx.settings.show_filmstrip = true;
+            state.focus_strip = true;
+            if state.strip.current.is_none() {
+                handle(state, Do::Step(1, false), cx);
             }
         }
-        Do::Fold(template) => studio.results.strip.fold(&template),
-        Do::Compare => compare::toggle(studio),
+        Do::Fold(template) => state.strip.fold(&template),
+        Do::Compare => compare::toggle(state, cx),
         Do::CompareChosen => {
             // An open comparison would be closed instead of replaced.
-            studio.results.compare = None;
-            compare::toggle(studio);
+            state.compare = None;
+            compare::toggle(state, cx);
         }
-        Do::CompareAs(mode) => compare::set_mode(studio, mode),
-        Do::Swap => compare::swap(studio),
-        Do::Steps => scrub::toggle(studio),
-        Do::Branch => scrub::branch(studio),
+        Do::CompareAs(mode) => compare::set_mode(state, cx, mode),
+        Do::Swap => compare::swap(state),
+        Do::Steps => scrub::toggle(state, cx),
+        Do::Branch => scrub::branch(state, cx),
         Do::KeepSteps(keep) => {
             let steps = if keep { scrub::STEPS } else { 0 };
-            studio.emit(SettingsCommand::KeepSteps(steps));
+            cx.emit(SettingsCommand::KeepSteps(steps));
         }
-        Do::About => about::toggle(studio),
-        Do::Export => export::toggle(studio),
-        Do::SaveExport => export::save(studio),
-        Do::Copy => copy(studio),
+        Do::About => about::toggle(state, cx),
+        Do::Export => export::toggle(state, cx),
+        Do::SaveExport => export::save(state, cx),
+        Do::Copy => copy(state, cx),
         Do::CopyPrompt => {
-            let prompt = current(studio).map(|entry| entry.about.draw.prompt.clone());
+            let prompt = current(state, cx).map(|entry| entry.about.draw.prompt.clone());
             if let Some(prompt) = prompt {
-                studio.context.ctx.copy_text(prompt);
-                studio.tell(Toast::Success("the prompt is copied".into()));
+                cx.ctx.copy_text(prompt);
+                cx.tell(Toast::Success("the prompt is copied".into()));
             }
         }
-        Do::CopyCommand => about::copy_command(studio),
+        Do::CopyCommand => about::copy_command(state, cx),
         Do::OpenFolder => {
-            let folder = studio.context.services.folders.results.clone();
-            show_folder::show(&mut studio.context, folder);
+            let folder = cx.services.folders.results.clone();
+            show_folder::show(cx, folder);
         }
-        Do::Rescan => scan(studio),
+        Do::Rescan => scan(state, cx),
     }
 }
 
 /// The picture that commands are about; tells the person when there is none.
-fn current(studio: &mut Studio) -> Option<crate::project::library::Entry> {
-    let entry = studio.results.strip.current().cloned();
+fn current(state: &State, cx: &mut Context) -> Option<crate::project::library::Entry> {
+    let entry = state.strip.current().cloned();
     if entry.is_none() {
-        studio.tell(Toast::Info(
+        cx.tell(Toast::Info(
             "choose a picture in the filmstrip first".into(),
         ));
     }
@@ -144,86 +146,89 @@ fn current(studio: &mut Studio) -> Option<crate::project::library::Entry> {
 }
 
 /// The library on the disk.
-pub fn library(studio: &Studio) -> Library {
-    let folders = &studio.context.services.folders;
+pub fn library(state: &State, cx: &Context) -> Library {
+    let folders = &cx.services.folders;
     let library = Library::new(&folders.results, &folders.cache);
-    match studio.results.own_trash {
+    match state.own_trash {
         true => library.with_own_trash(),
         false => library,
     }
 }
 
 /// Reads the results folder.
-pub fn start(studio: &mut Studio) {
-    studio.context.keep_trails(0);
-    let library = library(studio);
-    studio.spawn("reading the list of results", move || {
+pub fn start(state: &mut State, cx: &mut Context) {
+    cx.keep_trails(0);
+    let library = library(state, cx);
+    cx.spawn(&state.inbox, "reading the list of results", move || {
         let known = library.cached();
-        move |studio: &mut Studio| {
+        move |state: &mut State, cx: &mut Context| {
             // Pictures may have been added meanwhile; the scan that follows finds them all.
-            if studio.results.strip.listing.entries.is_empty() {
-                studio.results.strip.set_listing(known);
+            if state.strip.listing.entries.is_empty() {
+                state.strip.set_listing(known);
             }
-            scan(studio);
+            scan(state, cx);
         }
     });
 }
 
 /// Looks at the folder, beside the GUI thread; one scan at a time.
-pub fn scan(studio: &mut Studio) {
-    if studio.results.scanning {
-        studio.results.scan_again = true;
+pub fn scan(state: &mut State, cx: &mut Context) {
+    if state.scanning {
+        state.scan_again = true;
         return;
     }
-    studio.results.scanning = true;
-    let library = library(studio);
-    let known = studio.results.strip.listing.clone();
-    studio.spawn("looking at the folder of results", move || {
-        let found = library.scan(&known);
-        if let Ok(listing) = &found {
-            // Thumbnails are a cache: those that stay too long cost disk, nothing else.
-            let _ = library.prune_thumbnails(listing);
-        }
-        move |studio: &mut Studio| {
-            studio.results.scanning = false;
-            match found {
-                // The result was right when it was made: saved pictures come after it, as another
-                // scan was asked for when they did.
-                Ok(listing) if !studio.results.scan_again => {
-                    if studio.results.problem.take().is_some() {
-                        studio.tell(Toast::Success("the folder of results is back".into()));
+    state.scanning = true;
+    let library = library(state, cx);
+    let known = state.strip.listing.clone();
+    cx.spawn(
+        &state.inbox,
+        "looking at the folder of results",
+        move || {
+            let found = library.scan(&known);
+            if let Ok(listing) = &found {
+                // Thumbnails are a cache: those that stay too long cost disk, nothing else.
+                let _ = library.prune_thumbnails(listing);
+            }
+            move |state: &mut State, cx: &mut Context| {
+                state.scanning = false;
+                match found {
+                    // The result was right when it was made: saved pictures come after it, as another
+                    // scan was asked for when they did.
+                    Ok(listing) if !state.scan_again => {
+                        if state.problem.take().is_some() {
+                            cx.tell(Toast::Success("the folder of results is back".into()));
+                        }
+                        if listing != state.strip.listing {
+                            state.pictures.clear();
+                            state.strip.set_listing(listing);
+                        }
                     }
-                    if listing != studio.results.strip.listing {
-                        studio.results.pictures.clear();
-                        studio.results.strip.set_listing(listing);
+                    Ok(_) => {}
+                    Err(error) => {
+                        let text = error.to_string();
+                        if state.problem.as_ref() != Some(&text) {
+                            cx.tell(Toast::Error(text.clone()));
+                        }
+                        state.problem = Some(text);
                     }
                 }
-                Ok(_) => {}
-                Err(error) => {
-                    let text = error.to_string();
-                    if studio.results.problem.as_ref() != Some(&text) {
-                        studio.tell(Toast::Error(text.clone()));
-                    }
-                    studio.results.problem = Some(text);
+                if std::mem::take(&mut state.scan_again) {
+                    scan(state, cx);
                 }
             }
-            if std::mem::take(&mut studio.results.scan_again) {
-                scan(studio);
-            }
-        }
-    });
+        },
+    );
 }
 
 /// Takes in what has happened elsewhere.
-pub fn announced(studio: &mut Studio, announcement: &Announcement) {
+pub fn announced(state: &mut State, announcement: &Announcement) {
     if let Announcement::PictureSaved(finished) = announcement {
-        add(studio, finished);
+        add(state, finished);
     }
 }
 
 /// Takes in a picture that was just saved.
-fn add(studio: &mut Studio, finished: &Finished) {
-    let state = &mut studio.results;
+fn add(state: &mut State, finished: &Finished) {
     state
         .pictures
         .put(&finished.entry.file, Arc::clone(&finished.picture));
@@ -235,14 +240,14 @@ fn add(studio: &mut Studio, finished: &Finished) {
 }
 
 /// Takes in the steps on the way to a picture.
-pub fn on_trail(studio: &mut Studio, trail: Trail) {
-    let cache = studio.context.services.folders.cache.clone();
-    let most = studio.context.settings.trail_bytes();
-    studio.spawn("keeping the steps of a picture", move || {
+pub fn on_trail(trail: Trail, cx: &mut Context) {
+    let cache = cx.services.folders.cache.clone();
+    let most = cx.settings.trail_bytes();
+    cx.spawn_shared("keeping the steps of a picture", move || {
         let failed = trail::write(&cache, &trail, most).err();
-        move |studio: &mut Studio| {
+        move |cx: &mut Context| {
             if let Some(error) = failed {
-                studio.tell(Toast::Warning(format!(
+                cx.tell(Toast::Warning(format!(
                     "the steps of a picture are not kept: {error}"
                 )));
             }
@@ -251,37 +256,38 @@ pub fn on_trail(studio: &mut Studio, trail: Trail) {
 }
 
 /// Deletes for good what was deleted a moment ago; the program ends.
-pub fn on_exit(studio: &mut Studio) {
-    delete::before_the_end(studio);
+pub fn on_exit(state: &mut State, cx: &Context) {
+    delete::before_the_end(state, cx);
 }
 
 /// Shows the current picture on the canvas.
-fn show_current(studio: &mut Studio) {
-    let Some(file) = studio.results.strip.current.clone() else {
+fn show_current(state: &mut State, cx: &mut Context) {
+    let Some(file) = state.strip.current.clone() else {
         return;
     };
-    about::follow(studio, &file);
-    pictures::with_picture(studio, &file.clone(), move |studio, picture| {
+    about::follow(state, cx, &file);
+    pictures::with_picture(state, cx, &file.clone(), move |state, cx, picture| {
         // Another one may have been chosen while this one was read.
-        if studio.results.strip.current.as_ref() == Some(&file) {
-            show_on_canvas(studio, picture);
+        if state.strip.current.as_ref() == Some(&file) {
+            show_on_canvas(cx, picture);
         }
     });
 }
 
 /// Shows a picture on the canvas.
-fn show_on_canvas(studio: &mut Studio, picture: Arc<RgbImage>) {
-    studio.emit(CanvasCommand::Watch);
-    studio.emit(CanvasCommand::ShowPicture(picture));
+fn show_on_canvas(cx: &Context, picture: Arc<RgbImage>) {
+    cx.emit(CanvasCommand::Watch);
+    cx.emit(CanvasCommand::ShowPicture(picture));
 }
 
 /// Draws the current picture again, as its recipe says.
-fn again(studio: &mut Studio) {
-    let Some(entry) = current(studio) else { return };
-    restore::with_recipe(studio, &entry.file, |studio, recipe| {
+fn again(state: &mut State, cx: &mut Context) {
+    let Some(entry) = current(state, cx) else {
+        return;
+    };
+    restore::with_recipe(state, cx, &entry.file, |_, cx, recipe| {
         let (model, template) = (recipe.model.clone(), recipe.template.clone());
-        let other = studio
-            .context
+        let other = cx
             .facts
             .model
             .ready()
@@ -291,40 +297,91 @@ fn again(studio: &mut Studio) {
             owner: Owner::Generate,
             template,
         };
-        if submit(&mut studio.context, work).is_some() && other {
-            studio.tell(Toast::Warning(format!(
+        if submit(cx, work).is_some() && other {
+            cx.tell(Toast::Warning(format!(
                 "the picture was made by {model}; the loaded model draws another one"
             )));
         }
     });
 }
 
-fn copy(studio: &mut Studio) {
-    let Some(entry) = current(studio) else { return };
-    pictures::with_picture(studio, &entry.file, |studio, picture| {
-        studio
-            .context
-            .ctx
-            .copy_image(texture::colour_image(&picture));
-        studio.tell(Toast::Success(
+fn copy(state: &mut State, cx: &mut Context) {
+    let Some(entry) = current(state, cx) else {
+        return;
+    };
+    pictures::with_picture(state, cx, &entry.file, |_, cx, picture| {
+        cx.ctx.copy_image(texture::colour_image(&picture));
+        cx.tell(Toast::Success(
             "the picture is copied; a clipboard carries no mark that an AI made it".into(),
         ));
     });
 }
 
-/// What only looks at time and window: called once a frame, whatever is on screen.
-fn tick(studio: &mut Studio) {
-    let focused = studio.context.ctx.input(|input| input.focused);
+/// What only looks at time and window: called once a frame, whatever is on screen, before panels
+/// are drawn.
+pub fn tick(state: &mut State, cx: &mut Context) {
+    let focused = cx.ctx.input(|input| input.focused);
     // Somebody may have tidied up the folder with another program.
-    if focused && !std::mem::replace(&mut studio.results.had_focus, focused) {
-        scan(studio);
+    if focused && !std::mem::replace(&mut state.had_focus, focused) {
+        scan(state, cx);
     }
-    studio.results.had_focus = focused;
-    delete::tick(studio);
-    drops::take(studio);
+    state.had_focus = focused;
+    pictures::read_wanted(state, cx);
+    delete::tick(state, cx);
+    drops::take(cx);
 }
 
 /// A finished picture that is in memory, for others that show it.
-pub fn in_memory(studio: &Studio, file: &str) -> Option<Arc<RgbImage>> {
-    studio.results.pictures.get(file)
+pub fn in_memory(state: &State, file: &str) -> Option<Arc<RgbImage>> {
+    state.pictures.get(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use mmface_engine::contract::ModelSummary;
+    use mmface_engine::job::{Draw, Job};
+    use mmface_engine::provenance::Recipe;
+
+    use super::*;
+    use crate::studio::testing;
+
+    #[test]
+    fn a_deleted_picture_comes_back_and_its_recipe_goes_into_the_document() {
+        let home = tempfile::tempdir().expect("a folder");
+        let mut cx = testing::context(home.path());
+        let mut state = State {
+            own_trash: true,
+            ..State::default()
+        };
+        let job = Job {
+            draw: Draw {
+                prompt: "a young woman".into(),
+                seed: 41,
+                ..Draw::default()
+            },
+            ..Job::default()
+        };
+        let recipe = Recipe::new(job, &ModelSummary::default());
+        let picture = RgbImage::filled(64, 64, [90; 3]);
+        let entry = library(&state, &cx)
+            .save(&picture, &recipe)
+            .expect("a picture in the library");
+        start(&mut state, &mut cx);
+        testing::finish(&mut state, |state| &state.inbox, &mut cx);
+        assert_eq!(state.strip.cells().len(), 1);
+
+        handle(&mut state, Do::Select(entry.file.clone()), &mut cx);
+        handle(&mut state, Do::Delete, &mut cx);
+        assert!(state.strip.cells().is_empty());
+        handle(&mut state, Do::UndoDelete, &mut cx);
+        assert_eq!(state.strip.cells().len(), 1);
+
+        handle(&mut state, Do::Select(entry.file), &mut cx);
+        handle(&mut state, Do::Restore, &mut cx);
+        testing::finish(&mut state, |state| &state.inbox, &mut cx);
+        assert_eq!(cx.document.request.draw.prompt, "a young woman");
+        assert_eq!(cx.document.request.draw.seed, 41);
+        let sent = format!("{:?}", testing::sent(&cx));
+        assert!(sent.contains("ShowPicture"), "{sent}");
+    }
 }

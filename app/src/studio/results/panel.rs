@@ -3,20 +3,21 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use egui::{
-    Align2, Color32, Context, EventFilter, Id, Key, Modifiers, Pos2, Rect, Response, Role,
-    ScrollArea, Sense, Stroke, StrokeKind, TextEdit, TextStyle, Ui, WidgetInfo, pos2, vec2,
+    Align2, Color32, EventFilter, Id, Key, Modifiers, Pos2, Rect, Response, Role, ScrollArea,
+    Sense, Stroke, StrokeKind, TextEdit, TextStyle, Ui, WidgetInfo, pos2, vec2,
 };
 use egui_material_icons::icons;
 use mmface_engine::format;
 use mmface_engine::job::Named as _;
 
+use super::State;
 use super::pictures::{Known, thumbnail};
-use super::strip::Cell;
-use super::{ResultsCommand, about, compare, drops, export, scrub, tick};
+use super::strip::{Cell, Strip};
+use super::{ResultsCommand, about, compare, drops, export, scrub};
 use crate::project::clock;
 use crate::project::library::Entry;
 use crate::studio::command::Workspace;
-use crate::studio::dispatcher::Studio;
+use crate::studio::context::Context;
 use crate::studio::document::title;
 use crate::studio::widgets::{action_button, empty_state, icon_button};
 
@@ -30,8 +31,8 @@ fn strip_id() -> Id {
 }
 
 /// Keys of the filmstrip while it has the focus, and of an open comparison; before the key map.
-pub fn take_keys(studio: &mut Studio, ctx: &Context) {
-    compare::take_keys(studio, ctx);
+pub fn take_keys(state: &mut State, cx: &Context, ctx: &egui::Context) {
+    compare::take_keys(state, cx, ctx);
     if !ctx.memory(|memory| memory.has_focus(strip_id())) {
         return;
     }
@@ -59,37 +60,35 @@ pub fn take_keys(studio: &mut Studio, ctx: &Context) {
         if input.consume_key(none, Key::Delete) || input.consume_key(none, Key::Backspace) {
             commands.push(ResultsCommand::Delete);
         }
-        if studio.results.deleting.count() > 0 && input.consume_key(Modifiers::COMMAND, Key::Z) {
+        if state.deleting.count() > 0 && input.consume_key(Modifiers::COMMAND, Key::Z) {
             commands.push(ResultsCommand::UndoDelete);
         }
     });
     for command in commands {
-        studio.emit(command);
+        cx.emit(command);
     }
 }
 
-/// What floats over the window; also looks after dropped files and what other programs do to the
-/// folder. Called in every frame.
-pub fn show_windows(ui: &Ui, studio: &mut Studio) {
-    tick(studio);
+/// What floats over the window. Called in every frame.
+pub fn show_windows(ui: &Ui, state: &mut State, cx: &Context) {
     let ctx = ui.ctx().clone();
-    if studio.context.workspace == Workspace::Studio {
-        compare::show_window(&ctx, studio);
-        scrub::show_window(&ctx, studio);
-        export::show_window(&ctx, studio);
-        about::show_window(&ctx, studio);
+    if cx.workspace == Workspace::Studio {
+        compare::show_window(&ctx, state, cx);
+        scrub::show_window(&ctx, state, cx);
+        export::show_window(&ctx, state, cx);
+        about::show_window(&ctx, state, cx);
     }
-    show_drop_hint(&ctx, studio);
+    show_drop_hint(&ctx, cx);
 }
 
 /// Where small windows open: over the left edge of the canvas, clear of tools and classes.
-pub(super) fn window_place(ctx: &Context) -> Pos2 {
+pub(super) fn window_place(ctx: &egui::Context) -> Pos2 {
     let screen = ctx.content_rect();
     screen.min + vec2((screen.width() * 0.2).min(248.0), 84.0)
 }
 
 /// What will happen when a file is let go over the window.
-fn show_drop_hint(ctx: &Context, studio: &Studio) {
+fn show_drop_hint(ctx: &egui::Context, cx: &Context) {
     let hovering = ctx.input(|input| {
         let files = &input.raw.hovered_files;
         let known = |file: &egui::HoveredFile| file.path.as_deref().is_none_or(drops::is_picture);
@@ -107,25 +106,25 @@ fn show_drop_hint(ctx: &Context, studio: &Studio) {
         Align2::CENTER_CENTER,
         "A picture of ours brings back prompt, seed and drawing, a grid its sweep,\none of another program its prompt; masks are imported, photos traced",
         TextStyle::Heading.resolve(&ctx.global_style()),
-        studio.context.theme.dark.text,
+        cx.theme.dark.text,
     );
 }
 
 /// Draws the filmstrip.
-pub fn show(ui: &mut Ui, studio: &mut Studio) {
-    studio.results.thumbnails.begin_frame();
+pub fn show(ui: &mut Ui, state: &mut State, cx: &Context) {
+    state.thumbnails.begin_frame();
     ui.add_space(3.0);
-    header(ui, studio);
-    if let Some(problem) = studio.results.problem.clone() {
+    header(ui, state, cx);
+    if let Some(problem) = state.problem.clone() {
         ui.horizontal_wrapped(|ui| {
-            ui.colored_label(studio.context.theme.colours(ui).warning, problem);
+            ui.colored_label(cx.theme.colours(ui).warning, problem);
             if ui.small_button("Look again").clicked() {
-                studio.emit(ResultsCommand::Rescan);
+                cx.emit(ResultsCommand::Rescan);
             }
         });
     }
-    if studio.results.strip.cells().is_empty() {
-        let text = match studio.results.strip.listing.entries.is_empty() {
+    if state.strip.cells().is_empty() {
+        let text = match state.strip.listing.entries.is_empty() {
             true => {
                 "Every finished picture appears here and is kept in a folder on your disk. Press Generate to draw the first one, or drop a picture of yours on the window"
             }
@@ -136,29 +135,29 @@ pub fn show(ui: &mut Ui, studio: &mut Studio) {
         empty_state(ui, icons::ICON_PHOTO_LIBRARY, text);
         return;
     }
-    pictures(ui, studio);
+    pictures(ui, state, cx);
 }
 
-fn header(ui: &mut Ui, studio: &mut Studio) {
+fn header(ui: &mut Ui, state: &mut State, cx: &Context) {
     ui.horizontal(|ui| {
-        let search = TextEdit::singleline(&mut studio.results.strip.search)
+        let search = TextEdit::singleline(&mut state.strip.search)
             .hint_text("Search results")
             .desired_width(170.0);
         let response = ui.add(search);
         response.widget_info(|| WidgetInfo::labeled(Role::TextInput, true, "Search results"));
-        if std::mem::take(&mut studio.results.focus_search) {
+        if std::mem::take(&mut state.focus_search) {
             response.request_focus();
         }
         if response.changed() {
-            studio.results.strip.refresh();
+            state.strip.refresh();
         }
-        if !studio.results.strip.search.is_empty()
+        if !state.strip.search.is_empty()
             && icon_button(ui, icons::ICON_CLOSE, "Clear the search").clicked()
         {
-            studio.results.strip.search.clear();
-            studio.results.strip.refresh();
+            state.strip.search.clear();
+            state.strip.refresh();
         }
-        let deleted = studio.results.deleting.count();
+        let deleted = state.deleting.count();
         if deleted > 0 {
             let what = if deleted == 1 { "picture" } else { "pictures" };
             ui.weak(format!("{deleted} {what} deleted"));
@@ -167,30 +166,25 @@ fn header(ui: &mut Ui, studio: &mut Studio) {
                 .on_hover_text("Bring deleted results back")
                 .clicked()
             {
-                studio.emit(ResultsCommand::UndoDelete);
+                cx.emit(ResultsCommand::UndoDelete);
             }
         }
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            action_button(
-                ui,
-                &studio.context,
-                icons::ICON_FOLDER_OPEN,
-                "results.folder",
-            );
-            ui.add_enabled_ui(studio.results.strip.current.is_some(), |ui| {
-                action_button(ui, &studio.context, icons::ICON_DELETE, "results.delete");
-                action_button(ui, &studio.context, icons::ICON_SHARE, "results.export");
-                action_button(ui, &studio.context, icons::ICON_INFO, "results.about");
-                action_button(ui, &studio.context, icons::ICON_TIMELINE, "results.steps");
-                action_button(ui, &studio.context, icons::ICON_COMPARE, "results.compare");
+            action_button(ui, cx, icons::ICON_FOLDER_OPEN, "results.folder");
+            ui.add_enabled_ui(state.strip.current.is_some(), |ui| {
+                action_button(ui, cx, icons::ICON_DELETE, "results.delete");
+                action_button(ui, cx, icons::ICON_SHARE, "results.export");
+                action_button(ui, cx, icons::ICON_INFO, "results.about");
+                action_button(ui, cx, icons::ICON_TIMELINE, "results.steps");
+                action_button(ui, cx, icons::ICON_COMPARE, "results.compare");
                 action_button(
                     ui,
-                    &studio.context,
+                    cx,
                     icons::ICON_SETTINGS_BACKUP_RESTORE,
                     "results.restore",
                 );
             });
-            let strip = &studio.results.strip;
+            let strip = &state.strip;
             let all = strip
                 .listing
                 .entries
@@ -202,7 +196,7 @@ fn header(ui: &mut Ui, studio: &mut Studio) {
                 true => format!("{all}"),
                 false => format!("{found} of {all}"),
             };
-            let folder = studio.context.services.folders.results.display();
+            let folder = cx.services.folders.results.display();
             let tip = match strip.listing.trash_bytes {
                 0 => format!("{folder}"),
                 trash => format!("{folder}\n{} more in its .trash", format::bytes(trash)),
@@ -214,18 +208,18 @@ fn header(ui: &mut Ui, studio: &mut Studio) {
     });
 }
 
-fn pictures(ui: &mut Ui, studio: &mut Studio) {
-    let grouped = !studio.results.strip.groups().is_empty();
+fn pictures(ui: &mut Ui, state: &mut State, cx: &Context) {
+    let grouped = !state.strip.groups().is_empty();
     let bracket = if grouped { BRACKET } else { 0.0 };
     let bar = ui.spacing().scroll.allocated_width().max(8.0);
     let side = (ui.available_height() - bracket - bar - 2.0).clamp(48.0, 192.0);
     let pitch = side + GAP;
-    let count = studio.results.strip.cells().len();
+    let count = state.strip.cells().len();
     // Below everything else, so that the keys have a place to go to.
     let area = ui.available_rect_before_wrap();
     let ground = ui.interact(area, strip_id(), Sense::click());
     ground.widget_info(|| WidgetInfo::labeled(Role::List, true, "Filmstrip"));
-    if ground.clicked() || std::mem::take(&mut studio.results.focus_strip) {
+    if ground.clicked() || std::mem::take(&mut state.focus_strip) {
         ground.request_focus();
     }
     // Arrows walk through the pictures, not from widget to widget.
@@ -237,7 +231,7 @@ fn pictures(ui: &mut Ui, studio: &mut Studio) {
     };
     ui.memory_mut(|memory| memory.set_focus_lock_filter(strip_id(), keys));
     let focused = ground.has_focus();
-    let reveal = std::mem::take(&mut studio.results.strip.reveal);
+    let reveal = std::mem::take(&mut state.strip.reveal);
     ScrollArea::horizontal()
         .id_salt("filmstrip scroll")
         .auto_shrink(false)
@@ -249,28 +243,28 @@ fn pictures(ui: &mut Ui, studio: &mut Studio) {
                 let left = origin.x + at as f32 * pitch;
                 Rect::from_min_size(pos2(left, origin.y + bracket), vec2(side, side))
             };
-            if reveal && let Some(at) = current_cell(studio) {
+            if reveal && let Some(at) = current_cell(state) {
                 ui.scroll_to_rect(place(at), None);
             }
             let first = (viewport.left() / pitch).floor().max(0.0) as usize;
             let last = ((viewport.right() / pitch).ceil().max(0.0) as usize).min(count);
             for at in first..last {
-                let Some(&cell) = studio.results.strip.cells().get(at) else {
+                let Some(&cell) = state.strip.cells().get(at) else {
                     break;
                 };
-                let Some(entry) = studio.results.strip.entry(cell).cloned() else {
+                let Some(entry) = state.strip.entry(cell).cloned() else {
                     continue;
                 };
-                picture(ui, studio, place(at), cell, &entry, focused);
+                picture(ui, state, cx, place(at), cell, &entry, focused);
             }
             if grouped {
-                brackets(ui, studio, first..last, place);
+                brackets(ui, state, cx, first..last, place);
             }
         });
 }
 
-fn current_cell(studio: &Studio) -> Option<usize> {
-    let strip = &studio.results.strip;
+fn current_cell(state: &State) -> Option<usize> {
+    let strip = &state.strip;
     let current = strip.current.as_ref()?;
     let is = |cell: &Cell| {
         strip
@@ -283,11 +277,12 @@ fn current_cell(studio: &Studio) -> Option<usize> {
 /// Names the sweeps over their pictures; a click folds them.
 fn brackets(
     ui: &mut Ui,
-    studio: &mut Studio,
+    state: &mut State,
+    cx: &Context,
     shown: std::ops::Range<usize>,
     place: impl Fn(usize) -> Rect,
 ) {
-    let groups = studio.results.strip.groups().iter();
+    let groups = state.strip.groups().iter();
     let visible = groups
         .filter(|group| group.start < shown.end && group.start + group.cells > shown.start)
         .cloned();
@@ -312,9 +307,9 @@ fn brackets(
             ));
         response.widget_info(|| WidgetInfo::selected(Role::Button, true, folded, name.as_str()));
         if response.clicked() {
-            studio.emit(ResultsCommand::Fold(group.template.clone()));
+            cx.emit(ResultsCommand::Fold(group.template.clone()));
         }
-        let colours = studio.context.theme.colours(ui);
+        let colours = cx.theme.colours(ui);
         let colour = if response.hovered() {
             colours.text
         } else {
@@ -343,13 +338,21 @@ fn brackets(
     }
 }
 
-fn picture(ui: &mut Ui, studio: &mut Studio, rect: Rect, cell: Cell, entry: &Entry, focused: bool) {
+fn picture(
+    ui: &mut Ui,
+    state: &mut State,
+    cx: &Context,
+    rect: Rect,
+    cell: Cell,
+    entry: &Entry,
+    focused: bool,
+) {
     let response = ui.interact(
         rect,
         ui.scope_id().with(&entry.file),
         Sense::click_and_drag(),
     );
-    let strip = &studio.results.strip;
+    let strip = &state.strip;
     let selected = strip.selected.contains(&entry.file);
     let is_current = strip.current.as_deref() == Some(entry.file.as_str());
     let name = format!(
@@ -358,8 +361,8 @@ fn picture(ui: &mut Ui, studio: &mut Studio, rect: Rect, cell: Cell, entry: &Ent
         entry.about.draw.seed
     );
     response.widget_info(|| WidgetInfo::selected(Role::Button, true, selected, name.as_str()));
-    draw(ui, studio, rect, entry);
-    let colours = studio.context.theme.colours(ui);
+    draw(ui, state, cx, rect, entry);
+    let colours = cx.theme.colours(ui);
     let (line, inside) = match (is_current, selected) {
         (true, _) if focused => (Stroke::new(3.0, colours.accent), true),
         (true, _) => (Stroke::new(2.0, colours.accent), true),
@@ -368,20 +371,20 @@ fn picture(ui: &mut Ui, studio: &mut Studio, rect: Rect, cell: Cell, entry: &Ent
         _ => (Stroke::NONE, false),
     };
     if inside {
-        let rounding = studio.context.theme.rounding;
+        let rounding = cx.theme.rounding;
         ui.painter()
             .rect_stroke(rect, rounding, line, StrokeKind::Inside);
     }
-    folded_mark(ui, studio, rect, cell);
-    clicks(ui, studio, &response, entry, selected);
-    carry(ui, studio, &response, entry);
+    folded_mark(ui, &state.strip, rect, cell);
+    clicks(ui, cx, &response, entry, selected);
+    carry(ui, state, cx, &response, entry);
     response.on_hover_ui(|ui| card(ui, entry));
 }
 
-fn draw(ui: &Ui, studio: &mut Studio, rect: Rect, entry: &Entry) {
-    let known = thumbnail(studio, entry);
-    let colours = studio.context.theme.colours(ui);
-    let rounding = studio.context.theme.rounding;
+fn draw(ui: &Ui, state: &mut State, cx: &Context, rect: Rect, entry: &Entry) {
+    let known = thumbnail(&mut state.thumbnails, entry, cx);
+    let colours = cx.theme.colours(ui);
+    let rounding = cx.theme.rounding;
     let text = |text: &str| {
         ui.painter().rect_filled(rect, rounding, colours.field);
         let font = TextStyle::Small.resolve(ui.style());
@@ -407,8 +410,7 @@ fn draw(ui: &Ui, studio: &mut Studio, rect: Rect, entry: &Entry) {
 }
 
 /// How many pictures lie under a folded one.
-fn folded_mark(ui: &Ui, studio: &Studio, rect: Rect, cell: Cell) {
-    let strip = &studio.results.strip;
+fn folded_mark(ui: &Ui, strip: &Strip, rect: Rect, cell: Cell) {
     let Some(group) = cell.group.and_then(|group| strip.groups().get(group)) else {
         return;
     };
@@ -432,20 +434,20 @@ fn folded_mark(ui: &Ui, studio: &Studio, rect: Rect, cell: Cell) {
     );
 }
 
-fn clicks(ui: &Ui, studio: &mut Studio, response: &Response, entry: &Entry, selected: bool) {
+fn clicks(ui: &Ui, cx: &Context, response: &Response, entry: &Entry, selected: bool) {
     let file = || entry.file.clone();
     if response.double_clicked() {
-        studio.emit(ResultsCommand::Select(file()));
-        studio.emit(ResultsCommand::Restore);
+        cx.emit(ResultsCommand::Select(file()));
+        cx.emit(ResultsCommand::Restore);
     } else if response.clicked() {
         let modifiers = ui.input(|input| input.modifiers);
-        studio.emit(match modifiers {
+        cx.emit(match modifiers {
             held if held.shift => ResultsCommand::SelectTo(file()),
             held if held.command => ResultsCommand::Toggle(file()),
             _ => ResultsCommand::Select(file()),
         });
     } else if response.secondary_clicked() && !selected {
-        studio.emit(ResultsCommand::Select(file()));
+        cx.emit(ResultsCommand::Select(file()));
     }
     if response.clicked() || response.secondary_clicked() {
         ui.memory_mut(|memory| memory.request_focus(strip_id()));
@@ -464,7 +466,7 @@ fn clicks(ui: &Ui, studio: &mut Studio, response: &Response, entry: &Entry, sele
             ("Delete", ResultsCommand::Delete),
         ] {
             if ui.button(title).clicked() {
-                studio.emit(command);
+                cx.emit(command);
                 ui.close();
             }
         }
@@ -472,14 +474,14 @@ fn clicks(ui: &Ui, studio: &mut Studio, response: &Response, entry: &Entry, sele
 }
 
 /// A picture that is dragged out of the filmstrip brings its recipe to the drawing.
-fn carry(ui: &Ui, studio: &mut Studio, response: &Response, entry: &Entry) {
+fn carry(ui: &Ui, state: &mut State, cx: &Context, response: &Response, entry: &Entry) {
     let Some(at) = response.interact_pointer_pos() else {
         return;
     };
     let outside = at.y < ui.clip_rect().top();
     if response.dragged() && outside {
         ui.ctx().set_cursor_icon(egui::CursorIcon::Copy);
-        if let Known::Here(texture) = thumbnail(studio, entry) {
+        if let Known::Here(texture) = thumbnail(&mut state.thumbnails, entry, cx) {
             let layer = egui::LayerId::new(egui::Order::Tooltip, Id::unique("carried result"));
             let rect = Rect::from_center_size(at, vec2(64.0, 64.0));
             let uv = Rect::from_min_max(Pos2::ZERO, pos2(1.0, 1.0));
@@ -490,8 +492,8 @@ fn carry(ui: &Ui, studio: &mut Studio, response: &Response, entry: &Entry) {
         }
     }
     if response.drag_stopped() && outside {
-        studio.emit(ResultsCommand::Select(entry.file.clone()));
-        studio.emit(ResultsCommand::Restore);
+        cx.emit(ResultsCommand::Select(entry.file.clone()));
+        cx.emit(ResultsCommand::Restore);
     }
 }
 

@@ -8,9 +8,10 @@ use crate::studio::texture::texture;
 use egui::TextureHandle;
 use mmface_engine::picture::{RgbImage, read};
 
+use super::State;
 use super::library;
 use crate::project::library::Entry;
-use crate::studio::dispatcher::Studio;
+use crate::studio::context::Context;
 use crate::studio::toast::Toast;
 
 /// Most thumbnails on the GPU: 192² in RGBA are 150 kB each.
@@ -32,6 +33,7 @@ struct Thumbnail {
 pub struct Thumbnails {
     known: BTreeMap<String, Thumbnail>,
     reading: BTreeSet<String>,
+    wanted: Vec<Entry>,
     frame: u64,
 }
 
@@ -74,9 +76,9 @@ impl Thumbnails {
     }
 }
 
-/// The thumbnail of a picture that is on screen; asks for it when it is not here.
-pub fn thumbnail(studio: &mut Studio, entry: &Entry) -> Known {
-    let thumbs = &mut studio.results.thumbnails;
+/// The thumbnail of a picture that is on screen; when it is not here it is noted as wanted, and
+/// [`read_wanted`] reads it.
+pub fn thumbnail(thumbs: &mut Thumbnails, entry: &Entry, cx: &Context) -> Known {
     let frame = thumbs.frame;
     if let Some(known) = thumbs.known.get_mut(&entry.file)
         && known.modified == entry.modified
@@ -88,17 +90,25 @@ pub fn thumbnail(studio: &mut Studio, entry: &Entry) -> Known {
         };
     }
     if thumbs.reading.len() < MOST_READING && thumbs.reading.insert(entry.file.clone()) {
-        let (library, entry, ctx) = (library(studio), entry.clone(), studio.context.ctx.clone());
-        studio.spawn("reading a thumbnail", move || {
+        thumbs.wanted.push(entry.clone());
+        cx.ctx.request_repaint();
+    }
+    Known::Coming
+}
+
+/// Reads the thumbnails that the last frame could not show.
+pub fn read_wanted(state: &mut State, cx: &mut Context) {
+    for entry in std::mem::take(&mut state.thumbnails.wanted) {
+        let (library, ctx) = (library(state, cx), cx.ctx.clone());
+        cx.spawn(&state.inbox, "reading a thumbnail", move || {
             let picture = library.thumbnail(&entry).ok();
-            move |studio: &mut Studio| {
+            move |state: &mut State, _: &mut Context| {
                 let texture = picture.map(|picture| texture(&ctx, &entry.file, &picture));
-                let thumbs = &mut studio.results.thumbnails;
+                let thumbs = &mut state.thumbnails;
                 thumbs.put(entry.file, entry.modified, texture);
             }
         });
     }
-    Known::Coming
 }
 
 /// The last whole pictures that were looked at.
@@ -127,25 +137,26 @@ impl Pictures {
 
 /// Hands a whole picture to `then`: at once when it is in memory, else when it is read.
 pub fn with_picture(
-    studio: &mut Studio,
+    state: &mut State,
+    cx: &mut Context,
     file: &str,
-    then: impl FnOnce(&mut Studio, Arc<RgbImage>) + Send + 'static,
+    then: impl FnOnce(&mut State, &mut Context, Arc<RgbImage>) + Send + 'static,
 ) {
-    if let Some(picture) = studio.results.pictures.get(file) {
-        return then(studio, picture);
+    if let Some(picture) = state.pictures.get(file) {
+        return then(state, cx, picture);
     }
-    let (path, file) = (library(studio).path(file), file.to_string());
-    studio.spawn("reading the picture", move || {
+    let (path, file) = (library(state, cx).path(file), file.to_string());
+    cx.spawn(&state.inbox, "reading the picture", move || {
         let picture = read::read(&path).map(|raster| Arc::new(raster.to_rgb()));
-        move |studio: &mut Studio| match picture {
+        move |state: &mut State, cx: &mut Context| match picture {
             Ok(picture) => {
-                studio.results.pictures.put(&file, Arc::clone(&picture));
-                then(studio, picture);
+                state.pictures.put(&file, Arc::clone(&picture));
+                then(state, cx, picture);
             }
             Err(error) => {
-                studio.tell(Toast::Error(error.to_string()));
+                cx.tell(Toast::Error(error.to_string()));
                 // The file may be gone: the next scan says so.
-                super::scan(studio);
+                super::scan(state, cx);
             }
         }
     });

@@ -4,59 +4,61 @@
 use mmface_engine::job::{Condition, Draw, MAX_STEPS, Named as _};
 use mmface_engine::provenance::{Foreign, Recipe};
 
+use super::State;
 use super::{library, scan};
 use crate::project::SweepNote;
 use crate::studio::command::Workspace;
-use crate::studio::dispatcher::Studio;
+use crate::studio::context::Context;
 use crate::studio::settings::CANVAS_SIDES;
 use crate::studio::toast::Toast;
 
 /// Reads the recipe of a picture of the library and hands it to `then`.
 pub fn with_recipe(
-    studio: &mut Studio,
+    state: &mut State,
+    cx: &mut Context,
     file: &str,
-    then: impl FnOnce(&mut Studio, Recipe) + Send + 'static,
+    then: impl FnOnce(&mut State, &mut Context, Recipe) + Send + 'static,
 ) {
-    let (library, file) = (library(studio), file.to_string());
-    studio.spawn("reading the recipe", move || {
+    let (library, file) = (library(state, cx), file.to_string());
+    cx.spawn(&state.inbox, "reading the recipe", move || {
         let recipe = library.recipe(&file);
-        move |studio: &mut Studio| match recipe {
-            Ok(recipe) => then(studio, recipe),
+        move |state: &mut State, cx: &mut Context| match recipe {
+            Ok(recipe) => then(state, cx, recipe),
             Err(error) => {
-                studio.tell(Toast::Error(error.to_string()));
-                scan(studio);
+                cx.tell(Toast::Error(error.to_string()));
+                scan(state, cx);
             }
         }
     });
 }
 
 /// Brings everything of the current picture back.
-pub fn current(studio: &mut Studio) {
-    if let Some(entry) = super::current(studio) {
-        with_recipe(studio, &entry.file, |studio, recipe| {
-            bring_back(studio, &recipe)
+pub fn current(state: &mut State, cx: &mut Context) {
+    if let Some(entry) = super::current(state, cx) {
+        with_recipe(state, cx, &entry.file, |_, cx, recipe| {
+            bring_back(cx, &recipe)
         });
     }
 }
 
 /// Brings everything of a recipe back.
-pub fn bring_back(studio: &mut Studio, recipe: &Recipe) {
-    studio.context.workspace = Workspace::Studio;
-    let mut request = studio.context.document.request.clone();
+pub fn bring_back(cx: &mut Context, recipe: &Recipe) {
+    cx.workspace = Workspace::Studio;
+    let mut request = cx.document.request.clone();
     request.take(&recipe.job);
-    studio.context.document.take_over(request);
-    let (drawing, undo) = draw(studio, &recipe.job.condition);
-    studio.tell(Toast::Success(format!(
+    cx.document.take_over(request);
+    let (drawing, undo) = draw(cx, &recipe.job.condition);
+    cx.tell(Toast::Success(format!(
         "prompt, seed{drawing} and settings are back{undo}"
     )));
     if recipe.job.fork.is_some() {
-        studio.tell(Toast::Info(
+        cx.tell(Toast::Info(
             "this picture branched off from another one: “Draw again” repeats it exactly".into(),
         ));
     }
-    let loaded = studio.context.facts.model.ready().cloned();
+    let loaded = cx.facts.model.ready().cloned();
     if let Some(loaded) = loaded.filter(|loaded| loaded.sha256 != recipe.sha256) {
-        studio.tell(Toast::Warning(format!(
+        cx.tell(Toast::Warning(format!(
             "the picture was made by {}; {} is loaded and draws another one",
             recipe.model, loaded.name
         )));
@@ -65,44 +67,40 @@ pub fn bring_back(studio: &mut Studio, recipe: &Recipe) {
 
 /// Brings the sweep of a grid back: its prompt with the alternatives, seed and settings, and the
 /// drawing where the grid knows it. Its pictures are drawn again by “Draw the sweep”.
-pub fn bring_sweep_back(studio: &mut Studio, note: &SweepNote) {
-    studio.context.workspace = Workspace::Studio;
-    let mut request = studio.context.document.request.clone();
+pub fn bring_sweep_back(cx: &mut Context, note: &SweepNote) {
+    cx.workspace = Workspace::Studio;
+    let mut request = cx.document.request.clone();
     let follow = request.follow;
     request.take(&note.job);
     request.draw.prompt.clone_from(&note.template);
     if !note.whole {
         request.follow = follow;
     }
-    studio.context.document.take_over(request);
-    studio.context.document.fork_step = note.fork_step.min(note.job.draw.steps.saturating_sub(1));
+    cx.document.take_over(request);
+    cx.document.fork_step = note.fork_step.min(note.job.draw.steps.saturating_sub(1));
     let (drawing, undo) = match note.whole {
-        true => draw(studio, &note.job.condition),
+        true => draw(cx, &note.job.condition),
         false => Default::default(),
     };
-    studio.tell(Toast::Success(format!(
+    cx.tell(Toast::Success(format!(
         "the sweep is back: alternatives, seed{drawing} and settings{undo}"
     )));
 }
 
 /// Puts a condition into the drawing as one step of undo. Says what it was, and how it is taken
 /// back.
-fn draw(studio: &mut Studio, condition: &Condition) -> (String, String) {
+fn draw(cx: &mut Context, condition: &Condition) -> (String, String) {
     let Some((width, height)) = condition.dimensions() else {
         return Default::default();
     };
     let kind = condition.kind();
-    let side = side_for(
-        width,
-        height,
-        studio.context.document.painter.drawing().side(),
-    );
+    let side = side_for(width, height, cx.document.painter.drawing().side());
     let name = format!("{} of a result", kind.title());
-    studio.context.document.painter.edit(&name, |drawing| {
+    cx.document.painter.edit(&name, |drawing| {
         *drawing = drawing.resized(side);
         drawing.set_condition(condition);
     });
-    let undo = studio.context.keymap.hint("tools.undo");
+    let undo = cx.keymap.hint("tools.undo");
     let undo = undo.map(|key| format!("; {key} brings your drawing back"));
     (format!(", {}", kind.name()), undo.unwrap_or_default())
 }
@@ -117,9 +115,9 @@ fn side_for(width: usize, height: usize, now: usize) -> usize {
 }
 
 /// Takes over what another program wrote, as far as it means the same here.
-pub fn take_foreign(studio: &mut Studio, foreign: &Foreign) {
-    studio.context.workspace = Workspace::Studio;
-    let mut request = studio.context.document.request.clone();
+pub fn take_foreign(cx: &mut Context, foreign: &Foreign) {
+    cx.workspace = Workspace::Studio;
+    let mut request = cx.document.request.clone();
     request.draw.prompt = foreign.prompt.clone();
     request.draw.negative = foreign.negative.clone();
     let mut taken = vec!["prompt"];
@@ -145,8 +143,8 @@ pub fn take_foreign(studio: &mut Studio, foreign: &Foreign) {
         request.draw.guidance = guidance;
         taken.push("guidance");
     }
-    studio.context.document.take_over(request);
-    studio.tell(Toast::Success(format!(
+    cx.document.take_over(request);
+    cx.tell(Toast::Success(format!(
         "{} taken over from {}; its model drew another face",
         taken.join(", "),
         foreign.tool

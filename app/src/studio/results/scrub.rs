@@ -1,15 +1,16 @@
 //! The steps on the way to a picture: looking through them, and drawing on from one of them with
 //! another prompt, guidance or drawing.
 
-use egui::{Context, Role, Sense, TextureHandle, Ui, Vec2, WidgetInfo, vec2};
+use egui::{Role, Sense, TextureHandle, Ui, Vec2, WidgetInfo, vec2};
 use mmface_engine::contract::Trail;
 use mmface_engine::job::{Draw, Job, MAX_GUIDANCE};
 use mmface_engine::provenance::Recipe;
 
 use super::ResultsCommand;
+use super::State;
 use super::library;
 use crate::project::trail;
-use crate::studio::dispatcher::Studio;
+use crate::studio::context::Context;
 use crate::studio::document::{Owner, Work};
 use crate::studio::submit::submit;
 use crate::studio::texture::texture;
@@ -51,14 +52,14 @@ impl Found {
 }
 
 /// Opens the steps of the current picture, or closes them.
-pub fn toggle(studio: &mut Studio) {
-    if studio.results.scrub.take().is_some() {
+pub fn toggle(state: &mut State, cx: &mut Context) {
+    if state.scrub.take().is_some() {
         return;
     }
-    let Some(entry) = super::current(studio) else {
+    let Some(entry) = super::current(state, cx) else {
         return;
     };
-    studio.results.scrub = Some(Scrub {
+    state.scrub = Some(Scrub {
         file: entry.file.clone(),
         found: None,
         at: 0,
@@ -66,11 +67,8 @@ pub fn toggle(studio: &mut Studio) {
         guidance: entry.about.draw.guidance,
         follow_drawing: false,
     });
-    let (library, cache) = (
-        library(studio),
-        studio.context.services.folders.cache.clone(),
-    );
-    studio.spawn("reading the steps of a picture", move || {
+    let (library, cache) = (library(state, cx), cx.services.folders.cache.clone());
+    cx.spawn(&state.inbox, "reading the steps of a picture", move || {
         let found = library.recipe(&entry.file).and_then(|recipe| {
             let trail = trail::read(&cache, &recipe.pixels)?;
             Ok(Found {
@@ -79,8 +77,8 @@ pub fn toggle(studio: &mut Studio) {
                 texture: None,
             })
         });
-        move |studio: &mut Studio| {
-            let Some(scrub) = studio.results.scrub.as_mut() else {
+        move |state: &mut State, cx: &mut Context| {
+            let Some(scrub) = state.scrub.as_mut() else {
                 return;
             };
             match found {
@@ -90,8 +88,8 @@ pub fn toggle(studio: &mut Studio) {
                 }
                 Ok(_) => {}
                 Err(error) => {
-                    studio.results.scrub = None;
-                    studio.tell(Toast::Error(error.to_string()));
+                    state.scrub = None;
+                    cx.tell(Toast::Error(error.to_string()));
                 }
             }
         }
@@ -99,8 +97,8 @@ pub fn toggle(studio: &mut Studio) {
 }
 
 /// Draws a branch from the step at hand.
-pub fn branch(studio: &mut Studio) {
-    let Some(scrub) = &studio.results.scrub else {
+pub fn branch(state: &mut State, cx: &mut Context) {
+    let Some(scrub) = &state.scrub else {
         return;
     };
     let Some(found) = &scrub.found else { return };
@@ -112,7 +110,7 @@ pub fn branch(studio: &mut Studio) {
         return;
     };
     let condition = match scrub.follow_drawing {
-        true => studio.context.document.condition(),
+        true => cx.document.condition(),
         false => found.recipe.job.condition.clone(),
     };
     let job = Job {
@@ -131,16 +129,16 @@ pub fn branch(studio: &mut Studio) {
         owner: Owner::Branch,
         template: None,
     };
-    if submit(&mut studio.context, work).is_some() {
-        studio.tell(Toast::Info(format!(
+    if submit(cx, work).is_some() {
+        cx.tell(Toast::Info(format!(
             "a branch from step {number} of {of} is being drawn"
         )));
     }
 }
 
 /// Draws the window.
-pub fn show_window(ctx: &Context, studio: &mut Studio) {
-    let Some(mut scrub) = studio.results.scrub.take() else {
+pub fn show_window(ctx: &egui::Context, state: &mut State, cx: &Context) {
+    let Some(scrub) = &mut state.scrub else {
         return;
     };
     let mut open = true;
@@ -149,21 +147,20 @@ pub fn show_window(ctx: &Context, studio: &mut Studio) {
         .default_size(vec2(360.0, 520.0))
         .default_pos(super::panel::window_place(ctx))
         .collapsible(false)
-        .show(ctx, |ui| contents(ui, studio, &mut scrub));
-    studio.results.scrub = Some(scrub);
+        .show(ctx, |ui| contents(ui, cx, scrub));
     if !open {
-        studio.emit(ResultsCommand::Steps);
+        cx.emit(ResultsCommand::Steps);
     }
 }
 
-fn contents(ui: &mut Ui, studio: &mut Studio, scrub: &mut Scrub) {
+fn contents(ui: &mut Ui, cx: &Context, scrub: &mut Scrub) {
     let Some(found) = &mut scrub.found else {
         ui.label("Reading …");
         return;
     };
     let Some(trail) = found.trail.as_ref().filter(|trail| !trail.steps.is_empty()) else {
         ui.label("No steps were kept of this picture. With steps kept, you can look at how a picture came to be and draw on from any of them with another prompt.");
-        keep_switch(ui, studio);
+        keep_switch(ui, cx);
         return;
     };
     let last = trail.steps.len() - 1;
@@ -192,7 +189,7 @@ fn contents(ui: &mut Ui, studio: &mut Studio, scrub: &mut Scrub) {
                 egui::Align2::CENTER_CENTER,
                 "No preview of this step",
                 egui::TextStyle::Body.resolve(ui.style()),
-                studio.context.theme.colours(ui).weak,
+                cx.theme.colours(ui).weak,
             );
         }
     }
@@ -231,20 +228,20 @@ fn contents(ui: &mut Ui, studio: &mut Studio, scrub: &mut Scrub) {
     }
     let button = egui::Button::new(format!("Branch from step {}", step.fork.step));
     if ui
-        .add_enabled(studio.context.facts.model.ready().is_some(), button)
+        .add_enabled(cx.facts.model.ready().is_some(), button)
         .clicked()
     {
-        studio.emit(ResultsCommand::Branch);
+        cx.emit(ResultsCommand::Branch);
     }
-    keep_switch(ui, studio);
+    keep_switch(ui, cx);
 }
 
-fn keep_switch(ui: &mut Ui, studio: &mut Studio) {
-    let mut keep = studio.context.settings.trail_steps > 0;
+fn keep_switch(ui: &mut Ui, cx: &Context) {
+    let mut keep = cx.settings.trail_steps > 0;
     let text = format!("Keep {STEPS} steps of each new picture");
     let tip =
         "About 0.5 MB each at 256², in the cache; Settings say how much all together may take";
     if ui.checkbox(&mut keep, text).on_hover_text(tip).changed() {
-        studio.emit(ResultsCommand::KeepSteps(keep));
+        cx.emit(ResultsCommand::KeepSteps(keep));
     }
 }
