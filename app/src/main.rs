@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use mmface::{cli, studio};
 use mmface_engine::error::EXIT_CODES;
+use mmface_engine::system::interrupt;
 
 /// Draws portraits from a face mask or a sketch and a prompt, on this machine only.
 #[derive(Debug, Parser)]
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
     studio::start_trace::begin();
     // SAFETY: no other thread runs yet.
     unsafe { mmface_engine::kernels::setup() };
+    interrupt::survive_file_limit();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return cli::usage::report(&error),

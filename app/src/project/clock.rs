@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use mmface_engine::format::count;
+
 /// `20261124-191503` for a time after 1970; earlier ones count as 1970.
 pub fn stamp(time: SystemTime) -> String {
     let seconds = seconds(time);
@@ -33,13 +35,13 @@ pub fn milliseconds(time: SystemTime) -> u64 {
 /// "just now", "5 minutes ago", "3 days ago".
 pub fn ago(then: SystemTime, now: SystemTime) -> String {
     let seconds = now.duration_since(then).unwrap_or(Duration::ZERO).as_secs();
-    let (count, unit) = match seconds {
+    let (number, unit) = match seconds {
         0..60 => return "just now".into(),
         60..3600 => (seconds / 60, "minute"),
         3600..86_400 => (seconds / 3600, "hour"),
         _ => (seconds / 86_400, "day"),
     };
-    format!("{count} {unit}{} ago", if count == 1 { "" } else { "s" })
+    format!("{} ago", count(number, unit))
 }
 
 /// Year, month and day of a day since 1970-01-01 in the Gregorian calendar.

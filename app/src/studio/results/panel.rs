@@ -159,8 +159,8 @@ fn header(ui: &mut Ui, state: &mut State, cx: &Context) {
         }
         let deleted = state.deleting.count();
         if deleted > 0 {
-            let what = if deleted == 1 { "picture" } else { "pictures" };
-            ui.weak(format!("{deleted} {what} deleted"));
+            let what = format::count(deleted as u64, "picture");
+            ui.weak(format!("{what} deleted"));
             if ui
                 .button("Undo deletion")
                 .on_hover_text("Bring deleted results back")
