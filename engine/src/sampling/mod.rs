@@ -19,14 +19,11 @@
 //! # Ok(()) }
 //! ```
 
-mod ddim;
-mod dpm_solver;
-mod flow;
 pub mod guidance;
 mod noise;
 pub mod preview;
 mod schedule;
-mod unipc;
+mod solver;
 mod walk;
 
 use candle_core::Tensor;

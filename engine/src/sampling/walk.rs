@@ -2,11 +2,8 @@
 
 use candle_core::{DType, Tensor};
 
-use super::ddim::Ddim;
-use super::dpm_solver::DpmSolver;
-use super::flow::{Euler, Heun};
 use super::schedule::NoiseSchedule;
-use super::unipc::UniPc;
+use super::solver::{self, Advance, Solver};
 use crate::job::{MAX_STEPS, Sampler};
 use crate::{Error, Result};
 
@@ -22,28 +19,11 @@ pub struct Evaluation {
     pub step: usize,
 }
 
-/// What a sampler makes of one model output.
-pub(super) struct Advance {
-    /// What the model looks at next; after a step's last evaluation the new latent.
-    pub next: Tensor,
-    /// The clean latent as far as it can be told now.
-    pub clean: Tensor,
-}
-
-#[derive(Clone, Debug)]
-enum Method {
-    Euler(Euler),
-    Heun(Heun),
-    DpmSolver(DpmSolver),
-    Ddim(Ddim),
-    UniPc(UniPc),
-}
-
 /// One sampling run. Cloning is cheap and makes an exact branch: a clone that is fed the same
 /// outputs ends in the same bytes.
 #[derive(Clone, Debug)]
 pub struct Walk {
-    method: Method,
+    solver: Box<dyn Solver>,
     steps: usize,
     per_step: usize,
     times: Vec<f64>,
@@ -91,26 +71,12 @@ impl Walk {
                 "cannot branch at step {step} of {steps}"
             )));
         }
-        let (method, times) = match sampler {
-            Sampler::Euler => (Method::Euler(Euler::new(steps)), Euler::times(steps)),
-            Sampler::Heun => (Method::Heun(Heun::new(steps)), Heun::times(steps)),
-            Sampler::DpmPp2M => {
-                let (method, times) = DpmSolver::new(steps, schedule);
-                (Method::DpmSolver(method), times)
-            }
-            Sampler::Ddim => {
-                let (method, times) = Ddim::new(steps, schedule);
-                (Method::Ddim(method), times)
-            }
-            Sampler::UniPc => {
-                let (method, times) = UniPc::new(steps, schedule);
-                (Method::UniPc(method), times)
-            }
-        };
+        let solver = solver::new(sampler, steps, schedule);
+        let times = solver.times();
         let latent = latent.to_dtype(DType::F32)?;
         let per_step = times.len() / steps;
         Ok(Self {
-            method,
+            solver,
             steps,
             per_step,
             times,
@@ -188,13 +154,7 @@ impl Walk {
             )));
         }
         let output = output.to_dtype(DType::F32)?;
-        let Advance { next, clean } = match &mut self.method {
-            Method::Euler(method) => method.advance(self.done, &self.input, &output)?,
-            Method::Heun(method) => method.advance(self.done, &self.input, &output)?,
-            Method::DpmSolver(method) => method.advance(self.done, &self.input, &output)?,
-            Method::Ddim(method) => method.advance(self.done, &self.input, &output)?,
-            Method::UniPc(method) => method.advance(self.done, &self.input, &output)?,
-        };
+        let Advance { next, clean } = self.solver.advance(self.done, &self.input, &output)?;
         self.done += 1;
         self.clean = Some(clean);
         self.input = next;
@@ -211,14 +171,13 @@ mod tests {
     use candle_core::Device;
 
     use super::*;
+    use crate::job::Named as _;
 
-    const ALL: [Sampler; 5] = [
-        Sampler::Euler,
-        Sampler::Heun,
-        Sampler::DpmPp2M,
-        Sampler::Ddim,
-        Sampler::UniPc,
-    ];
+    /// All samplers with, or all without, a memory of earlier steps.
+    fn every(multistep: bool) -> impl Iterator<Item = Sampler> {
+        let all = Sampler::ALL.iter().copied();
+        all.filter(move |sampler| sampler.is_multistep() == multistep)
+    }
 
     fn model(latent: &Tensor, time: f64) -> Tensor {
         (latent * 0.3)
@@ -244,7 +203,7 @@ mod tests {
 
     #[test]
     fn a_clone_is_an_exact_branch() {
-        for sampler in ALL {
+        for sampler in Sampler::ALL.iter().copied() {
             let mut walk = start(sampler, 9);
             let whole = finish(walk.clone());
             while walk.step() < 4 {
@@ -257,7 +216,7 @@ mod tests {
 
     #[test]
     fn one_step_samplers_resume_exactly_from_a_latent() {
-        for sampler in [Sampler::Euler, Sampler::Heun, Sampler::Ddim] {
+        for sampler in every(false) {
             let mut walk = start(sampler, 9);
             let whole = finish(walk.clone());
             while walk.step() < 4 {
@@ -273,7 +232,7 @@ mod tests {
 
     #[test]
     fn multi_step_samplers_resume_closely() {
-        for sampler in [Sampler::DpmPp2M, Sampler::UniPc] {
+        for sampler in every(true) {
             let mut walk = start(sampler, 30);
             let whole = finish(walk.clone());
             while walk.step() < 12 {
@@ -294,7 +253,7 @@ mod tests {
 
     #[test]
     fn every_sampler_visits_its_times_and_predicts_a_clean_latent() {
-        for sampler in ALL {
+        for sampler in Sampler::ALL.iter().copied() {
             for steps in [1, 2, 3, 50, MAX_STEPS] {
                 let mut walk = start(sampler, steps);
                 let times = walk.times().to_vec();

@@ -5,13 +5,14 @@
 
 use candle_core::Tensor;
 
-use super::combine;
-use super::schedule::{Level, NoiseSchedule, linspace_timesteps};
-use super::walk::Advance;
+use super::{Advance, Solver};
 use crate::Result;
+use crate::sampling::combine;
+use crate::sampling::schedule::{Level, NoiseSchedule, linspace_timesteps};
 
 #[derive(Clone, Debug)]
 pub(super) struct DpmSolver {
+    timesteps: Vec<usize>,
     /// Levels of all steps and of the clean end.
     levels: Vec<Level>,
     /// Clean latent predicted by the step before, if this run made it.
@@ -19,20 +20,24 @@ pub(super) struct DpmSolver {
 }
 
 impl DpmSolver {
-    pub fn new(steps: usize, schedule: &NoiseSchedule) -> (Self, Vec<f64>) {
+    pub fn new(steps: usize, schedule: &NoiseSchedule) -> Self {
         let timesteps = linspace_timesteps(schedule, steps);
         let mut levels: Vec<Level> = timesteps.iter().map(|&t| Level::at(schedule, t)).collect();
         levels.push(Level::CLEAN);
-        (
-            Self {
-                levels,
-                before: None,
-            },
-            timesteps.iter().map(|&t| t as f64).collect(),
-        )
+        Self {
+            timesteps,
+            levels,
+            before: None,
+        }
+    }
+}
+
+impl Solver for DpmSolver {
+    fn times(&self) -> Vec<f64> {
+        self.timesteps.iter().map(|&t| t as f64).collect()
     }
 
-    pub fn advance(&mut self, index: usize, latent: &Tensor, noise: &Tensor) -> Result<Advance> {
+    fn advance(&mut self, index: usize, latent: &Tensor, noise: &Tensor) -> Result<Advance> {
         let (here, next) = (self.levels[index], self.levels[index + 1]);
         let clean = here.clean(latent, noise)?;
         let h = next.lambda - here.lambda;

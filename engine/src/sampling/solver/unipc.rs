@@ -5,10 +5,10 @@
 
 use candle_core::Tensor;
 
-use super::combine;
-use super::schedule::{Level, NoiseSchedule, linspace_timesteps};
-use super::walk::Advance;
+use super::{Advance, Solver};
 use crate::Result;
+use crate::sampling::combine;
+use crate::sampling::schedule::{Level, NoiseSchedule, linspace_timesteps};
 
 /// What the corrector needs to know about the step before.
 #[derive(Clone, Debug)]
@@ -23,6 +23,7 @@ struct Step {
 
 #[derive(Clone, Debug)]
 pub(super) struct UniPc {
+    timesteps: Vec<usize>,
     /// Levels of all steps and of the clean end.
     levels: Vec<Level>,
     /// The step before.
@@ -32,53 +33,16 @@ pub(super) struct UniPc {
 }
 
 impl UniPc {
-    pub fn new(steps: usize, schedule: &NoiseSchedule) -> (Self, Vec<f64>) {
+    pub fn new(steps: usize, schedule: &NoiseSchedule) -> Self {
         let timesteps = linspace_timesteps(schedule, steps);
         let mut levels: Vec<Level> = timesteps.iter().map(|&t| Level::at(schedule, t)).collect();
         levels.push(Level::CLEAN);
-        (
-            Self {
-                levels,
-                last: None,
-                before: None,
-            },
-            timesteps.iter().map(|&t| t as f64).collect(),
-        )
-    }
-
-    pub fn advance(&mut self, index: usize, latent: &Tensor, noise: &Tensor) -> Result<Advance> {
-        let (here, next) = (self.levels[index], self.levels[index + 1]);
-        let clean = here.clean(latent, noise)?;
-        let corrected = match self.last.take() {
-            None => latent.clone(),
-            Some(last) => {
-                let corrected = self.correct(index, &last, &clean)?;
-                self.before = Some(last.clean);
-                corrected
-            }
-        };
-        let h = next.lambda - here.lambda;
-        let toward = next.a * -(-h).exp_m1();
-        let keep = next.s / here.s;
-        let is_last = index + 2 == self.levels.len();
-        let (next, order) = match &self.before {
-            Some(before) if !is_last => {
-                let slope = 0.5 * h / (self.levels[index - 1].lambda - here.lambda);
-                let terms = [
-                    (keep, &corrected),
-                    (toward * (1.0 - slope), &clean),
-                    (toward * slope, before),
-                ];
-                (combine(&terms)?, 2)
-            }
-            _ => (combine(&[(keep, &corrected), (toward, &clean)])?, 1),
-        };
-        self.last = Some(Step {
-            latent: corrected,
-            clean: clean.clone(),
-            order,
-        });
-        Ok(Advance { next, clean })
+        Self {
+            timesteps,
+            levels,
+            last: None,
+            before: None,
+        }
     }
 
     /// Repeats the last step knowing the clean latent at its end.
@@ -116,5 +80,46 @@ impl UniPc {
                 combine(&terms)
             }
         }
+    }
+}
+
+impl Solver for UniPc {
+    fn times(&self) -> Vec<f64> {
+        self.timesteps.iter().map(|&t| t as f64).collect()
+    }
+
+    fn advance(&mut self, index: usize, latent: &Tensor, noise: &Tensor) -> Result<Advance> {
+        let (here, next) = (self.levels[index], self.levels[index + 1]);
+        let clean = here.clean(latent, noise)?;
+        let corrected = match self.last.take() {
+            None => latent.clone(),
+            Some(last) => {
+                let corrected = self.correct(index, &last, &clean)?;
+                self.before = Some(last.clean);
+                corrected
+            }
+        };
+        let h = next.lambda - here.lambda;
+        let toward = next.a * -(-h).exp_m1();
+        let keep = next.s / here.s;
+        let is_last = index + 2 == self.levels.len();
+        let (next, order) = match &self.before {
+            Some(before) if !is_last => {
+                let slope = 0.5 * h / (self.levels[index - 1].lambda - here.lambda);
+                let terms = [
+                    (keep, &corrected),
+                    (toward * (1.0 - slope), &clean),
+                    (toward * slope, before),
+                ];
+                (combine(&terms)?, 2)
+            }
+            _ => (combine(&[(keep, &corrected), (toward, &clean)])?, 1),
+        };
+        self.last = Some(Step {
+            latent: corrected,
+            clean: clean.clone(),
+            order,
+        });
+        Ok(Advance { next, clean })
     }
 }

@@ -5,30 +5,34 @@
 
 use candle_core::Tensor;
 
-use super::combine;
-use super::schedule::{Level, NoiseSchedule, leading_timesteps};
-use super::walk::Advance;
+use super::{Advance, Solver};
 use crate::Result;
+use crate::sampling::combine;
+use crate::sampling::schedule::{Level, NoiseSchedule, leading_timesteps};
 
 #[derive(Clone, Debug)]
 pub(super) struct Ddim {
+    timesteps: Vec<usize>,
     /// Levels of all steps and of timestep 0.
     levels: Vec<Level>,
 }
 
 impl Ddim {
-    pub fn new(steps: usize, schedule: &NoiseSchedule) -> (Self, Vec<f64>) {
+    pub fn new(steps: usize, schedule: &NoiseSchedule) -> Self {
         let timesteps = leading_timesteps(schedule, steps);
         let mut levels: Vec<Level> = timesteps.iter().map(|&t| Level::at(schedule, t)).collect();
         // Where a step ends is one stride before it starts, which is the next step's timestep.
         levels.push(Level::at(schedule, 0));
-        (
-            Self { levels },
-            timesteps.iter().map(|&t| t as f64).collect(),
-        )
+        Self { timesteps, levels }
+    }
+}
+
+impl Solver for Ddim {
+    fn times(&self) -> Vec<f64> {
+        self.timesteps.iter().map(|&t| t as f64).collect()
     }
 
-    pub fn advance(&mut self, index: usize, latent: &Tensor, noise: &Tensor) -> Result<Advance> {
+    fn advance(&mut self, index: usize, latent: &Tensor, noise: &Tensor) -> Result<Advance> {
         let (here, next) = (self.levels[index], self.levels[index + 1]);
         let clean = here.clean(latent, noise)?;
         Ok(Advance {
