@@ -2,11 +2,13 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::memory;
+use super::codec::LatentCodec;
 use super::parts::Parts;
 use crate::contract::{Cancel, ModelRef, ModelSummary, PipelineOptions};
 use crate::device::OpenDevice;
+use crate::job::DrawChanges;
 use crate::model::LoadOptions;
+use crate::model::dit::Dit;
 use crate::sampling::{LinearPreview, NoiseSchedule};
 use crate::weights::manifest::{PackageManifest, Part};
 use crate::weights::package::Package;
@@ -16,8 +18,16 @@ use crate::{Error, Result};
 /// What `Backend::load` hears: the fraction done and the part at hand.
 pub type Progress<'a> = &'a mut (dyn FnMut(f32, &str) + Send);
 
-/// Loads a package on a device, telling `progress` what is read and asking `cancel` between tensors.
-pub fn load(
+/// The transformer of a pipeline.
+pub enum Transformer {
+    /// The package's own.
+    Own,
+    /// Another one in its place, on the same device: a checkpoint's.
+    Other(Box<Dit>),
+}
+
+/// Finds a model and loads it as [`load_package`] does.
+pub(super) fn load(
     model: &ModelRef,
     device: &OpenDevice,
     options: &PipelineOptions,
@@ -29,8 +39,31 @@ pub fn load(
         ModelRef::Bundled => registry.default_package()?,
         ModelRef::Named(name) => registry.find(name)?,
     };
+    load_package(
+        &package,
+        Transformer::Own,
+        device,
+        options,
+        progress,
+        cancel,
+    )
+}
+
+/// Loads a package on a device, telling `progress` what is read and asking `cancel` between tensors.
+///
+/// # Errors
+/// When a part is missing or damaged, or does not fit the others; [`Error::Cancelled`] when asked to
+/// stop.
+pub fn load_package(
+    package: &Package,
+    transformer: Transformer,
+    device: &OpenDevice,
+    options: &PipelineOptions,
+    progress: Progress,
+    cancel: &Cancel,
+) -> Result<(Parts, ModelSummary)> {
     let manifest = package.manifest();
-    let reading = Reading::new(&package, progress, cancel);
+    let reading = Reading::new(package, progress, cancel);
     let load_options = LoadOptions {
         storage: options.storage,
         precision: options.precision,
@@ -41,21 +74,27 @@ pub fn load(
         storage: options.storage,
         ..LoadOptions::default()
     };
-    let dit = package.load_dit(&device.device, load_options, reading.watch(Part::Dit))?;
+    let dit = match transformer {
+        Transformer::Own => {
+            package.load_dit(&device.device, load_options, reading.watch(Part::Dit))?
+        }
+        Transformer::Other(dit) => *dit,
+    };
     let text = package.load_text(&device.device, exact, reading.watch(Part::Text))?;
     let vae = package.load_autoencoder(&device.device, reading.watch(Part::Vae))?;
     let tiny = package.load_tiny(&device.device)?;
-    let summary = summarise(&package, device, options);
+    let summary = summarise(package, &dit, device, options);
+    let codec = LatentCodec {
+        tiny,
+        tiny_shift: manifest.latent.tiny_shift,
+        linear: linear_preview(manifest),
+        ..LatentCodec::new(vae, device.device.clone())
+    };
     let parts = Parts {
         dit,
         text,
-        vae,
-        tiny,
-        linear: linear_preview(manifest),
-        tiny_shift: manifest.latent.tiny_shift,
+        codec,
         schedule: NoiseSchedule::default(),
-        device: device.device.clone(),
-        free: memory::free_on,
     };
     cancel.check()?;
     Ok((parts, summary))
@@ -74,17 +113,26 @@ fn linear_preview(manifest: &PackageManifest) -> Option<LinearPreview> {
     }
 }
 
-fn summarise(package: &Package, device: &OpenDevice, options: &PipelineOptions) -> ModelSummary {
+fn summarise(
+    package: &Package,
+    dit: &Dit,
+    device: &OpenDevice,
+    options: &PipelineOptions,
+) -> ModelSummary {
     let manifest = package.manifest();
+    let objective = dit.config().objective;
     ModelSummary {
         name: manifest.name.clone(),
         title: manifest.title.clone(),
         licence: manifest.licence.clone(),
         sha256: package.sha256().to_string(),
-        objective: manifest.objective,
+        objective,
         resolution: manifest.resolution,
-        suggested: manifest.suggested(),
-        parameters: manifest.dit.parameter_count() as u64,
+        suggested: DrawChanges {
+            sampler: Some(objective.default_sampler()),
+            ..manifest.suggested()
+        },
+        parameters: dit.config().parameter_count() as u64,
         device: device.name.clone(),
         note: device.note.clone(),
         precision: options.precision,

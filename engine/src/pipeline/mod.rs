@@ -1,5 +1,6 @@
 //! One job, from condition and prompt to pictures, with a report a step.
 
+mod codec;
 mod load;
 mod memory;
 mod parts;
@@ -11,6 +12,8 @@ mod trail;
 #[cfg(test)]
 mod tests;
 
+pub use codec::{LatentCodec, LatentMap};
+pub use load::{Transformer, load_package};
 pub use memory::{Free, decode_bytes};
 pub use parts::Parts;
 
@@ -89,7 +92,7 @@ impl Backend for Pipeline {
             observer,
             cancel,
         )
-        .map_err(|error| memory::complete(error, (parts.free)(&parts.device)))
+        .map_err(|error| memory::complete(error, (parts.codec.free)(&parts.codec.device)))
     }
 
     fn free_caches(&mut self) {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use candle_core::Tensor;
 
-use super::parts::Parts;
+use super::codec::LatentCodec;
 use crate::Result;
 use crate::contract::PreviewPolicy;
 use crate::picture::RgbImage;
@@ -60,7 +60,7 @@ impl Costs {
 /// Decides for each step of one job.
 pub struct Ladder<'a> {
     policy: PreviewPolicy,
-    parts: &'a Parts,
+    codec: &'a LatentCodec,
     costs: &'a mut Costs,
     /// Steps of one picture.
     steps: usize,
@@ -73,13 +73,13 @@ impl<'a> Ladder<'a> {
     /// A job begins.
     pub fn new(
         policy: PreviewPolicy,
-        parts: &'a Parts,
+        codec: &'a LatentCodec,
         costs: &'a mut Costs,
         steps: usize,
     ) -> Self {
         Self {
             policy,
-            parts,
+            codec,
             costs,
             steps,
             spent: 0.0,
@@ -115,9 +115,9 @@ impl<'a> Ladder<'a> {
         }
         let began = Instant::now();
         let image = match rung {
-            Rung::Linear => self.parts.preview_linear(clean)?,
-            Rung::Tiny => self.parts.preview_tiny(clean)?,
-            Rung::Vae => Some(self.parts.decode(clean, false)?),
+            Rung::Linear => self.codec.preview_linear(clean)?,
+            Rung::Tiny => self.codec.preview_tiny(clean)?,
+            Rung::Vae => Some(self.codec.decode(clean, false)?),
         };
         let seconds = began.elapsed().as_secs_f64();
         self.costs.learn(rung, values, seconds);
@@ -127,8 +127,8 @@ impl<'a> Ladder<'a> {
 
     fn rung(&self, values: usize, step: f64) -> Option<Rung> {
         let has = |rung: Rung| match rung {
-            Rung::Linear => self.parts.has_linear_preview(),
-            Rung::Tiny => self.parts.has_tiny(),
+            Rung::Linear => self.codec.has_linear_preview(),
+            Rung::Tiny => self.codec.has_tiny(),
             Rung::Vae => true,
         };
         let wanted = match self.policy {

@@ -11,7 +11,6 @@ use super::trail::Trails;
 use crate::contract::{Attempt, Cancel, Observer, Picture, PreviewPolicy};
 use crate::job::{Condition, Job};
 use crate::picture::RgbImage;
-use crate::sampling::{Walk, torch_randn};
 use crate::{Error, Result};
 
 /// Condition latents that are remembered: a person goes back and forth between a few.
@@ -37,7 +36,7 @@ impl Memory {
             self.conditions.push(entry);
             return Ok(latent);
         }
-        let latent = parts.encode(condition, size)?;
+        let latent = parts.codec.encode(condition, size)?;
         if self.conditions.len() >= REMEMBERED {
             self.conditions.remove(0);
         }
@@ -82,23 +81,23 @@ pub fn run(
         negative: &negative,
     };
     let mut tiled = attempt.tiled_decoding;
-    let first = walk(parts, job, job.draw.seed)?;
+    let first = conditioning.start(job, job.draw.seed, &parts.schedule)?;
     let mut evaluator = Evaluator::new(&parts.dit, &conditioning, job, &first)?;
     let of = job.total_steps();
     let mut done = 0;
     let mut pictures = Vec::with_capacity(job.draw.count);
     let mut decode_cost = None;
-    let mut ladder = Ladder::new(previews, parts, &mut kept.costs, job.draw.steps);
+    let mut ladder = Ladder::new(previews, &parts.codec, &mut kept.costs, job.draw.steps);
     let mut trails = Trails::new(observer.trail_steps(), job.draw.steps);
     for number in 0..job.draw.count {
         let seed = job.draw.seed + number as u64;
-        let mut walk = walk(parts, job, seed)?;
+        let mut walk = conditioning.start(job, seed, &parts.schedule)?;
         let mut began = Instant::now();
         let latent = sample(&mut evaluator, &mut walk, cancel, |walk| {
             let took = began.elapsed();
             done += 1;
             let preview = ladder.after_step(walk.step(), took, walk.clean())?;
-            trails.after_step(parts, walk)?;
+            trails.after_step(&parts.codec, walk)?;
             observer.step(done, of, took.as_secs_f64(), preview);
             began = Instant::now();
             Ok(())
@@ -131,7 +130,7 @@ fn decode(
     tiled: &mut bool,
 ) -> Result<RgbImage> {
     if !*tiled {
-        match parts.decode(latent, false) {
+        match parts.codec.decode(latent, false) {
             Err(Error::OutOfMemory { .. }) => {}
             result => return result,
         }
@@ -139,29 +138,5 @@ fn decode(
         parts.text.forget();
         *tiled = true;
     }
-    parts.decode(latent, true)
-}
-
-/// The walk of one picture: from its noise, or from where the job forks off.
-fn walk(parts: &Parts, job: &Job, seed: u64) -> Result<Walk> {
-    let side = parts.latent_side(job.draw.size);
-    let shape = (1, parts.channels(), side, side);
-    match &job.fork {
-        Some(fork) => {
-            let latent = Tensor::from_slice(&fork.latent, shape, &parts.device)?;
-            Walk::resume(
-                job.draw.sampler,
-                job.draw.steps,
-                &parts.schedule,
-                fork.step,
-                latent,
-            )
-        }
-        None => Walk::new(
-            job.draw.sampler,
-            job.draw.steps,
-            &parts.schedule,
-            torch_randn(seed, shape, &parts.device)?,
-        ),
-    }
+    parts.codec.decode(latent, true)
 }

@@ -3,10 +3,10 @@
 use candle_core::{DType, Tensor};
 
 use crate::contract::Cancel;
-use crate::job::{Guide, Job};
+use crate::job::{Draw, Guide, Job};
 use crate::model::clip_text::TextFeatures;
 use crate::model::dit::{Dit, Modulation};
-use crate::sampling::{Walk, guidance};
+use crate::sampling::{NoiseSchedule, Walk, guidance, torch_randn};
 use crate::{Error, Result};
 
 /// Evaluations whose modulation vectors are computed together. All steps of a usual job fit; the
@@ -50,6 +50,27 @@ pub struct Evaluator<'a> {
 struct Window {
     first: usize,
     modulation: Modulation,
+}
+
+impl Conditioning<'_> {
+    /// The walk of one picture: from the noise of its seed, or from where the job forks off.
+    ///
+    /// # Errors
+    /// When the job's steps or its fork do not fit.
+    pub fn start(&self, job: &Job, seed: u64, schedule: &NoiseSchedule) -> Result<Walk> {
+        let (shape, device) = (self.latent.shape().clone(), self.latent.device());
+        let Draw { sampler, steps, .. } = job.draw;
+        match &job.fork {
+            Some(fork) => {
+                let latent = Tensor::from_slice(&fork.latent, shape, device)?;
+                Walk::resume(sampler, steps, schedule, fork.step, latent)
+            }
+            None => {
+                let noise = torch_randn(seed, shape, device)?;
+                Walk::new(sampler, steps, schedule, noise)
+            }
+        }
+    }
 }
 
 impl<'a> Evaluator<'a> {
@@ -174,6 +195,25 @@ pub fn sample(
         }
     }
     Ok(walk.latent().clone())
+}
+
+/// The latent of a job's first picture, on a transformer that somebody else holds: one in training,
+/// for instance.
+///
+/// # Shapes
+/// - result: as the condition's latent, `[1, channels / 2, side, side]`
+///
+/// # Errors
+/// When shapes do not fit, or a value is not finite.
+pub fn latent(
+    dit: &Dit,
+    schedule: &NoiseSchedule,
+    conditioning: &Conditioning,
+    job: &Job,
+) -> Result<Tensor> {
+    let mut walk = conditioning.start(job, job.draw.seed, schedule)?;
+    let mut evaluator = Evaluator::new(dit, conditioning, job, &walk)?;
+    sample(&mut evaluator, &mut walk, &Cancel::new(), |_| Ok(()))
 }
 
 /// Fails with the stage's name when a value is NaN or infinite.

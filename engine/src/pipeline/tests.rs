@@ -83,20 +83,19 @@ fn parts_of(objective: Objective, poison: Option<&str>) -> Parts {
     };
     let tower =
         ClipText::load(bundled("text.safetensors"), config, LoadOptions::default()).unwrap();
+    let vae = AutoencoderKl::load(bundled("vae.safetensors"), AutoencoderKlConfig::demo()).unwrap();
     let tokenizer = PromptTokenizer::from_json(&demo("tokenizer.json"), 48, 0).unwrap();
     Parts {
         dit: random_dit(small(objective), poison),
         text: TextEncoder::new(tokenizer, tower),
-        vae: AutoencoderKl::load(bundled("vae.safetensors"), AutoencoderKlConfig::demo()).unwrap(),
-        tiny: None,
-        linear: Some(LinearPreview {
-            factors: vec![[0.1, 0.0, -0.1]; 16],
-            ..LinearPreview::default()
-        }),
-        tiny_shift: 0.0,
+        codec: LatentCodec {
+            linear: Some(LinearPreview {
+                factors: vec![[0.1, 0.0, -0.1]; 16],
+                ..LinearPreview::default()
+            }),
+            ..LatentCodec::new(vae, Device::Cpu)
+        },
         schedule: NoiseSchedule::default(),
-        device: Device::Cpu,
-        free: memory::free_on,
     }
 }
 
@@ -290,7 +289,7 @@ fn computing_all_modulation_at_once_changes_nothing() {
     };
     let (_, cond) = parts.text.encode(&job.draw.prompt).unwrap();
     let (_, uncond) = parts.text.encode("").unwrap();
-    let condition = parts.encode(&job.condition, job.draw.size).unwrap();
+    let condition = parts.codec.encode(&job.condition, job.draw.size).unwrap();
     let noise = torch_randn(job.draw.seed, (1, 16, 8, 8), &Device::Cpu).unwrap();
     let mut walk = Walk::new(job.draw.sampler, job.draw.steps, &parts.schedule, noise).unwrap();
     while let Some(evaluation) = walk.next() {
@@ -482,7 +481,7 @@ fn a_fork_from_the_middle_ends_in_the_same_bytes() {
     let parts = parts();
     let (_, cond) = parts.text.encode(&job().draw.prompt).unwrap();
     let (_, uncond) = parts.text.encode("").unwrap();
-    let condition = parts.encode(&job().condition, 64).unwrap();
+    let condition = parts.codec.encode(&job().condition, 64).unwrap();
     let conditioning = sample::Conditioning {
         latent: &condition,
         modality: 0,
@@ -635,8 +634,8 @@ fn tiles_give_nearly_the_same_picture() {
     let latent = torch_randn(1, (1, 16, 48, 48), &Device::Cpu).unwrap();
     let latent = (latent * 0.3).unwrap();
     let (whole, tiled) = (
-        parts.decode(&latent, false).unwrap(),
-        parts.decode(&latent, true).unwrap(),
+        parts.codec.decode(&latent, false).unwrap(),
+        parts.codec.decode(&latent, true).unwrap(),
     );
     let mean = |a: &[u8], b: &[u8]| {
         a.iter()

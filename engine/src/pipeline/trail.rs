@@ -1,6 +1,6 @@
 //! Remembers points on the way to a picture, so that another job can branch off there.
 
-use super::parts::Parts;
+use super::codec::LatentCodec;
 use crate::Result;
 use crate::contract::{Trail, TrailStep};
 use crate::job::Fork;
@@ -31,15 +31,15 @@ impl Trails {
     }
 
     /// Looks at a walk after a step.
-    pub fn after_step(&mut self, parts: &Parts, walk: &Walk) -> Result<()> {
+    pub fn after_step(&mut self, codec: &LatentCodec, walk: &Walk) -> Result<()> {
         let bytes = walk.latent().elem_count() * size_of::<f32>();
         if !keeps(walk.step(), self.steps, self.wanted) || bytes > self.budget {
             return Ok(());
         }
         self.budget -= bytes;
         let preview = match walk.clean() {
-            Some(clean) if parts.has_tiny() => parts.preview_tiny(clean)?,
-            Some(clean) => parts.preview_linear(clean)?,
+            Some(clean) if codec.has_tiny() => codec.preview_tiny(clean)?,
+            Some(clean) => codec.preview_linear(clean)?,
             None => None,
         };
         self.kept.push(TrailStep {

@@ -36,7 +36,7 @@ fn a_picture_that_does_not_fit_is_decoded_in_tiles_without_another_step() {
         &Cancel::new(),
     )
     .unwrap();
-    parts.free = tight;
+    parts.codec.free = tight;
     let mut listener = Listener::default();
     let pictures = run_with(&parts, PreviewPolicy::Off, &large(), &mut listener).unwrap();
     assert_eq!(listener.steps, [(1, 4), (2, 4), (3, 4), (4, 4)]);
@@ -46,7 +46,7 @@ fn a_picture_that_does_not_fit_is_decoded_in_tiles_without_another_step() {
 #[test]
 fn where_no_tile_fits_the_numbers_are_told() {
     let mut parts = parts();
-    parts.free = |_| Some(1);
+    parts.codec.free = |_| Some(1);
     let result = run_with(
         &parts,
         PreviewPolicy::Off,
