@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
+use mmface_engine::pipeline::LatentMap;
 use mmface_engine::{Error, Result};
 
 use crate::data::latents::KINDS;
@@ -90,52 +91,6 @@ impl Coarse {
         })
     }
 
-    /// Channels of a reduced latent.
-    pub fn channels(&self) -> usize {
-        self.components.len()
-    }
-
-    /// # Shapes
-    /// - latent: `[batch, all channels, height, width]`, result: `[batch, components, height, width]`
-    ///
-    /// # Errors
-    /// When the latent has another number of channels.
-    pub fn reduce(&self, latent: &Tensor) -> Result<Tensor> {
-        let full = self.mean.len();
-        let weights = self
-            .components
-            .iter()
-            .zip(&self.deviations)
-            .flat_map(|(vector, deviation)| {
-                vector.iter().map(move |value| (value / deviation) as f32)
-            })
-            .collect();
-        let mean = self.means(latent.device())?;
-        let centred = latent.broadcast_sub(&mean)?;
-        mix(&centred, weights, self.channels(), full)
-    }
-
-    /// The nearest latent with all channels: the inverse of [`Self::reduce`] on what it keeps.
-    ///
-    /// # Shapes
-    /// - latent: `[batch, components, height, width]`, result: `[batch, all channels, height, width]`
-    ///
-    /// # Errors
-    /// When the latent has another number of channels.
-    pub fn restore(&self, latent: &Tensor) -> Result<Tensor> {
-        let full = self.mean.len();
-        let weights = (0..full)
-            .flat_map(|channel| {
-                self.components
-                    .iter()
-                    .zip(&self.deviations)
-                    .map(move |(vector, deviation)| (vector[channel] * deviation) as f32)
-            })
-            .collect();
-        let mixed = mix(latent, weights, full, self.channels())?;
-        Ok(mixed.broadcast_add(&self.means(latent.device())?)?)
-    }
-
     /// Writes the reduced latents of a split as one file, which [`LatentStore::open`] reads.
     ///
     /// # Errors
@@ -179,6 +134,54 @@ impl Coarse {
     fn means(&self, device: &Device) -> Result<Tensor> {
         let mean: Vec<f32> = self.mean.iter().map(|&value| value as f32).collect();
         Ok(Tensor::from_vec(mean, (1, self.mean.len(), 1, 1), device)?)
+    }
+}
+
+impl LatentMap for Coarse {
+    /// Channels of a reduced latent.
+    fn channels(&self) -> usize {
+        self.components.len()
+    }
+
+    /// # Shapes
+    /// - latent: `[batch, all channels, height, width]`, result: `[batch, components, height, width]`
+    ///
+    /// # Errors
+    /// When the latent has another number of channels.
+    fn reduce(&self, latent: &Tensor) -> Result<Tensor> {
+        let full = self.mean.len();
+        let weights = self
+            .components
+            .iter()
+            .zip(&self.deviations)
+            .flat_map(|(vector, deviation)| {
+                vector.iter().map(move |value| (value / deviation) as f32)
+            })
+            .collect();
+        let mean = self.means(latent.device())?;
+        let centred = latent.broadcast_sub(&mean)?;
+        mix(&centred, weights, self.channels(), full)
+    }
+
+    /// The nearest latent with all channels: the inverse of [`Self::reduce`] on what it keeps.
+    ///
+    /// # Shapes
+    /// - latent: `[batch, components, height, width]`, result: `[batch, all channels, height, width]`
+    ///
+    /// # Errors
+    /// When the latent has another number of channels.
+    fn restore(&self, latent: &Tensor) -> Result<Tensor> {
+        let full = self.mean.len();
+        let weights = (0..full)
+            .flat_map(|channel| {
+                self.components
+                    .iter()
+                    .zip(&self.deviations)
+                    .map(move |(vector, deviation)| (vector[channel] * deviation) as f32)
+            })
+            .collect();
+        let mixed = mix(latent, weights, full, self.channels())?;
+        Ok(mixed.broadcast_add(&self.means(latent.device())?)?)
     }
 }
 

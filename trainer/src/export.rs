@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use candle_core::{DType, Device};
+use candle_core::{DType, Device, Tensor};
 use mmface_engine::file::{self, Overwrite};
 use mmface_engine::weights::hash::sha256_file;
 use mmface_engine::weights::{ElementType, PackageFile, PackageManifest, Part, write_safetensors};
@@ -67,6 +67,17 @@ pub fn export(from: &Path, out: &Path, evaluation: Option<&Evaluation>) -> Resul
     let before = old.split(SECTION).next().unwrap_or_default();
     let card = format!("{before}{}", section(&state, &manifest.licence, evaluation));
     file::write(&card_path, card.as_bytes(), Overwrite::Replace)
+}
+
+/// A weight as a package holds it, in f32 again.
+///
+/// # Shapes
+/// - weight, result: any, equal
+///
+/// # Errors
+/// When the device fails.
+pub fn rounded(weight: &Tensor) -> Result<Tensor> {
+    Ok(weight.to_dtype(DType::BF16)?.to_dtype(DType::F32)?)
 }
 
 /// The transformer's part of the card.

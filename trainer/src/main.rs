@@ -7,16 +7,13 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use mmface_engine::error::EXIT_CODES;
-use mmface_engine::file::{self, Overwrite};
 use mmface_engine::format::one_line;
-use mmface_engine::job::{self, Guide};
 use mmface_engine::kernels::Precision;
 use mmface_engine::system::interrupt;
-use mmface_engine::weights::package::Package;
 use mmface_engine::{Error, Result};
 use mmface_run_protocol::arguments::{flag, name, subcommand};
 use mmface_trainer::bench::{Case, bench_train_step};
-use mmface_trainer::evaluate::{self, Evaluation, Options};
+use mmface_trainer::evaluate::Evaluation;
 use mmface_trainer::report::Sink;
 use mmface_trainer::report::jsonl::Printed;
 use mmface_trainer::report::plain::Plain;
@@ -94,45 +91,8 @@ enum Command {
         #[arg(long = name(flag::WEIGHTS))]
         weights: Option<PathBuf>,
     },
-    /// Measure samples of held-out conditions
-    Evaluate {
-        /// Model package
-        #[arg(long)]
-        model: PathBuf,
-        /// Use the averaged weights of this checkpoint instead of the package's transformer
-        #[arg(long)]
-        checkpoint: Option<PathBuf>,
-        /// Folder of the WebDataset tars
-        #[arg(long)]
-        data: PathBuf,
-        /// Side in pixels; left out: what the weights were trained at
-        #[arg(long)]
-        size: Option<usize>,
-        /// Euler steps
-        #[arg(long, default_value_t = 20)]
-        steps: usize,
-        /// Guidance weight
-        #[arg(long, default_value_t = 3.0)]
-        guidance: f64,
-        /// What guidance strengthens; left out: as the package says
-        #[arg(long, value_parser = job::parser::<Guide>())]
-        guide: Option<Guide>,
-        /// Seed of the first sample
-        #[arg(long, default_value_t = 1)]
-        seed: u64,
-        /// Held-out conditions to use
-        #[arg(long, default_value_t = 50)]
-        limit: usize,
-        /// Number of threads; left out: all cores
-        #[arg(long)]
-        threads: Option<usize>,
-        /// Write the figures as JSON
-        #[arg(long)]
-        out: Option<PathBuf>,
-        /// Write a contact sheet (PNG); it shows photos of the data set
-        #[arg(long)]
-        sheet: Option<PathBuf>,
-    },
+    /// Measure samples of held-out conditions, drawn as `mmface generate` draws them
+    Evaluate(cli::evaluate::EvaluateArgs),
     /// Time a training step; prints one JSON object
     #[command(name = subcommand::BENCH)]
     Bench {
@@ -208,45 +168,7 @@ fn execute(command: Command) -> Result<()> {
             }
             export::export(&checkpoint, &out, evaluation.as_ref())
         }
-        Command::Evaluate {
-            model,
-            checkpoint,
-            data,
-            size,
-            steps,
-            guidance,
-            guide,
-            seed,
-            limit,
-            threads,
-            out,
-            sheet,
-        } => {
-            use_threads(threads)?;
-            let (sampler, parser, trained) = prepare::load_model(&model, checkpoint.as_deref())?;
-            let options = Options {
-                data,
-                size: size.unwrap_or(trained),
-                steps,
-                guidance,
-                guide: match guide {
-                    Some(guide) => guide,
-                    None => Package::open(&model)?.manifest().guide,
-                },
-                seed,
-                limit,
-                sheet,
-            };
-            let evaluation =
-                evaluate::evaluate(&sampler, &parser, &options, &mut |what| eprintln!("{what}"))?;
-            let text = serde_json::to_string_pretty(&evaluation)
-                .map_err(Error::unwritable("the evaluation"))?;
-            println!("{text}");
-            match out {
-                Some(path) => file::write(&path, text.as_bytes(), Overwrite::Replace),
-                None => Ok(()),
-            }
-        }
+        Command::Evaluate(args) => cli::evaluate::execute(args),
         Command::Bench {
             config,
             size,

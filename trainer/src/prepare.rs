@@ -1,20 +1,25 @@
 //! From tars and frozen networks to what the loop reads: latents and text features.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
+use mmface_engine::contract::{Cancel, PipelineOptions};
+use mmface_engine::device;
 use mmface_engine::file::{self, Overwrite};
 use mmface_engine::format::hex;
+use mmface_engine::job::near_size;
 use mmface_engine::kernels::{Precision, Storage};
 use mmface_engine::model::LoadOptions;
 use mmface_engine::model::autoencoder_kl::AutoencoderKl;
 use mmface_engine::model::clip_text::{ClipText, ClipTextConfig};
-use mmface_engine::model::face_parser::FaceParser;
+use mmface_engine::model::dit::Dit;
 use mmface_engine::picture::convert::from_tensor;
 use mmface_engine::picture::write::encode_rgb;
+use mmface_engine::pipeline::{LatentMap, Pipeline, Transformer, load_package};
 use mmface_engine::system::interrupt;
 use mmface_engine::text::{PromptTokenizer, TextEncoder};
 use mmface_engine::weights::Package;
@@ -29,11 +34,11 @@ use crate::data::source::{Shard, Source, missing};
 use crate::data::store::{Kind, LatentStore};
 use crate::data::text;
 use crate::data::webdataset::Form;
-use crate::evaluate::Sampler;
+use crate::evaluate::Model;
 use crate::report::{DataTable, Preparing, Sink, TrainEvent};
 use crate::run::Data;
 use crate::sheets::{Probes, grid};
-use crate::{checkpoint, model};
+use crate::{checkpoint, export, model};
 
 /// Where the inputs lie.
 #[derive(Clone, Debug)]
@@ -272,50 +277,62 @@ fn text_path(work: &Path) -> PathBuf {
     work.join("text-features.safetensors")
 }
 
-/// Loads a package for evaluation: model, face parser, and the side it was trained at. With a
-/// checkpoint, its averaged weights take the place of the package's transformer.
+/// Loads a package for evaluation, as `mmface generate` loads it. With a checkpoint, its averaged
+/// weights take the place of the package's transformer, rounded as an export rounds them. `map` is
+/// what the transformer sees of the latents, if not all of it.
+///
+/// # Errors
+/// When package or checkpoint are damaged or do not belong together.
 pub fn load_model(
     package: &Path,
     checkpoint: Option<&Path>,
-) -> Result<(Sampler, FaceParser, usize)> {
-    let device = Device::Cpu;
-    let options = LoadOptions {
-        storage: Storage::F32,
-        precision: Precision::Exact,
-        trainable: false,
-    };
+    map: Option<Coarse>,
+    options: PipelineOptions,
+) -> Result<Model> {
+    let device = device::open(options.device)?;
     let package = Package::open(package)?;
-    let (dit, side) = match checkpoint {
-        None => (
-            package.load_dit(&device, options, |_, _| true)?,
-            package.manifest().resolution,
-        ),
+    let (transformer, side) = match checkpoint {
+        None => (Transformer::Own, package.manifest().resolution),
         Some(from) => {
             let folder = checkpoint::find(from)?;
             let config = checkpoint::read_state(&folder)?.config;
-            let weights = checkpoint::read_initial(&folder, &config, &device)?;
-            // Without their variables, or the whole sampling run is kept for a backward pass.
-            let plain = model::tensors(&weights)
-                .into_iter()
-                .map(|(name, tensor)| (name, tensor.detach()))
-                .collect();
-            let dit = model::load(
-                &config.model.dit(),
-                &plain,
-                Precision::Exact,
-                false,
-                &device,
-            )?;
-            (dit, config.resolution)
+            let dit = exported_transformer(&folder, &config, options.precision, &device.device)?;
+            (Transformer::Other(Box::new(dit)), config.resolution)
         }
     };
-    let sampler = Sampler {
-        dit,
-        text: package.load_text(&device, options, |_, _| true)?,
-        autoencoder: package.load_autoencoder(&device, |_, _| true)?,
-        coarse: None,
-    };
-    Ok((sampler, package.load_parser(&device)?, side))
+    let (mut parts, mut summary) = load_package(
+        &package,
+        transformer,
+        &device,
+        &options,
+        &mut |_, _| (),
+        &Cancel::new(),
+    )?;
+    summary.resolution = side;
+    summary.suggested.size = Some(near_size(side));
+    parts.codec.map = map.map(|map| Box::new(map) as Box<dyn LatentMap>);
+    Ok(Model {
+        pipeline: Pipeline::with_parts(options, parts),
+        summary,
+        parser: package.load_parser(&Device::Cpu)?,
+    })
+}
+
+/// The transformer of a checkpoint's averaged weights as a package of it would hold it.
+fn exported_transformer(
+    checkpoint: &Path,
+    config: &Config,
+    precision: Precision,
+    device: &Device,
+) -> Result<Dit> {
+    let weights = checkpoint::read_initial(checkpoint, config, device)?;
+    let mut rounded = BTreeMap::new();
+    for (name, weight) in weights {
+        // Without their variables, or the whole sampling run is kept for a backward pass.
+        let weight = export::rounded(&weight.as_detached_tensor())?;
+        rounded.insert(name, weight);
+    }
+    model::load(&config.model.dit(), &rounded, precision, false, device)
 }
 
 /// Loads an autoencoder in diffusers' layout, and the hash of its files.

@@ -5,16 +5,19 @@
 
 use std::path::{Path, PathBuf};
 
-use candle_core::{DType, Device, Tensor};
-use mmface_engine::condition::import::mask_from;
-use mmface_engine::condition::sketch_from;
+use candle_core::{Device, Tensor};
+use mmface_engine::condition::{self, mask_from, sketch_from};
 use mmface_engine::file::{self, Overwrite};
+use mmface_engine::job::{Condition, Draw, Job};
 use mmface_engine::model::autoencoder_kl::AutoencoderKl;
-use mmface_engine::model::dit::{Dit, DitInput};
+use mmface_engine::model::clip_text::TextFeatures;
+use mmface_engine::model::dit::Dit;
 use mmface_engine::picture::convert::from_tensor;
 use mmface_engine::picture::resize::lanczos_rgb;
-use mmface_engine::picture::{RgbImage, read, write};
-use mmface_engine::sampling::{NoiseSchedule, Walk, guidance, torch_randn};
+use mmface_engine::picture::{Raster, RgbImage, read, write};
+use mmface_engine::pipeline::LatentCodec;
+use mmface_engine::pipeline::sample::{self, Conditioning};
+use mmface_engine::sampling::NoiseSchedule;
 use mmface_engine::text::TextEncoder;
 use mmface_engine::{Error, Result};
 use mmface_run_protocol::{Weights, run_folder};
@@ -28,29 +31,54 @@ const GUIDANCE: f64 = 3.0;
 /// Largest side of a cell.
 const CELL: usize = 256;
 
-/// Template, whether it is a sketch, bytes of its picture.
-const TEMPLATES: [(&str, bool, &[u8]); 4] = [
-    (
-        "long-waves",
-        false,
-        include_bytes!("../../assets/templates/long-waves.png"),
-    ),
-    (
-        "full-beard",
-        false,
-        include_bytes!("../../assets/templates/full-beard.png"),
-    ),
-    (
-        "bob-fringe-sketch",
-        true,
-        include_bytes!("../../assets/templates/bob-fringe-sketch.png"),
-    ),
-    (
-        "glasses-sketch",
-        true,
-        include_bytes!("../../assets/templates/glasses-sketch.png"),
-    ),
+/// One of the project's own drawings.
+#[derive(Clone, Copy)]
+struct Template {
+    name: &'static str,
+    bytes: &'static [u8],
+    /// What the picture is taken for.
+    read: fn(&Raster, &Path) -> Result<Condition>,
+}
+
+macro_rules! template {
+    ($name:literal, $read:ident) => {
+        Template {
+            name: $name,
+            bytes: include_bytes!(concat!("../../assets/templates/", $name, ".png")),
+            read: $read,
+        }
+    };
+}
+
+const TEMPLATES: [Template; 4] = [
+    template!("long-waves", mask),
+    template!("full-beard", mask),
+    template!("bob-fringe-sketch", sketch),
+    template!("glasses-sketch", sketch),
 ];
+
+fn mask(raster: &Raster, name: &Path) -> Result<Condition> {
+    Ok(Condition::Mask(mask_from(raster, None, name)?.0))
+}
+
+fn sketch(raster: &Raster, _name: &Path) -> Result<Condition> {
+    Ok(Condition::Sketch(sketch_from(raster).0))
+}
+
+impl Template {
+    fn condition(&self) -> Result<Condition> {
+        let name = Path::new(self.name);
+        (self.read)(&read::decode(self.bytes, name)?, name)
+    }
+}
+
+/// The conditions of the sheets, in order.
+///
+/// # Errors
+/// When a template is damaged.
+pub fn conditions() -> Result<Vec<Condition>> {
+    TEMPLATES.iter().map(Template::condition).collect()
+}
 
 /// Prompts, one row of the sheet each.
 pub const PROMPTS: [&str; 2] = [
@@ -58,17 +86,23 @@ pub const PROMPTS: [&str; 2] = [
     "A portrait of a serious person with black hair.",
 ];
 
+/// One condition of the sheets.
+struct Probe {
+    /// Its latent, `[1, channels, side, side]`.
+    latent: Tensor,
+    modality: u32,
+}
+
 /// Everything that the sheets of one run share.
 pub struct Probes {
-    autoencoder: AutoencoderKl,
+    codec: LatentCodec,
+    schedule: NoiseSchedule,
     /// Conditions as pictures, for the sheet's first row.
     shown: Vec<RgbImage>,
-    /// `[templates, channels, side, side]`.
-    condition: Tensor,
-    noise: Tensor,
-    modality: Vec<u32>,
-    /// Features of the empty prompt and of each prompt: sequence `[1, tokens, width]`, pooled `[1, width]`.
-    texts: Vec<(Tensor, Tensor)>,
+    probes: Vec<Probe>,
+    /// Features of the empty prompt, and of each prompt.
+    negative: TextFeatures,
+    prompts: Vec<TextFeatures>,
     resolution: usize,
 }
 
@@ -83,80 +117,68 @@ impl Probes {
         resolution: usize,
         device: &Device,
     ) -> Result<Self> {
-        let (mut shown, mut conditions, mut noise, mut modality) =
-            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        for (index, (name, is_sketch, bytes)) in TEMPLATES.into_iter().enumerate() {
-            let raster = read::decode(bytes, Path::new(name))?;
-            let picture = if is_sketch {
-                let (sketch, _) = sketch_from(&raster);
-                let tensor = mmface_engine::condition::sketch_tensor(&sketch, resolution, device)?;
-                shown.push(from_tensor(&tensor)?);
-                tensor
-            } else {
-                let (mask, _) = mask_from(&raster, None, Path::new(name))?;
-                shown.push(mask.to_rgb());
-                mmface_engine::condition::mask_tensor(&mask, resolution, device)?
-            };
-            let latent = autoencoder.to_model_space(autoencoder.encode(&picture)?.mode())?;
-            noise.push(torch_randn(index as u64 + 1, latent.dims(), device)?);
-            conditions.push(latent);
-            modality.push(u32::from(is_sketch));
+        let codec = LatentCodec::new(autoencoder, device.clone());
+        let (mut shown, mut probes) = (Vec::new(), Vec::new());
+        for template in TEMPLATES {
+            let condition = template.condition()?;
+            if let Some(picture) = condition::tensor(&condition, resolution, device)? {
+                shown.push(from_tensor(&picture)?);
+            }
+            probes.push(Probe {
+                latent: codec.encode(&condition, resolution)?,
+                modality: condition.kind().modality(),
+            });
         }
-        let mut texts = Vec::new();
-        for prompt in std::iter::once("").chain(PROMPTS) {
-            let (_, features) = text.encode_batch(&[prompt])?;
-            texts.push((
-                features.sequence.to_device(device)?,
-                features.pooled.to_device(device)?,
-            ));
-        }
+        let features = |prompt: &str| -> Result<TextFeatures> {
+            let (_, features) = text.encode(prompt)?;
+            Ok(TextFeatures {
+                sequence: features.sequence.to_device(device)?,
+                pooled: features.pooled.to_device(device)?,
+            })
+        };
         Ok(Self {
-            autoencoder,
+            codec,
+            schedule: NoiseSchedule::default(),
             shown,
-            condition: Tensor::cat(&conditions, 0)?,
-            noise: Tensor::cat(&noise, 0)?,
-            modality,
-            texts,
+            probes,
+            negative: features("")?,
+            prompts: PROMPTS.into_iter().map(features).collect::<Result<_>>()?,
             resolution,
         })
     }
 
-    /// The pictures of one prompt, in the order of the templates.
-    fn row(&self, dit: &Dit, prompt: usize) -> Result<Vec<RgbImage>> {
-        let count = self.modality.len();
-        let device = self.noise.device();
-        let sampler = dit.config().objective.default_sampler();
-        let schedule = NoiseSchedule::default();
-        let spread = |pick: &dyn Fn(&(Tensor, Tensor)) -> Tensor| -> Result<Tensor> {
-            let (empty, full) = (pick(&self.texts[0]), pick(&self.texts[prompt + 1]));
-            let rows = [vec![&empty; count], vec![&full; count]].concat();
-            Ok(Tensor::cat(&rows, 0)?)
-        };
-        let sequence = spread(&|text| text.0.clone())?;
-        let pooled = spread(&|text| text.1.clone())?;
-        let modality = Tensor::from_vec(self.modality.repeat(2), 2 * count, device)?;
-        let mut walk = Walk::new(sampler, STEPS, &schedule, self.noise.clone())?;
-        while let Some(evaluation) = walk.next() {
-            let time = Tensor::full(evaluation.time as f32, 2 * count, device)?;
-            let one = Tensor::cat(&[walk.input(), &self.condition], 1)?;
-            let output = dit.forward(&DitInput {
-                latent: &Tensor::cat(&[&one, &one], 0)?,
-                time: &time,
-                pooled: &pooled,
-                sequence: &sequence,
-                modality: &modality,
-            })?;
-            // Further channels predict a variance, which no sampler here uses.
-            let output = output.narrow(1, 0, dit.config().channels / 2)?;
-            walk.advance(&guidance::combine_halves(&output, GUIDANCE)?)?;
+    /// What is asked of the picture of a template.
+    pub fn values(&self, dit: &Dit, template: usize) -> Draw {
+        Draw {
+            seed: template as u64 + 1,
+            size: self.resolution,
+            steps: STEPS,
+            sampler: dit.config().objective.default_sampler(),
+            guidance: GUIDANCE,
+            ..Draw::default()
         }
-        (0..count)
-            .map(|index| {
-                let latent = walk.latent().narrow(0, index, 1)?.to_dtype(DType::F32)?;
-                let latent = self.autoencoder.from_model_space(&latent)?;
-                from_tensor(&self.autoencoder.decode(&latent)?)
-            })
-            .collect()
+    }
+
+    /// The pictures of one prompt, in the order of the templates, as the pipeline draws them.
+    ///
+    /// # Errors
+    /// When sampling or decoding fails.
+    pub fn row(&self, dit: &Dit, prompt: usize) -> Result<Vec<RgbImage>> {
+        let pictures = self.probes.iter().enumerate().map(|(index, probe)| {
+            let conditioning = Conditioning {
+                latent: &probe.latent,
+                modality: probe.modality,
+                prompt: &self.prompts[prompt],
+                negative: &self.negative,
+            };
+            let job = Job {
+                draw: self.values(dit, index),
+                ..Job::default()
+            };
+            let latent = sample::latent(dit, &self.schedule, &conditioning, &job)?;
+            self.codec.decode(&latent, false)
+        });
+        pictures.collect()
     }
 }
 
@@ -196,18 +218,26 @@ pub fn grid(rows: &[Vec<RgbImage>], cell: usize) -> RgbImage {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
+    use mmface_engine::labels::class;
 
     #[test]
     fn the_templates_are_what_they_are_taken_for() {
-        for (name, is_sketch, bytes) in TEMPLATES {
-            let raster = read::decode(bytes, Path::new(name)).unwrap();
-            if is_sketch {
-                let (sketch, report) = sketch_from(&raster);
-                assert!(!report.inverted && sketch.width >= 512, "{name}");
-            } else {
-                let (mask, _) = mask_from(&raster, None, Path::new(name)).unwrap();
-                // Skin and hair.
-                assert!(mask.counts()[1] > 5000 && mask.counts()[13] > 500, "{name}");
+        for template in TEMPLATES {
+            let name = template.name;
+            match template.condition().unwrap() {
+                Condition::Sketch(sketch) => {
+                    let raster = read::decode(template.bytes, Path::new(name)).unwrap();
+                    assert!(
+                        !sketch_from(&raster).1.inverted && sketch.width >= 512,
+                        "{name}"
+                    );
+                }
+                Condition::Mask(mask) => {
+                    let counts = mask.counts();
+                    let of = |class: u8| counts[usize::from(class)];
+                    assert!(of(class::SKIN) > 5000 && of(class::HAIR) > 500, "{name}");
+                }
+                Condition::None => panic!("{name} is nothing"),
             }
         }
     }

@@ -236,6 +236,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn nothing_chosen_is_the_engines_own_choice() {
+        // What the trainer measures is drawn with the same.
+        let usual = PipelineOptions::default();
+        assert_eq!(ComputeArgs::default().options(usual.previews), usual);
+    }
+
+    #[test]
     fn sizes_name_their_neighbours() {
         assert_eq!(parse_size("256"), Ok(256));
         assert_eq!(

@@ -3,7 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use mmface_engine::job::Guide;
+use mmface_engine::contract::PipelineOptions;
+use mmface_engine::device::DeviceChoice;
+use mmface_engine::job::{Draw, Guide};
+use mmface_engine::pipeline::LatentMap as _;
 use mmface_engine::{Error, Result};
 use mmface_trainer::ablate::{self, Material, Row};
 use mmface_trainer::control::Console;
@@ -74,22 +77,27 @@ pub fn execute(args: &AblateArgs) -> Result<()> {
     let mut measure = |row: &Row, checkpoint: &Path| match (&args.model, &args.data) {
         // The package's autoencoder is that of the first rows, or of all.
         (Some(model), Some(data)) if !row.second || coarse.is_some() => {
-            let (mut sampler, parser, side) = prepare::load_model(model, Some(checkpoint))?;
-            if !row.second {
-                sampler.coarse = coarse.clone();
-            }
+            let map = coarse.clone().filter(|_| !row.second);
+            let options = PipelineOptions {
+                device: DeviceChoice::Cpu,
+                ..PipelineOptions::default()
+            };
+            let mut model = prepare::load_model(model, Some(checkpoint), map, options)?;
+            let mut draw = Draw::default();
+            model.summary.suggested.apply(&mut draw);
             let options = Options {
                 data: data.clone(),
-                size: side,
-                steps: 20,
-                guidance: 3.0,
-                // As the authors sample: the rows differ in the model only.
-                guide: Guide::Words,
-                seed: 1,
+                draw: Draw {
+                    guidance: 3.0,
+                    // As the authors sample: the rows differ in the model only.
+                    guide: Guide::Words,
+                    seed: 1,
+                    ..draw
+                },
                 limit: args.limit,
                 sheet: None,
             };
-            let agreement = evaluate::mask_agreement(&sampler, &parser, &options)?;
+            let agreement = evaluate::mask_agreement(&mut model, &options)?;
             Ok(Some(agreement.miou))
         }
         _ => Ok(None),

@@ -2,6 +2,7 @@
 
 pub mod ablate;
 pub mod compare;
+pub mod evaluate;
 pub mod plan;
 pub mod train;
 

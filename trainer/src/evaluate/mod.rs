@@ -2,29 +2,32 @@
 //! prompt, and how near are they to the training photos?
 
 mod agreement;
+mod draw;
 mod memory;
-mod sampler;
 mod sheet;
 
 use std::path::{Path, PathBuf};
 
 use candle_core::Device;
+use mmface_engine::contract::ModelSummary;
 use mmface_engine::file::{self, Overwrite};
-use mmface_engine::job::Guide;
+use mmface_engine::job::{Condition, Draw, Guide, Job, Named as _, Sampler};
 use mmface_engine::labels::LabelImage;
 use mmface_engine::model::face_parser::FaceParser;
 use mmface_engine::picture::convert::{luma, to_tensor};
 use mmface_engine::picture::resize::lanczos_rgb;
 use mmface_engine::picture::{GrayImage, RgbImage, write};
+use mmface_engine::pipeline::Pipeline;
+use mmface_engine::precision::Precision;
 use mmface_engine::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::data::webdataset::{Pictures, for_each_sample, shards};
 pub use agreement::Agreement;
 use agreement::Confusion;
+pub use draw::{draw, job};
 pub use memory::Memory;
 use memory::Thumbnails;
-pub use sampler::{Request, Sampler};
 
 /// Prompts whose hair must come out in this order, brightest first.
 const HAIR: [&str; 3] = ["blonde", "brown", "black"];
@@ -40,20 +43,23 @@ const PARSER_SIDE: usize = 256;
 pub struct Options {
     /// Folder of the WebDataset tars.
     pub data: PathBuf,
-    /// Side of the samples.
-    pub size: usize,
-    /// Sampling steps.
-    pub steps: usize,
-    /// Guidance weight.
-    pub guidance: f64,
-    /// What guidance strengthens.
-    pub guide: Guide,
-    /// Seed of the first sample.
-    pub seed: u64,
+    /// How the samples are drawn. Each has the prompt of its photo, and a seed of its own: the first
+    /// one's is this.
+    pub draw: Draw,
     /// Held-out samples to use.
     pub limit: usize,
     /// Contact sheet; stays outside the repository, since it shows photos of the data set.
     pub sheet: Option<PathBuf>,
+}
+
+/// A model as people run it, and what judges its pictures.
+pub struct Model {
+    /// Draws.
+    pub pipeline: Pipeline,
+    /// What was loaded.
+    pub summary: ModelSummary,
+    /// Tells what a picture shows.
+    pub parser: FaceParser,
 }
 
 /// How often the hair's brightness followed the prompt.
@@ -79,6 +85,12 @@ pub struct Evaluation {
     /// What guidance strengthened.
     #[serde(default)]
     pub guide: Guide,
+    /// How the samples were walked to.
+    #[serde(default)]
+    pub sampler: Sampler,
+    /// Arithmetic of the products; before it was named it was exact.
+    #[serde(default)]
+    pub precision: Precision,
     /// Seed of the first sample.
     pub seed: u64,
     /// Held-out samples used.
@@ -99,24 +111,15 @@ pub struct Evaluation {
 ///
 /// # Errors
 /// When data cannot be read or sampling fails.
-pub fn mask_agreement(
-    sampler: &Sampler,
-    parser: &FaceParser,
-    options: &Options,
-) -> Result<Agreement> {
+pub fn mask_agreement(model: &mut Model, options: &Options) -> Result<Agreement> {
     let items = read_items(&options.data, options.limit)?;
-    let requests: Vec<Request> = items
-        .iter()
-        .enumerate()
-        .map(|(index, item)| {
-            Request::mask(
-                &item.pictures.mask,
-                &item.caption,
-                options.seed + index as u64,
-            )
-        })
-        .collect();
-    agree(parser, &items, &sampler.sample(&requests, options)?)
+    let jobs = items.iter().enumerate().map(|(index, item)| {
+        let mask = Condition::Mask(item.pictures.mask.clone());
+        job(&options.draw, mask, &item.caption, index)
+    });
+    let jobs: Vec<Job> = jobs.collect();
+    let pictures = draw(&mut model.pipeline, &jobs)?;
+    agree(&model.parser, &items, &pictures)
 }
 
 /// One held-out sample.
@@ -130,42 +133,38 @@ struct Item {
 /// # Errors
 /// When data cannot be read or sampling fails.
 pub fn evaluate(
-    sampler: &Sampler,
-    parser: &FaceParser,
+    model: &mut Model,
     options: &Options,
     tell: &mut dyn FnMut(&str),
 ) -> Result<Evaluation> {
+    let Model {
+        pipeline,
+        summary,
+        parser,
+    } = model;
+    let values = &options.draw;
     let items = read_items(&options.data, options.limit)?;
     tell("parsing the held-out photos");
-    let photos: Vec<RgbImage> = items
-        .iter()
-        .map(|item| scaled(item, options.size))
-        .collect();
+    let photos: Vec<RgbImage> = items.iter().map(|item| scaled(item, values.size)).collect();
     let photo_agreement = agree(parser, &items, &photos)?;
 
-    let mut draw =
-        |name: &str, request: &dyn Fn(usize, &Item) -> Request| -> Result<Vec<RgbImage>> {
-            let requests: Vec<Request> = items
-                .iter()
-                .enumerate()
-                .map(|(index, item)| request(index, item))
-                .collect();
-            tell(&format!("sampling {} pictures: {name}", requests.len()));
-            sampler.sample(&requests, options)
-        };
-    let seed = |index: usize| options.seed + index as u64;
-    let from_mask = draw("masks", &|index, item| {
-        Request::mask(&item.pictures.mask, &item.caption, seed(index))
-    })?;
-    let from_sketch = draw("sketches", &|index, item| {
-        Request::sketch(&item.pictures.sketch, &item.caption, seed(index))
-    })?;
+    let mut sample = |name: &str, make: &dyn Fn(&Item) -> (Condition, String)| {
+        let jobs = items.iter().enumerate().map(|(index, item)| {
+            let (condition, prompt) = make(item);
+            job(values, condition, &prompt, index)
+        });
+        let jobs: Vec<Job> = jobs.collect();
+        tell(&format!("drawing {} pictures: {name}", jobs.len()));
+        draw(pipeline, &jobs)
+    };
+    let mask = |item: &Item| Condition::Mask(item.pictures.mask.clone());
+    let sketch = |item: &Item| Condition::Sketch(item.pictures.sketch.clone());
+    let from_mask = sample("masks", &|item| (mask(item), item.caption.clone()))?;
+    let from_sketch = sample("sketches", &|item| (sketch(item), item.caption.clone()))?;
     let mut by_colour = Vec::new();
     for colour in HAIR {
         let prompt = format!("A portrait of a person with {colour} hair.");
-        by_colour.push(draw(colour, &|index, item| {
-            Request::mask(&item.pictures.mask, &prompt, seed(index))
-        })?);
+        by_colour.push(sample(colour, &|item| (mask(item), prompt.clone()))?);
     }
     tell("parsing the samples");
     let mask_agreement = agree(parser, &items, &from_mask)?;
@@ -185,11 +184,13 @@ pub fn evaluate(
         file::write(path, &write::encode_rgb(&picture)?, Overwrite::Replace)?;
     }
     Ok(Evaluation {
-        size: options.size,
-        steps: options.steps,
-        guidance: options.guidance,
-        guide: options.guide,
-        seed: options.seed,
+        size: values.size,
+        steps: values.steps,
+        guidance: values.guidance,
+        guide: values.guide,
+        sampler: values.sampler,
+        precision: summary.precision,
+        seed: values.seed,
         samples: items.len(),
         photos: photo_agreement,
         from_mask: mask_agreement,
@@ -298,7 +299,7 @@ impl Evaluation {
             )
         };
         format!(
-            "Measured on {} held-out conditions at {}², {} Euler steps, guidance {}{}, parsed by the bundled face parser:\n\n\
+            "Measured on {} held-out conditions at {}², {} {} steps, guidance {}{}, parsed by the bundled face parser:\n\n\
             | | pixel accuracy | mIoU (19 classes) | of the photos' mIoU |\n| --- | --- | --- | --- |\n{}{}{}\n\
             `[blonde|brown|black] hair` orders the hair's brightness on {} of {} masks (means {:.0}, {:.0}, {:.0} of 255).\n\n\
             ### Memorisation\n\nRMS distance of 32 × 32 brightness pictures (mean 0, deviation 1) to the nearest of the {} training photos and their\n\
@@ -306,6 +307,7 @@ impl Evaluation {
             self.samples,
             self.size,
             self.steps,
+            self.sampler.title(),
             self.guidance,
             match self.guide {
                 Guide::Words => "",

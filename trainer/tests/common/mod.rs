@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 use candle_core::Tensor;
 use mmface_engine::kernels::Precision;
 use mmface_engine::model::dit::DitConfig;
+use mmface_engine::weights::Package;
 use mmface_run_protocol::checkpoint_layout::{EMA_FILE, OPTIMIZER_FILE, RAW_FILE};
 use mmface_trainer::config::{
     Config, Every, Model, Moments, OptimizerConfig, RateConfig, parse_ron,
@@ -33,6 +34,50 @@ const WIDTH: usize = 8;
 pub fn largest_difference(a: &Tensor, b: &Tensor) -> f32 {
     let difference = (a - b).unwrap().abs().unwrap();
     difference.max_all().unwrap().to_scalar().unwrap()
+}
+
+/// The bundled model's frozen parts, as the trainer takes them.
+pub fn frozen(folder: &Path) -> PathBuf {
+    let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/models/demo");
+    let weights = folder.join("frozen");
+    let manifest = Package::open(&demo).unwrap().manifest().clone();
+    for part in ["vae", "text"] {
+        std::fs::create_dir_all(weights.join(part)).unwrap();
+        let name = format!("{part}.safetensors");
+        std::fs::copy(demo.join(&name), weights.join(part).join(&name)).unwrap();
+    }
+    std::fs::copy(
+        demo.join("tokenizer.json"),
+        weights.join("text/tokenizer.json"),
+    )
+    .unwrap();
+    let latent = manifest.latent;
+    let vae = serde_json::json!({
+        "latent_channels": latent.channels,
+        "block_out_channels": latent.widths,
+        "layers_per_block": latent.layers,
+        "norm_num_groups": latent.groups,
+        "use_quant_conv": latent.quant_convs,
+        "use_post_quant_conv": latent.quant_convs,
+        "mid_block_add_attention": latent.attention,
+        "scaling_factor": latent.scale,
+        "shift_factor": latent.shift,
+        "in_channels": 3,
+        "out_channels": 3,
+    });
+    let text = serde_json::json!({
+        "hidden_size": manifest.text.width,
+        "num_hidden_layers": manifest.text.layers,
+        "num_attention_heads": manifest.text.heads,
+        "max_position_embeddings": manifest.text.tokens,
+        "vocab_size": manifest.text.vocabulary,
+        "intermediate_size": manifest.text.inner,
+        "hidden_act": "gelu",
+        "eos_token_id": 2,
+    });
+    std::fs::write(weights.join("vae/config.json"), vae.to_string()).unwrap();
+    std::fs::write(weights.join("text/config.json"), text.to_string()).unwrap();
+    weights
 }
 
 /// Latents and features of made-up numbers, for the tiny configuration.
