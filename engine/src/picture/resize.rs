@@ -5,6 +5,8 @@
 
 use std::f64::consts::PI;
 
+use rayon::prelude::*;
+
 use super::RgbImage;
 use crate::{Error, Result};
 
@@ -68,42 +70,49 @@ fn to_byte(sum: i32) -> u8 {
 const HALF: i32 = 1 << (PRECISION - 1);
 
 fn horizontal(source: &[u8], width: usize, channels: usize, taps: &[Taps]) -> Vec<u8> {
-    let mut result = Vec::with_capacity(source.len() / width * taps.len());
-    for row in source.chunks_exact(width * channels) {
-        for tap in taps {
-            for channel in 0..channels {
-                // No overflow: the absolute weights of a clipped kernel add up to less than 2.
-                let values = row[tap.start * channels + channel..]
-                    .iter()
-                    .step_by(channels);
-                let sum = tap
-                    .weights
-                    .iter()
-                    .zip(values)
-                    .fold(HALF, |sum, (w, &v)| sum + w * i32::from(v));
-                result.push(to_byte(sum));
+    let mut result = vec![0; source.len() / width * taps.len()];
+    result
+        .par_chunks_exact_mut(taps.len() * channels)
+        .zip(source.par_chunks_exact(width * channels))
+        .for_each(|(out, row)| {
+            for (pixel, tap) in out.chunks_exact_mut(channels).zip(taps) {
+                for (channel, out) in pixel.iter_mut().enumerate() {
+                    // No overflow: the absolute weights of a clipped kernel add up to less than 2.
+                    let values = row[tap.start * channels + channel..]
+                        .iter()
+                        .step_by(channels);
+                    let sum = tap
+                        .weights
+                        .iter()
+                        .zip(values)
+                        .fold(HALF, |sum, (w, &v)| sum + w * i32::from(v));
+                    *out = to_byte(sum);
+                }
             }
-        }
-    }
+        });
     result
 }
 
 fn vertical(source: &[u8], row_length: usize, taps: &[Taps]) -> Vec<u8> {
-    let mut result = Vec::with_capacity(row_length * taps.len());
-    let mut sums = vec![0i32; row_length];
-    for tap in taps {
-        sums.fill(HALF);
-        for (&weight, row) in tap
-            .weights
-            .iter()
-            .zip(source[tap.start * row_length..].chunks_exact(row_length))
-        {
-            for (sum, &value) in sums.iter_mut().zip(row) {
-                *sum += weight * i32::from(value);
-            }
-        }
-        result.extend(sums.iter().map(|&sum| to_byte(sum)));
-    }
+    let mut result = vec![0; row_length * taps.len()];
+    result
+        .par_chunks_exact_mut(row_length)
+        .zip(taps)
+        .for_each_init(
+            || vec![0i32; row_length],
+            |sums, (out, tap)| {
+                sums.fill(HALF);
+                let rows = source[tap.start * row_length..].chunks_exact(row_length);
+                for (&weight, row) in tap.weights.iter().zip(rows) {
+                    for (sum, &value) in sums.iter_mut().zip(row) {
+                        *sum += weight * i32::from(value);
+                    }
+                }
+                for (out, &sum) in out.iter_mut().zip(sums.iter()) {
+                    *out = to_byte(sum);
+                }
+            },
+        );
     result
 }
 
@@ -151,6 +160,21 @@ pub fn lanczos_rgb(picture: &RgbImage, width: usize, height: usize) -> RgbImage 
         height,
         pixels,
     }
+}
+
+/// A picture whose longest side is at most `side`, in the same proportions; smaller ones stay.
+pub fn within(picture: RgbImage, side: usize) -> RgbImage {
+    match size_within(picture.width, picture.height, side) {
+        Some((width, height)) => lanczos_rgb(&picture, width, height),
+        None => picture,
+    }
+}
+
+/// The size whose longest side is `side`, in the same proportions; `None` for smaller pictures.
+pub fn size_within(width: usize, height: usize, side: usize) -> Option<(usize, usize)> {
+    let longest = width.max(height);
+    let scaled = |length: usize| (length * side / longest).max(1);
+    (longest > side).then(|| (scaled(width), scaled(height)))
 }
 
 /// The value nearest to each new pixel's centre; for class labels, which must not be mixed.
