@@ -325,14 +325,14 @@ fn gray<R: Read + Seek>(
     })?;
     let raster = read::decode(&png, path).map_err(|error| in_entry(name, error, path))?;
     match raster.pixels {
-        Pixels::Gray { values, max: 255 }
-            if (raster.width, raster.height) == (side as usize, side as usize) =>
-        {
-            Ok((
-                raster.width,
-                values.into_iter().map(|value| value as u8).collect(),
-            ))
-        }
+        Pixels::Gray {
+            values,
+            max: 255,
+            alpha: None,
+        } if (raster.width, raster.height) == (side as usize, side as usize) => Ok((
+            raster.width,
+            values.into_iter().map(|value| value as u8).collect(),
+        )),
         _ => Err(Error::content(
             path,
             format!("{name} is not 8-bit grey"),

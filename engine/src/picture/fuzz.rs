@@ -73,7 +73,7 @@ fn seeds() -> Vec<Vec<u8>> {
     vec![
         mask().to_png().unwrap(),
         write::encode_rgb(&mask().to_rgb()).unwrap(),
-        include_bytes!("interlaced.png").to_vec(),
+        include_bytes!("read/interlaced.png").to_vec(),
         indexed(),
         jpeg(),
         drawn(),

@@ -1,17 +1,25 @@
-//! Pictures: reading within bounds, resampling as PIL does, tensors, and writing whole files.
+//! Pictures: telling their formats, reading within bounds, resampling as PIL does, tensors, and writing whole files.
 
 pub mod convert;
+mod format;
 #[cfg(test)]
 mod fuzz;
 pub(crate) mod gray;
 pub mod png_header;
+mod raster;
 pub mod read;
 pub mod resize;
 pub mod write;
 pub mod xdog;
 
+pub use format::{EXTENSIONS, Format, has_picture_extension};
 pub use gray::GrayImage;
-pub use read::{Pixels, Raster};
+pub(crate) use raster::mixed;
+pub use raster::{Pixels, Raster};
+
+/// Longest side of a photo that is worked on: four times the largest side of the model's condition. A
+/// crop of a larger photo is still sharper than any drawing.
+pub const WORKING_SIDE: usize = 4096;
 
 /// An RGB picture, three bytes a pixel, row-major.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -219,15 +219,12 @@ pub fn table(before: &LabelImage, after: &LabelImage) -> Vec<ClassRow> {
 
 /// Reads the labels as an importer would read the file.
 fn reread(mask: &LabelImage, scheme: Option<MaskScheme>) -> Option<(LabelImage, ImportReport)> {
-    let raster = Raster {
-        width: mask.width,
-        height: mask.height,
-        pixels: Pixels::Gray {
-            values: mask.labels.iter().map(|&label| u16::from(label)).collect(),
-            max: 255,
-        },
-        lossy: false,
+    let pixels = Pixels::Gray {
+        values: mask.labels.iter().map(|&label| u16::from(label)).collect(),
+        max: 255,
+        alpha: None,
     };
+    let raster = Raster::new(mask.width, mask.height, pixels);
     mask_from(&raster, scheme, Path::new("mask")).ok()
 }
 

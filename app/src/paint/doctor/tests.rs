@@ -161,16 +161,13 @@ fn a_face_without_skin_gets_some() {
 #[test]
 fn the_report_of_an_import_is_told() {
     let rgb = face().to_rgb();
+    let pixels = rgb
+        .pixels
+        .chunks_exact(3)
+        .flat_map(|p| [p[0], p[1], p[2].max(40), 255]);
     let raster = Raster {
-        width: SIDE,
-        height: SIDE,
-        pixels: Pixels::Rgba(
-            rgb.pixels
-                .chunks_exact(3)
-                .flat_map(|p| [p[0], p[1], p[2].max(40), 255])
-                .collect(),
-        ),
         lossy: true,
+        ..Raster::new(SIDE, SIDE, Pixels::Rgba(pixels.collect()))
     };
     let (mask, mut report) = mask_from(&raster, None, Path::new("mask.jpg")).expect("reads");
     report.snapped_to_neighbours = 812;

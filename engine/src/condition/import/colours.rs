@@ -3,12 +3,10 @@
 use std::collections::HashMap;
 
 use super::MaskScheme;
-use crate::labels::{CLASS_COUNT, palette, squared_distance};
+use super::fill::{RINGS, fill};
+use super::mixtures::Reading;
+use crate::labels::{CLASS_COUNT, class, palette, squared_distance};
 use crate::picture::RgbImage;
-
-/// Rings of unknown pixels that are given the class of their neighbours: a smoothed border is at
-/// most a few pixels wide, anything thicker is a colour of its own.
-const RINGS: usize = 3;
 
 /// Most unknown colours that a report names.
 const NAMED_STRANGERS: usize = 4;
@@ -18,9 +16,21 @@ fn tolerance(lossy: bool) -> u32 {
     if lossy { 1800 } else { 400 }
 }
 
+/// Largest distance of a border pixel from the mixture of two classes that explains it. JPEG keeps
+/// colour more coarsely than brightness, so that its mixtures leave the straight line.
+fn mixture_tolerance(lossy: bool) -> f32 {
+    if lossy { 80.0 } else { 25.0 }
+}
+
+/// A class of which a lossy picture shows fewer pixels, in none of its places in earnest, was never
+/// in it.
+const FEWEST: usize = 12;
+
 pub(super) struct Snapped {
     pub labels: Vec<u8>,
     pub to_neighbours: usize,
+    /// Pixels of a class's colour that were the mixture of two others.
+    pub mended: usize,
     pub to_colour: usize,
     /// The most frequent colours that were no class's and no border's: colour, pixels, class.
     pub strangers: Vec<([u8; 3], usize, u8)>,
@@ -53,57 +63,86 @@ impl Nearest {
     }
 }
 
-fn pixels(picture: &RgbImage) -> impl Iterator<Item = [u8; 3]> {
-    picture.pixels.chunks_exact(3).map(|p| [p[0], p[1], p[2]])
+/// A coloured mask: its colours, what is transparent in it, and how they are to be read.
+#[derive(Clone, Copy)]
+pub(super) struct Coloured<'a> {
+    pub picture: &'a RgbImage,
+    /// Transparent pixels, which are background whatever colour is stored there.
+    pub hidden: Option<&'a [bool]>,
+    pub lossy: bool,
 }
 
-fn share(
-    picture: &RgbImage,
-    scheme: MaskScheme,
-    lossy: bool,
-    counts: impl Fn([u8; 3]) -> bool,
-) -> f64 {
-    let mut nearest = Nearest::new(scheme);
-    let (mut known, mut all) = (0usize, 0usize);
-    for colour in pixels(picture).filter(|&colour| counts(colour)) {
-        all += 1;
-        known += usize::from(nearest.of(colour).1 <= tolerance(lossy));
+impl Coloured<'_> {
+    fn pixels(&self) -> impl Iterator<Item = [u8; 3]> {
+        let pixels = self.picture.pixels.chunks_exact(3);
+        pixels.map(|p| [p[0], p[1], p[2]])
     }
-    if all == 0 {
-        1.0
-    } else {
-        known as f64 / all as f64
+
+    fn is_hidden(&self, i: usize) -> bool {
+        self.hidden.is_some_and(|hidden| hidden[i])
     }
-}
 
-/// Share of the pixels whose colour is a class's.
-pub(super) fn known_share(picture: &RgbImage, scheme: MaskScheme, lossy: bool) -> f64 {
-    share(picture, scheme, lossy, |_| true)
-}
+    fn share(&self, scheme: MaskScheme, counts: impl Fn([u8; 3]) -> bool) -> f64 {
+        let mut nearest = Nearest::new(scheme);
+        let (mut known, mut all) = (0usize, 0usize);
+        for (i, colour) in self.pixels().enumerate() {
+            if self.is_hidden(i) || !counts(colour) {
+                continue;
+            }
+            all += 1;
+            known += usize::from(nearest.of(colour).1 <= tolerance(self.lossy));
+        }
+        if all == 0 {
+            1.0
+        } else {
+            known as f64 / all as f64
+        }
+    }
 
-/// The same without what is nearly black: a dark photo would pass for a mask with much background.
-pub(super) fn known_share_of_bright(picture: &RgbImage, scheme: MaskScheme, lossy: bool) -> f64 {
-    share(picture, scheme, lossy, |colour| {
-        squared_distance(colour, [0; 3]) > 3 * 40 * 40
-    })
+    /// Share of the visible pixels whose colour is a class's.
+    pub fn known_share(&self, scheme: MaskScheme) -> f64 {
+        self.share(scheme, |_| true)
+    }
+
+    /// The same without what is nearly black: a dark photo would pass for a mask with much background.
+    pub fn known_share_of_bright(&self, scheme: MaskScheme) -> f64 {
+        self.share(scheme, |colour| {
+            squared_distance(colour, [0; 3]) > 3 * 40 * 40
+        })
+    }
+
+    /// Whether nothing but black is to be seen.
+    pub fn is_black(&self) -> bool {
+        let mut pixels = self.pixels().enumerate();
+        pixels.all(|(i, colour)| self.is_hidden(i) || colour == [0; 3])
+    }
 }
 
 /// Gives every pixel a class.
-pub(super) fn snap(picture: &RgbImage, scheme: MaskScheme, lossy: bool) -> Snapped {
+pub(super) fn snap(mask: Coloured<'_>, scheme: MaskScheme) -> Snapped {
+    let width = mask.picture.width;
     let mut nearest = Nearest::new(scheme);
-    let mut labels: Vec<Option<u8>> = pixels(picture)
-        .map(|colour| {
+    let mut labels: Vec<Option<u8>> = mask
+        .pixels()
+        .enumerate()
+        .map(|(i, colour)| {
+            if mask.is_hidden(i) {
+                return Some(class::BACKGROUND);
+            }
             let (class, distance) = nearest.of(colour);
-            (distance <= tolerance(lossy)).then_some(class)
+            (distance <= tolerance(mask.lossy)).then_some(class)
         })
         .collect();
-    forget_mixtures(&mut labels, picture.width);
     let unknown = labels.iter().filter(|label| label.is_none()).count();
-    let filled = fill_rings(labels, picture.width);
+    let mended = mend(&mut labels, mask, scheme);
+    if mask.lossy {
+        forget_rare(&mut labels);
+    }
+    fill(&mut labels, width, RINGS, |_| true);
     let mut strangers: HashMap<[u8; 3], usize> = HashMap::new();
-    let labels: Vec<u8> = filled
+    let labels: Vec<u8> = labels
         .into_iter()
-        .zip(pixels(picture))
+        .zip(mask.pixels())
         .map(|(label, colour)| {
             label.unwrap_or_else(|| {
                 // Nearby shades count as one stranger.
@@ -124,75 +163,43 @@ pub(super) fn snap(picture: &RgbImage, scheme: MaskScheme, lossy: bool) -> Snapp
         .collect();
     Snapped {
         labels,
-        to_neighbours: unknown - to_colour,
+        to_neighbours: unknown.saturating_sub(to_colour),
+        mended,
         to_colour,
         strangers,
     }
 }
 
-/// Fills unknown pixels from their neighbours; what is left becomes background. Also returns how
-/// many those are.
-pub(super) fn fill_from_neighbours(labels: Vec<Option<u8>>, width: usize) -> (Vec<u8>, usize) {
-    let filled = fill_rings(labels, width);
-    let left = filled.iter().filter(|label| label.is_none()).count();
-    (
-        filled.into_iter().map(Option::unwrap_or_default).collect(),
-        left,
-    )
-}
-
-/// Forgets lonely classes beside unknown pixels: where a border is smoothed, the mixture of two
-/// colours can be a third class's (hair on black passes through the lower lip's).
-fn forget_mixtures(labels: &mut [Option<u8>], width: usize) {
-    let height = labels.len() / width.max(1);
-    let lonely: Vec<usize> = (0..labels.len())
-        .filter(|&i| {
-            let Some(label) = labels[i] else { return false };
-            let (mut same, mut unknown) = (0, 0);
-            for near in neighbours(i, width, height) {
-                same += usize::from(labels[near] == Some(label));
-                unknown += usize::from(labels[near].is_none());
-            }
-            // The pixel counts itself: a line of mixtures along a border has two neighbours of its kind.
-            unknown > 0 && same <= 3
-        })
-        .collect();
-    for i in lonely {
-        labels[i] = None;
+/// Takes false classes off borders that were smoothed: hair on black passes through the lower lip's
+/// colour. Where every colour is exact, nothing is changed.
+fn mend(labels: &mut [Option<u8>], mask: Coloured<'_>, scheme: MaskScheme) -> usize {
+    if labels.iter().all(Option::is_some) {
+        return 0;
     }
-}
-
-/// A pixel and its neighbours inside of the picture.
-fn neighbours(i: usize, width: usize, height: usize) -> impl Iterator<Item = usize> {
-    let (x, y) = (i % width, i / width);
-    let rows = y.saturating_sub(1)..=(y + 1).min(height - 1);
-    rows.flat_map(move |ny| {
-        (x.saturating_sub(1)..=(x + 1).min(width - 1)).map(move |nx| ny * width + nx)
-    })
-}
-
-/// Gives unknown pixels the class of most of their eight neighbours, ring by ring; the lowest
-/// class on a tie.
-fn fill_rings(mut labels: Vec<Option<u8>>, width: usize) -> Vec<Option<u8>> {
-    let height = labels.len() / width.max(1);
-    let mut open: Vec<usize> = (0..labels.len()).filter(|&i| labels[i].is_none()).collect();
-    for _ in 0..RINGS {
-        let majority = |i: usize| -> Option<u8> {
-            let mut votes = [0u8; CLASS_COUNT];
-            for label in neighbours(i, width, height).filter_map(|near| labels[near]) {
-                votes[usize::from(label)] += 1;
+    let place = |colour: [u8; 3]| colour.map(f32::from);
+    let mut reading = Reading {
+        width: mask.picture.width,
+        labels,
+        seen: |i: usize| match mask.picture.pixels.get(3 * i..3 * i + 3) {
+            Some(&[red, green, blue]) if !mask.is_hidden(i) => {
+                place(scheme.colour([red, green, blue]))
             }
-            let most = *votes.iter().max()?;
-            (most > 0).then(|| votes.iter().position(|&vote| vote == most).unwrap_or(0) as u8)
-        };
-        let decided: Vec<(usize, Option<u8>)> = open.iter().map(|&i| (i, majority(i))).collect();
-        for &(i, label) in &decided {
-            labels[i] = label;
-        }
-        open.retain(|&i| labels[i].is_none());
-        if open.is_empty() {
-            break;
-        }
+            _ => place(palette().colour(class::BACKGROUND)),
+        },
+        place: |class: u8| place(palette().colour(class)),
+        tolerance: mixture_tolerance(mask.lossy),
+        doubt_all: mask.lossy,
+    };
+    reading.mend()
+}
+
+/// Forgets the pixels of classes that hardly occur.
+fn forget_rare(labels: &mut [Option<u8>]) {
+    let mut counts = [0usize; CLASS_COUNT];
+    for label in labels.iter().flatten() {
+        counts[usize::from(*label)] += 1;
     }
-    labels
+    for label in labels.iter_mut() {
+        *label = label.filter(|&class| counts[usize::from(class)] >= FEWEST);
+    }
 }

@@ -4,16 +4,26 @@
 //! report: what the file was taken for, how sure that is, what each class covers, what was changed.
 
 mod colours;
+mod fill;
 mod guess;
+mod mixtures;
+mod numbers;
+mod parts;
 mod scheme;
 
 use std::path::Path;
 
+use self::colours::Coloured;
+use self::numbers::{IGNORED, Numbers};
 use crate::labels::{CLASS_COUNT, LabelImage, palette};
 use crate::picture::{Pixels, Raster, read};
 use crate::{Error, Result};
 
+pub use parts::{PartFiles, part_of};
 pub use scheme::MaskScheme;
+
+/// Opacity from which a pixel of a mask shows its colour; below it is background.
+const OPAQUE: u8 = 128;
 
 /// What an import found and did.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,110 +38,133 @@ pub struct ImportReport {
     pub snapped_to_neighbours: usize,
     /// Pixels of no known colour, not at a border, that took the class of the nearest colour.
     pub snapped_to_colour: usize,
+    /// Pixels along smoothed borders whose class was the mixture of two others and that took one of
+    /// those.
+    pub mended: usize,
     /// The left and right classes lie on the wrong sides; [`LabelImage::swap_sides`] mends it.
     pub mirrored: bool,
     /// Sentences for a person.
     pub warnings: Vec<String>,
 }
 
-/// Reads a mask from a PNG or JPEG file, guessing what its numbers or colours mean.
+/// Reads a mask, guessing what its numbers or colours mean. The path is a picture, a folder with the
+/// masks of one picture's classes (`00000_hair.png`, …), or `FOLDER/00000` where the folder holds
+/// those of several pictures.
+///
+/// # Errors
+/// When nothing can be read there, or what is read is no mask.
 pub fn read_mask(path: &Path) -> Result<(LabelImage, ImportReport)> {
-    mask_from(&read::read(path)?, None, path)
+    match PartFiles::at(path)? {
+        Some(parts) => parts.read(),
+        None => mask_from(&read::read(path)?, None, path),
+    }
 }
 
-/// A mask from a decoded picture. A given scheme is believed instead of guessed; `path` is only
-/// for messages.
+/// A mask from a decoded picture. A given scheme is believed instead of guessed; what is transparent
+/// is background; `path` is only for messages.
+///
+/// # Errors
+/// When the picture is no mask.
 pub fn mask_from(
     raster: &Raster,
     scheme: Option<MaskScheme>,
     path: &Path,
 ) -> Result<(LabelImage, ImportReport)> {
-    let by_colour = |scheme| from_colours(raster, scheme, path);
-    match scheme {
-        Some(scheme) if scheme.is_coloured() => return by_colour(Some(scheme)),
-        Some(scheme) => {
-            let numbers = raw_numbers(raster).ok_or_else(|| {
-                Error::content(
+    let hidden = hidden(raster);
+    let hidden = hidden.as_deref();
+    let picture;
+    let coloured = |picture| Coloured {
+        picture,
+        hidden,
+        lossy: raster.lossy,
+    };
+    if scheme.is_none_or(|scheme| !scheme.is_coloured()) {
+        // Colours decide for palette files: optimisers renumber their palettes.
+        let by_palette = if scheme.is_none() && matches!(raster.pixels, Pixels::Indexed { .. }) {
+            picture = raster.to_opaque_rgb();
+            palette_colours(raster, coloured(&picture)).map(|scheme| (scheme, &picture))
+        } else {
+            None
+        };
+        if let Some((scheme, picture)) = by_palette {
+            return from_colours(raster, coloured(picture), Some(scheme), path);
+        }
+        match (numbers::of(raster, hidden), scheme) {
+            (Some(values), _) => {
+                return from_numbers(raster, numbers::checked(values, raster, path)?, scheme);
+            }
+            (None, Some(_)) => {
+                return Err(Error::content(
                     path,
                     "the picture has colours, not class numbers",
                     "choose a colour scheme",
-                )
-            })?;
-            return from_numbers(raster, &numbers, Some(scheme), path);
+                ));
+            }
+            (None, None) => {}
         }
-        None => {}
     }
-    // Colours decide for palette files: optimisers renumber their palettes.
-    if let Pixels::Indexed { .. } = raster.pixels
-        && colours::known_share(&raster.to_rgb(), MaskScheme::Colours, raster.lossy) > 0.9
-        && !only_background(raster)
-    {
-        return by_colour(Some(MaskScheme::Colours));
-    }
-    match raw_numbers(raster) {
-        Some(numbers) => from_numbers(raster, &numbers, None, path),
-        None => by_colour(None),
-    }
+    let picture = raster.to_opaque_rgb();
+    from_colours(raster, coloured(&picture), scheme, path)
 }
 
-fn only_background(raster: &Raster) -> bool {
-    raster.to_rgb().pixels.iter().all(|&value| value == 0)
+/// Transparent pixels, where there are some and others too: a mask of which nothing would be seen has
+/// an alpha channel that means nothing.
+fn hidden(raster: &Raster) -> Option<Vec<bool>> {
+    let hidden: Vec<bool> = raster
+        .opacity()?
+        .iter()
+        .map(|&alpha| alpha < OPAQUE)
+        .collect();
+    (hidden.contains(&true) && hidden.contains(&false)).then_some(hidden)
 }
 
-/// Class numbers of a picture that is grey or has palette positions; `None` for a coloured one.
-fn raw_numbers(raster: &Raster) -> Option<Vec<u16>> {
-    match &raster.pixels {
-        Pixels::Gray { values, .. } => Some(values.clone()),
-        Pixels::Indexed { indices, .. } => {
-            let small = indices
-                .iter()
-                .all(|&index| usize::from(index) < CLASS_COUNT);
-            small.then(|| indices.iter().map(|&index| u16::from(index)).collect())
-        }
-        Pixels::Rgba(values) => {
-            let grey = values.chunks_exact(4).all(|p| p[0] == p[1] && p[1] == p[2]);
-            grey.then(|| values.chunks_exact(4).map(|p| u16::from(p[0])).collect())
-        }
+/// The colours that a palette file is to be read by, where they are class colours.
+fn palette_colours(raster: &Raster, mask: Coloured<'_>) -> Option<MaskScheme> {
+    if numbers::is_grey_palette(raster) || mask.is_black() {
+        return None;
     }
+    [MaskScheme::Colours, MaskScheme::SwappedColours]
+        .into_iter()
+        .find(|&scheme| mask.known_share(scheme) > 0.9 && mask.known_share_of_bright(scheme) > 0.9)
 }
 
 fn from_numbers(
     raster: &Raster,
-    numbers: &[u16],
+    numbers: Numbers,
     scheme: Option<MaskScheme>,
-    path: &Path,
 ) -> Result<(LabelImage, ImportReport)> {
-    let is_class = |number: u16| usize::from(number) < CLASS_COUNT;
-    let strange = numbers.iter().filter(|&&number| !is_class(number)).count();
-    let two_tones = numbers.iter().all(|&number| number <= 1);
-    let bilevel = matches!(raster.pixels, Pixels::Gray { max: 1, .. });
-    if strange * 20 > numbers.len() || (bilevel && two_tones) {
-        return Err(Error::content(
-            path,
-            "this is a grey picture, not a class mask: a mask has the numbers 0 to 18 or the nineteen colours",
-            "use it as a sketch, or make a mask with `mmface parse`",
-        ));
-    }
+    let width = raster.width;
+    let Numbers { values, mended } = numbers;
     let (scheme, certain) = match scheme {
         Some(scheme) => (scheme, true),
-        None => guess::numbering(numbers, raster.width),
+        None => guess::numbering(&values, width),
     };
-    let labels: Vec<Option<u8>> = numbers
-        .iter()
-        .map(|&number| u8::try_from(number).ok().and_then(|n| scheme.class_of(n)))
-        .collect();
-    let unknown = labels.iter().filter(|label| label.is_none()).count();
-    let (mut labels, left) = colours::fill_from_neighbours(labels, raster.width);
-    scheme.split_sides(&mut labels, raster.width);
-    let mask = LabelImage::new(raster.width, raster.height, labels)?;
-    let mut report = report(&mask, scheme, certain);
+    let class_of = |&number: &u16| u8::try_from(number).ok().and_then(|n| scheme.class_of(n));
+    let mut labels: Vec<Option<u8>> = values.iter().map(class_of).collect();
+    let count = |labels: &[Option<u8>]| labels.iter().filter(|label| label.is_none()).count();
+    let unknown = count(&labels);
+    let ignored = values.iter().filter(|&&value| value == IGNORED).count();
+    fill::fill(&mut labels, width, fill::RINGS, |_| true);
+    // What a data set ignores has a class that nobody noted; what has a strange number has none.
+    fill::fill(&mut labels, width, usize::MAX, |i| values[i] == IGNORED);
+    let left = count(&labels);
+    let mut labels: Vec<u8> = labels.into_iter().map(Option::unwrap_or_default).collect();
+    scheme.split_sides(&mut labels, width);
+    let mask = LabelImage::new(width, raster.height, labels)?;
+    let mut report = report(&mask, raster.notes.clone(), scheme, certain);
     report.snapped_to_neighbours = unknown - left;
+    report.mended = mended;
+    if ignored > 0 {
+        report.warnings.push(format!(
+            "{ignored} pixels are marked as ignored (255) and took the class of their neighbours"
+        ));
+    }
     if left > 0 {
         report.warnings.push(format!(
             "{left} pixels have no class number and became background"
         ));
     }
-    describe_snapping(&mut report, numbers.len());
+    describe_snapping(&mut report, values.len());
     if raster.lossy {
         report
             .warnings
@@ -142,32 +175,36 @@ fn from_numbers(
 
 fn from_colours(
     raster: &Raster,
+    mask: Coloured<'_>,
     scheme: Option<MaskScheme>,
     path: &Path,
 ) -> Result<(LabelImage, ImportReport)> {
-    let picture = raster.to_rgb();
     let scheme = scheme.unwrap_or_else(|| {
-        let share = |scheme| colours::known_share(&picture, scheme, raster.lossy);
+        let share = |scheme| mask.known_share(scheme);
         if share(MaskScheme::SwappedColours) > share(MaskScheme::Colours) {
             MaskScheme::SwappedColours
         } else {
             MaskScheme::Colours
         }
     });
-    if colours::known_share(&picture, scheme, raster.lossy) < 0.5
-        || colours::known_share_of_bright(&picture, scheme, raster.lossy) < 0.5
-    {
+    if mask.known_share(scheme) < 0.5 || mask.known_share_of_bright(scheme) < 0.5 {
         return Err(Error::content(
             path,
             "almost none of its colours are class colours: this looks like a photo or another palette",
             "make a mask from a photo with `mmface parse`, or recolour it with the colours of assets/palette.ron",
         ));
     }
-    let snapped = colours::snap(&picture, scheme, raster.lossy);
+    let snapped = colours::snap(mask, scheme);
     let mask = LabelImage::new(raster.width, raster.height, snapped.labels)?;
-    let mut report = report(&mask, scheme, scheme == MaskScheme::Colours);
+    let mut report = report(
+        &mask,
+        raster.notes.clone(),
+        scheme,
+        scheme == MaskScheme::Colours,
+    );
     report.snapped_to_neighbours = snapped.to_neighbours;
     report.snapped_to_colour = snapped.to_colour;
+    report.mended = snapped.mended;
     for (colour, count, class) in snapped.strangers {
         let [red, green, blue] = colour;
         let title = palette()
@@ -180,6 +217,12 @@ fn from_colours(
         ));
     }
     describe_snapping(&mut report, raster.width * raster.height);
+    if raster.lossy {
+        report.warnings.push(
+            "the colours of a mask are only roughly kept in this format; use the PNG if there is one"
+                .to_owned(),
+        );
+    }
     if scheme == MaskScheme::SwappedColours {
         report
             .warnings
@@ -188,7 +231,12 @@ fn from_colours(
     Ok((mask, report))
 }
 
-fn report(mask: &LabelImage, scheme: MaskScheme, certain: bool) -> ImportReport {
+fn report(
+    mask: &LabelImage,
+    notes: Vec<String>,
+    scheme: MaskScheme,
+    certain: bool,
+) -> ImportReport {
     let counts = mask.counts();
     let mut report = ImportReport {
         scheme,
@@ -196,8 +244,9 @@ fn report(mask: &LabelImage, scheme: MaskScheme, certain: bool) -> ImportReport 
         counts,
         snapped_to_neighbours: 0,
         snapped_to_colour: 0,
+        mended: 0,
         mirrored: is_mirrored(mask),
-        warnings: Vec::new(),
+        warnings: notes,
     };
     if !certain {
         report.warnings.push(format!(
@@ -220,12 +269,25 @@ fn report(mask: &LabelImage, scheme: MaskScheme, certain: bool) -> ImportReport 
 }
 
 fn describe_snapping(report: &mut ImportReport, pixels: usize) {
-    let snapped = report.snapped_to_neighbours + report.snapped_to_colour;
-    if snapped > 0 {
-        let share = 100.0 * snapped as f64 / pixels.max(1) as f64;
+    let share = |count: usize| 100.0 * count as f64 / pixels.max(1) as f64;
+    let mended = report.mended;
+    if mended > 0 {
         report.warnings.insert(
             0,
-            format!("{snapped} pixels ({share:.2} %) had no class and took the nearest one"),
+            format!(
+                "{mended} pixels ({:.2} %) along smoothed borders had a class between two others and took one of those",
+                share(mended)
+            ),
+        );
+    }
+    let snapped = report.snapped_to_neighbours + report.snapped_to_colour;
+    if snapped > 0 {
+        report.warnings.insert(
+            0,
+            format!(
+                "{snapped} pixels ({:.2} %) had no class and took the nearest one",
+                share(snapped)
+            ),
         );
     }
 }
