@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use mmface_engine::condition;
+use mmface_engine::condition::{self, FitMode};
 use mmface_engine::job::{Condition, ConditionKind, Named as _};
 
 use super::args::OutputArgs;
@@ -14,7 +14,7 @@ use crate::failure::Result;
 /// Options that choose the condition.
 #[derive(Clone, Debug, Default, Args)]
 pub struct ConditionArgs {
-    /// A class mask: index or colour PNG
+    /// A class mask of numbers or colours, or a folder with one mask a class (00000_hair.png, …)
     #[arg(long, value_name = "F", conflicts_with_all = ["sketch", "template"])]
     mask: Option<PathBuf>,
     /// A drawing, dark on white
@@ -26,6 +26,9 @@ pub struct ConditionArgs {
     /// Nothing to follow: the prompt alone
     #[arg(long, conflicts_with_all = ["mask", "sketch", "template"])]
     no_condition: bool,
+    /// What a mask or drawing that is not square becomes: pad, crop or stretch
+    #[arg(long, value_name = "HOW", default_value_t)]
+    fit: FitMode,
 }
 
 /// Where a job begins.
@@ -59,14 +62,14 @@ impl ConditionArgs {
             .iter()
             .map(|&kind| (kind, self.file(kind)));
         if let Some((kind, Some(path))) = given.find(|(_, path)| path.is_some()) {
-            return read(path, kind, output).map(plain);
+            return read(path, kind, self.fit, output).map(plain);
         }
         if self.no_condition {
             return Ok(plain(Condition::None));
         }
         let templates = Templates::load()?;
         let template = templates.find(self.template.as_deref())?;
-        let condition = read(&templates.path(template), template.kind, output)?;
+        let condition = read(&templates.path(template), template.kind, self.fit, output)?;
         let prompt = prompt.unwrap_or_else(|| template.prompt.clone());
         Ok(Start {
             condition,
@@ -76,9 +79,9 @@ impl ConditionArgs {
     }
 }
 
-/// Reads a condition, and says what was guessed or mended.
-fn read(path: &Path, kind: ConditionKind, output: OutputArgs) -> Result<Condition> {
-    let (condition, warnings) = condition::read(path, kind)?;
+/// Reads a condition, and says what was guessed, mended, or done to it.
+fn read(path: &Path, kind: ConditionKind, fit: FitMode, output: OutputArgs) -> Result<Condition> {
+    let (condition, warnings) = condition::read(path, kind, fit)?;
     for warning in warnings {
         warn(
             output,

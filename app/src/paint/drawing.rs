@@ -1,5 +1,6 @@
 //! What the person draws: a class mask and a grey sketch of the same size.
 
+use mmface_engine::condition::FitMode;
 use mmface_engine::labels::{CLASS_COUNT, LabelImage, class};
 use mmface_engine::picture::GrayImage;
 
@@ -90,49 +91,36 @@ impl Drawing {
         self
     }
 
-    /// Replaces the mask. One of another size is padded to a square with background and resized
-    /// without mixing classes; numbers that are no class become background.
+    /// Replaces the mask. One that is not square becomes so as on the command line ([`FitMode`]), one
+    /// of another size is resized without mixing classes; numbers that are no class become background.
     pub fn set_mask(&mut self, mask: &LabelImage) {
         if mask.check().is_err() && !consistent(mask.width, mask.height, mask.labels.len()) {
             return;
         }
         let side = self.side();
-        let labels = squared(mask.width, mask.height, &mask.labels, class::BACKGROUND);
-        let square = mask.width.max(mask.height);
-        let known = |label: u8| usize::from(label) < CLASS_COUNT;
-        let labels = labels
-            .into_iter()
-            .map(|label| if known(label) { label } else { 0 });
-        let image = LabelImage {
-            width: square,
-            height: square,
-            labels: labels.collect(),
-        };
-        let image = if square == side {
-            image
-        } else {
-            image.resized(side, side)
-        };
+        let mut image = mask.fitted(FitMode::default());
+        for label in &mut image.labels {
+            if usize::from(*label) >= CLASS_COUNT {
+                *label = class::BACKGROUND;
+            }
+        }
+        if image.width != side {
+            image = image.resized(side, side);
+        }
         self.mask = Tiles::from_pixels(side, side, &image.labels);
     }
 
-    /// Replaces the sketch. One of another size is padded to a square with paper and resized.
+    /// Replaces the sketch. One that is not square becomes so as on the command line ([`FitMode`]),
+    /// one of another size is resized.
     pub fn set_sketch(&mut self, sketch: &GrayImage) {
         if !consistent(sketch.width, sketch.height, sketch.pixels.len()) {
             return;
         }
         let side = self.side();
-        let square = sketch.width.max(sketch.height);
-        let image = GrayImage {
-            width: square,
-            height: square,
-            pixels: squared(sketch.width, sketch.height, &sketch.pixels, PAPER),
-        };
-        let image = if square == side {
-            image
-        } else {
-            image.resized(side, side)
-        };
+        let mut image = sketch.fitted(FitMode::default());
+        if image.width != side {
+            image = image.resized(side, side);
+        }
         self.sketch = Tiles::from_pixels(side, side, &image.pixels);
     }
 
@@ -189,20 +177,6 @@ fn fitting(side: usize) -> usize {
 
 fn consistent(width: usize, height: usize, values: usize) -> bool {
     width > 0 && height > 0 && width.checked_mul(height) == Some(values)
-}
-
-/// Centred on a square of the longer side.
-fn squared(width: usize, height: usize, values: &[u8], blank: u8) -> Vec<u8> {
-    let side = width.max(height);
-    if width == height {
-        return values.to_vec();
-    }
-    let mut square = vec![blank; side * side];
-    let (left, top) = ((side - width) / 2, (side - height) / 2);
-    for (y, row) in values.chunks_exact(width).enumerate() {
-        square[(top + y) * side + left..][..width].copy_from_slice(row);
-    }
-    square
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Conditions: from mask and sketch pictures to model input and back.
 
+mod fit;
 pub mod import;
 mod input;
 mod sketch;
@@ -8,29 +9,42 @@ use std::path::Path;
 
 use candle_core::{Device, Tensor};
 
+pub use fit::FitMode;
 pub use import::{ImportReport, MaskScheme, mask_from, read_mask};
 pub use input::{mask_tensor, sketch_tensor};
 pub use sketch::{SketchReport, read_sketch, sketch_from};
 
 use crate::Result;
-use crate::job::{Condition, ConditionKind};
+use crate::job::{Condition, ConditionKind, MAX_CONDITION_SIDE};
 
-/// Reads a picture as a kind of condition. The sentences say what was guessed or mended.
+/// Reads a picture as a kind of condition, square by a mode and of a size that a job takes. The
+/// sentences say what was guessed, mended, or done to it.
 ///
 /// # Errors
 /// When the file cannot be read as one.
-pub fn read(path: &Path, kind: ConditionKind) -> Result<(Condition, Vec<String>)> {
-    Ok(match kind {
+pub fn read(path: &Path, kind: ConditionKind, fit: FitMode) -> Result<(Condition, Vec<String>)> {
+    let (condition, mut warnings, (width, height)) = match kind {
         ConditionKind::Mask => {
             let (mask, report) = read_mask(path)?;
-            (Condition::Mask(mask), report.warnings)
+            let size = (mask.width, mask.height);
+            let mask = mask.within(MAX_CONDITION_SIDE).fitted(fit);
+            (Condition::Mask(mask), report.warnings, size)
         }
         ConditionKind::Sketch => {
             let (sketch, report) = read_sketch(path)?;
-            (Condition::Sketch(sketch), report.warnings)
+            let size = (sketch.width, sketch.height);
+            let sketch = sketch.within(MAX_CONDITION_SIDE).fitted(fit);
+            (Condition::Sketch(sketch), report.warnings, size)
         }
-        ConditionKind::None => (Condition::None, Vec::new()),
-    })
+        ConditionKind::None => return Ok((Condition::None, Vec::new())),
+    };
+    if width.max(height) > MAX_CONDITION_SIDE {
+        warnings.push(format!(
+            "the picture is {width} x {height}: it was scaled down to {MAX_CONDITION_SIDE} on its longest side"
+        ));
+    }
+    warnings.extend(fit.describe(width, height));
+    Ok((condition, warnings))
 }
 
 /// A condition as the autoencoder takes it; `None` for nothing to follow.

@@ -119,7 +119,11 @@ impl Encoded {
             return Err("the condition picture has another size than the recipe says".to_owned());
         }
         match raster.pixels {
-            Pixels::Gray { values, max: 255, alpha: None } => Ok((
+            Pixels::Gray {
+                values,
+                max: 255,
+                alpha: None,
+            } => Ok((
                 raster.width,
                 raster.height,
                 values.iter().map(|&value| value as u8).collect(),

@@ -6,16 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use candle_core::Device;
 use mmface_engine::labels::{LabelImage, palette};
 use mmface_engine::model::face_parser::FaceParser;
-use mmface_engine::picture::resize::lanczos_rgb;
-use mmface_engine::picture::{GrayImage, RgbImage, convert, read, xdog};
+use mmface_engine::picture::resize::{lanczos_rgb, within};
+use mmface_engine::picture::{GrayImage, RgbImage, WORKING_SIDE, convert, read, xdog};
 use mmface_engine::weights::registry::BUNDLED;
 use mmface_engine::weights::{Package, Part, Registry};
 use mmface_engine::{Error, Result};
 
 use super::crop::Crop;
-
-/// Longest side that is worked on: a crop of a larger photo is still sharper than any drawing.
-const WORKING_SIDE: usize = 4096;
 
 /// Longest side of the photo on screen.
 const SCREEN_SIDE: usize = 1024;
@@ -25,7 +22,7 @@ const SCREEN_SIDE: usize = 1024;
 pub struct Photo {
     /// Its name, for people.
     pub name: String,
-    /// The photo, scaled down to `WORKING_SIDE`.
+    /// The photo, scaled down to [`WORKING_SIDE`].
     pub image: RgbImage,
     /// The same for the screen.
     pub small: RgbImage,
@@ -43,15 +40,6 @@ pub fn prepare(name: String, image: RgbImage) -> Photo {
     let image = within(image, WORKING_SIDE);
     let small = within(image.clone(), SCREEN_SIDE);
     Photo { name, image, small }
-}
-
-fn within(image: RgbImage, side: usize) -> RgbImage {
-    let longest = image.width.max(image.height);
-    if longest <= side {
-        return image;
-    }
-    let scaled = |length: usize| (length * side / longest).max(1);
-    lanczos_rgb(&image, scaled(image.width), scaled(image.height))
 }
 
 /// The crop as a square of `side` pixels.

@@ -4,7 +4,7 @@ use egui::{
     Align2, Color32, ColorImage, Context, Rect, Role, ScrollArea, Sense, TextureHandle,
     TextureOptions, Ui, WidgetInfo, Window, pos2, vec2,
 };
-use mmface_engine::condition;
+use mmface_engine::condition::{self, FitMode};
 use mmface_engine::job::{Condition, ConditionKind, Named as _};
 
 use super::ToolsCommand;
@@ -55,7 +55,7 @@ fn image(condition: &Condition, friendly: bool) -> ColorImage {
 }
 
 fn read(templates: &Templates, template: &Template) -> Result<Condition, String> {
-    let read = condition::read(&templates.path(template), template.kind);
+    let read = condition::read(&templates.path(template), template.kind, FitMode::default());
     read.map(|(condition, _)| condition)
         .map_err(|error| error.to_string())
 }
