@@ -2,7 +2,8 @@
 
 use ab_glyph::{Font, FontRef, PxScale, ScaleFont};
 use mmface_engine::job::{Cell, Sweep};
-use mmface_engine::picture::RgbImage;
+use mmface_engine::picture::read::{MAX_PIXELS, MAX_SIDE};
+use mmface_engine::picture::{RgbImage, resize};
 
 /// Space between pictures, and around text.
 const GAP: usize = 8;
@@ -10,6 +11,8 @@ const PAPER: [u8; 3] = [250, 250, 248];
 const INK: [u8; 3] = [30, 30, 34];
 /// Most lines of a label.
 const LINES: usize = 3;
+/// How much narrower the next cell is that is tried where a grid would be larger than we read.
+const STEP: usize = 8;
 
 /// The picture under construction.
 pub struct Grid {
@@ -20,16 +23,25 @@ pub struct Grid {
 }
 
 impl Grid {
-    /// Paper with the labels of a sweep whose pictures have this side.
-    pub fn new(sweep: &Sweep, cell: usize) -> Self {
+    /// Paper with the labels of a sweep whose pictures have this side. Where the grid would be larger
+    /// than a picture that we read, its cells are smaller than the pictures; the tiles are whole.
+    pub fn new(sweep: &Sweep, side: usize) -> Self {
+        let mut cell = side;
+        loop {
+            let (left, top, width, height) = Self::measure(sweep, cell);
+            let fits = width.max(height) <= MAX_SIDE && width * height <= MAX_PIXELS;
+            if fits || cell <= STEP {
+                return Self::with_labels(sweep, cell, (left, top), (width, height));
+            }
+            cell -= STEP;
+        }
+    }
+
+    /// Where the cells begin, and the size of the grid.
+    fn measure(sweep: &Sweep, cell: usize) -> (usize, usize, usize, usize) {
         let text = Text::new(cell);
         let (rows, columns) = (sweep.rows(), sweep.columns());
-        let row_labels: &[String] = if sweep.axes.len() == 2 {
-            &sweep.axes[0]
-        } else {
-            &[]
-        };
-        let column_labels = sweep.axes.last().map_or(&[][..], Vec::as_slice);
+        let (row_labels, column_labels) = labels(sweep);
         let left = if row_labels.is_empty() {
             GAP
         } else {
@@ -44,6 +56,17 @@ impl Grid {
         let top = 2 * GAP + most * text.line_height();
         let width = left + columns * (cell + GAP);
         let height = top + rows * (cell + GAP);
+        (left, top, width, height)
+    }
+
+    fn with_labels(
+        sweep: &Sweep,
+        cell: usize,
+        (left, top): (usize, usize),
+        (width, height): (usize, usize),
+    ) -> Self {
+        let text = Text::new(cell);
+        let (row_labels, column_labels) = labels(sweep);
         let mut grid = Self {
             picture: RgbImage::filled(width, height, PAPER),
             cell,
@@ -65,6 +88,13 @@ impl Grid {
     pub fn put(&mut self, cell: &Cell, image: &RgbImage) {
         let x = self.left + cell.column * (self.cell + GAP);
         let y = self.top + cell.row * (self.cell + GAP);
+        let smaller;
+        let image = if image.width.max(image.height) > self.cell {
+            smaller = resize::lanczos_rgb(image, self.cell, self.cell);
+            &smaller
+        } else {
+            image
+        };
         for row in 0..image.height.min(self.cell) {
             let from = 3 * row * image.width;
             let to = 3 * ((y + row) * self.picture.width + x);
@@ -77,6 +107,14 @@ impl Grid {
     /// The grid.
     pub fn finish(self) -> RgbImage {
         self.picture
+    }
+}
+
+/// Labels of the rows, where there are two groups, and of the columns.
+fn labels(sweep: &Sweep) -> (&[String], &[String]) {
+    match sweep.axes.as_slice() {
+        [rows, columns] => (rows, columns),
+        axes => (&[], axes.last().map_or(&[], Vec::as_slice)),
     }
 }
 
@@ -225,6 +263,19 @@ mod tests {
             [255, 0, 0]
         );
         assert_eq!(picture.pixel(left + 5, top + 5), PAPER);
+    }
+
+    #[test]
+    fn a_grid_is_never_larger_than_what_is_read() {
+        let words: Vec<String> = (0..64).map(|word| format!("w{word}")).collect();
+        let sweep = Sweep::parse(&format!("[{}]", words.join("|"))).expect("a sweep");
+        let mut grid = Grid::new(&sweep, 1024);
+        let cell = sweep.cells[63].clone();
+        grid.put(&cell, &RgbImage::filled(1024, 1024, [10, 20, 30]));
+        let grid = grid.finish();
+        assert!(grid.width <= MAX_SIDE && grid.width > MAX_SIDE * 9 / 10);
+        let inside = grid.pixel(grid.width - 2 * GAP, grid.height - 2 * GAP);
+        assert_eq!(inside, [10, 20, 30]);
     }
 
     #[test]
