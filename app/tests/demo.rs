@@ -117,7 +117,52 @@ fn a_drawn_face_is_parsed_back_into_mask_and_sketch() {
         let picture = image::open(home.path(file)).unwrap();
         assert_eq!(picture.dimensions(), drawn.dimensions(), "{file}");
     }
+    let output = home.run(&[&parse[..], &["--model", &demo]].concat());
+    assert!(!String::from_utf8_lossy(&output.stderr).contains("no face"));
     // And both are conditions again.
     home.ok(&["generate", "--mask", "mask.png", "--out", "again.png"]);
     home.ok(&["generate", "--sketch", "sketch.png", "--out", "again2.png"]);
+}
+
+/// What has no face: a sky, noise, and a street of houses with lit windows.
+fn faceless() -> [image::RgbImage; 3] {
+    let sky = image::RgbImage::from_fn(400, 300, |x, y| {
+        image::Rgb([(100 + x * 3 / 10) as u8, (90 + y / 2) as u8, 200])
+    });
+    let mut state = 7u32;
+    let noise = image::RgbImage::from_fn(256, 256, |_, _| {
+        image::Rgb(std::array::from_fn(|_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        }))
+    });
+    let houses = image::RgbImage::from_fn(256, 256, |x, y| {
+        let house = x / 52;
+        let roof = [90, 40, 120, 60, 150][house as usize % 5];
+        if y < roof {
+            image::Rgb([150, 190, 235])
+        } else if x % 52 % 16 > 8 && (y - roof) % 20 > 10 {
+            image::Rgb([240, 230, 150])
+        } else {
+            image::Rgb([60 + 25 * house as u8, 90, 140 - 20 * house as u8])
+        }
+    });
+    [sky, noise, houses]
+}
+
+#[test]
+fn a_picture_without_a_face_is_told() {
+    let home = Home::new();
+    for picture in faceless() {
+        picture.save(home.path("photo.png")).unwrap();
+        let parse = ["parse", "photo.png", "--out", "mask.png", "--json"];
+        let output = home.run(&[&parse[..], &["--model", &demo()]].concat());
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.success() && said.contains("no face was found"),
+            "{said}"
+        );
+        let event = String::from_utf8_lossy(&output.stdout);
+        assert!(event.contains("\"face\":false"), "{event}");
+    }
 }

@@ -99,7 +99,14 @@ pub fn run(arguments: Arguments) -> Result<()> {
     let parser = package.load_parser(&Device::Cpu)?;
     let (width, height) = (photo.width, photo.height);
     let input = convert::to_tensor(&lanczos_rgb(&photo, PARSER_SIDE, PARSER_SIDE), &Device::Cpu)?;
-    let mask = parser.parse(&input)?.resized(width, height);
+    let parsed = parser.parse(&input)?;
+    let face = parsed.shows_face();
+    if !face {
+        tell(
+            "no face was found in the photo: its mask is a guess; name a portrait, or cut the face out first",
+        );
+    }
+    let mask = parsed.resized(width, height);
     file::write(&target, &mask.to_png()?, Overwrite::Replace)?;
     if let Some(path) = &arguments.sketch {
         file::write(path, &xdog::sketch(&photo).to_png()?, Overwrite::Replace)?;
@@ -114,7 +121,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
     if arguments.output.json {
         let object = json!({
             "event": "parsed", "mask": target, "sketch": arguments.sketch, "width": width, "height": height,
-            "classes": classes,
+            "classes": classes, "face": face,
         });
         print_line(&object.to_string());
     }

@@ -1,5 +1,6 @@
 //! The nineteen face classes and masks made of them, as plain data.
 
+mod face;
 mod label_image;
 mod palette;
 
