@@ -6,7 +6,7 @@ use clap::Args;
 use mmface_engine::Error;
 use mmface_engine::format::bytes as size;
 use mmface_engine::job::Named as _;
-use mmface_engine::picture::read;
+use mmface_engine::picture::{Format, read};
 use mmface_engine::provenance::{parameters, read_bytes};
 use mmface_engine::weights::TensorFile;
 use mmface_engine::weights::package::Package;
@@ -74,8 +74,9 @@ fn picture(path: &Path) -> Result<Answer> {
     let bytes = read::read_bytes(path)?;
     let picture = read::decode(&bytes, path)?;
     let (width, height) = (picture.width, picture.height);
-    if !bytes.starts_with(b"\x89PNG") {
-        let text = format!("{width} x {height} JPEG: it has no recipe");
+    let format = Format::of(&bytes).map_or("picture", Format::name);
+    if format != Format::Png.name() {
+        let text = format!("{width} x {height} {format}: it has no recipe");
         return Ok((
             json!({ "kind": "picture", "width": width, "height": height, "recipe": null }),
             text,

@@ -9,31 +9,33 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use mmface_engine::condition::import::{PartFiles, part_of};
 use mmface_engine::format::hex;
+use mmface_engine::picture::EXTENSIONS;
 use mmface_engine::{Error, Result};
 use sha2::{Digest, Sha256};
 
 use super::webdataset::{Form, Sample};
 
 /// Names that a folder of photos may have.
-const PHOTOS: [&str; 5] = [
+const PHOTOS: [&str; 6] = [
     "images",
     "image",
     "photos",
     "images1024x1024",
+    "CelebA-HQ-img",
     "image_latents",
 ];
-const MASKS: [&str; 5] = [
+const MASKS: [&str; 6] = [
     "masks",
     "mask",
     "Masks_Colored_1024",
     "masks_colored",
+    "CelebAMask-HQ-mask-anno",
     "mask_latents",
 ];
 const SKETCHES: [&str; 3] = ["sketches", "sketch", "sketch_latents"];
 const CAPTIONS: [&str; 4] = ["text", "texts", "captions", "caption"];
-/// Extensions of pictures.
-const PICTURES: [&str; 4] = ["png", "jpg", "jpeg", "webp"];
 /// Deepest sub-folder that is looked into.
 const DEPTH: usize = 4;
 /// Samples in a latent file, about.
@@ -64,10 +66,17 @@ pub struct Files {
     /// Data set and path of the photo below its folder, without extension.
     pub key: String,
     photo: Option<PathBuf>,
-    mask: Option<PathBuf>,
+    mask: Option<Mask>,
     sketch: Option<PathBuf>,
     captions: Option<PathBuf>,
     form: Form,
+}
+
+/// The file of a mask, or the files of its classes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Mask {
+    Whole(PathBuf),
+    Parts(PartFiles),
 }
 
 impl Layout {
@@ -139,7 +148,7 @@ impl Layout {
         let extensions: &[&str] = if self.form == Form::Latents {
             &["pt"]
         } else {
-            &PICTURES
+            &EXTENSIONS
         };
         let list = |folder: &Path, suffix: &str, extensions: &[&str]| {
             let mut files = BTreeMap::new();
@@ -158,7 +167,10 @@ impl Layout {
         let part = |folder: &Path, suffix: &str, extensions: &[&str]| {
             Index::new(list(folder, suffix, extensions).unwrap_or_default())
         };
-        let masks = part(&self.masks, &self.suffixes[1], extensions);
+        let masks = Masks::new(
+            list(&self.masks, &self.suffixes[1], extensions).unwrap_or_default(),
+            &self.masks,
+        );
         let sketches = part(&self.sketches, &self.suffixes[2], extensions);
         let captions = part(&self.captions, ".txt", &["txt"]);
         Ok(photos
@@ -172,6 +184,51 @@ impl Layout {
                 form: self.form,
             })
             .collect())
+    }
+}
+
+/// Masks as whole files and as one file a class.
+struct Masks {
+    whole: Index,
+    /// By the picture's name; numbers without leading zeros, since CelebAMask-HQ calls the parts
+    /// `00007_hair.png` and the photo `7.jpg`.
+    parts: BTreeMap<String, PartFiles>,
+}
+
+impl Masks {
+    fn new(files: BTreeMap<String, PathBuf>, folder: &Path) -> Self {
+        let mut parts: BTreeMap<String, PartFiles> = BTreeMap::new();
+        for file in files.values() {
+            if let Some((picture, class)) = part_of(file) {
+                let entry = parts
+                    .entry(without_zeros(picture).to_owned())
+                    .or_insert_with(|| PartFiles {
+                        files: BTreeMap::new(),
+                        place: folder.join(picture),
+                    });
+                entry.files.insert(class, file.clone());
+            }
+        }
+        Self {
+            whole: Index::new(files),
+            parts,
+        }
+    }
+
+    fn find(&self, path: &str) -> Option<Mask> {
+        let parts = || self.parts.get(without_zeros(last_part(path))).cloned();
+        let whole = self.whole.find(path).map(Mask::Whole);
+        whole.or_else(|| parts().map(Mask::Parts))
+    }
+}
+
+/// A number without leading zeros; other names as they are.
+fn without_zeros(name: &str) -> &str {
+    let bare = name.trim_start_matches('0');
+    match bare.bytes().all(|digit| digit.is_ascii_digit()) {
+        true if !bare.is_empty() => bare,
+        true if !name.is_empty() => "0",
+        _ => name,
     }
 }
 
@@ -281,7 +338,11 @@ impl Files {
         Ok(Sample {
             key: self.key.clone(),
             photo: read(&self.photo)?,
-            mask: read(&self.mask)?,
+            mask: match &self.mask {
+                Some(Mask::Parts(parts)) => Some(parts.read()?.0.to_png()?),
+                Some(Mask::Whole(path)) => read(&Some(path.clone()))?,
+                None => None,
+            },
             sketch: read(&self.sketch)?,
             captions: read(&self.captions)?,
             form: self.form,
@@ -302,7 +363,7 @@ impl Files {
         Ok(Sample {
             key: self.key.clone(),
             photo: there(&self.photo),
-            mask: there(&self.mask),
+            mask: self.mask.is_some().then(Vec::new),
             sketch: there(&self.sketch),
             captions,
             form: self.form,
@@ -395,6 +456,36 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(error.contains("train-*.tar"), "{error}");
+    }
+
+    #[test]
+    fn celebamask_hq_is_read_as_it_is_handed_out() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |name: &str| root.path().join(name);
+        let put = |name: &str, pixels: &[u8]| {
+            let path = at(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            let png = mmface_engine::picture::write::encode_gray(2, 1, pixels).unwrap();
+            std::fs::write(path, png).unwrap();
+        };
+        for photo in ["0", "7"] {
+            touch(&at(&format!("CelebA-HQ-img/{photo}.jpg")));
+        }
+        put("CelebAMask-HQ-mask-anno/0/00000_skin.png", &[255, 255]);
+        put("CelebAMask-HQ-mask-anno/0/00000_hair.png", &[0, 255]);
+        put("CelebAMask-HQ-mask-anno/1/00007_skin.png", &[255, 0]);
+        let layouts = Layout::discover(root.path(), None).unwrap();
+        let samples = layouts[0].samples().unwrap();
+        let labels = |files: &Files| {
+            let png = files.read().unwrap().mask.unwrap();
+            mmface_engine::picture::read::decode(&png, Path::new("mask"))
+                .unwrap()
+                .to_gray()
+                .pixels
+        };
+        assert_eq!(labels(&samples[0]), [1, 13], "hair is drawn over skin");
+        assert_eq!(labels(&samples[1]), [1, 0]);
+        assert!(samples[1].outline().unwrap().mask.is_some());
     }
 
     #[test]

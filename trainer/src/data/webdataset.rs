@@ -9,14 +9,12 @@ use mmface_engine::condition::import::mask_from;
 use mmface_engine::condition::sketch_from;
 use mmface_engine::labels::LabelImage;
 use mmface_engine::picture::resize::Fit;
-use mmface_engine::picture::{GrayImage, RgbImage, read};
+use mmface_engine::picture::{EXTENSIONS, GrayImage, Pixels, Raster, RgbImage, read};
 use mmface_engine::weights::pt;
 use mmface_engine::{Error, Result};
 
 /// Largest member that is read.
 const LARGEST_MEMBER: u64 = 64 << 20;
-/// Largest side of a picture.
-const LARGEST_SIDE: u32 = 8192;
 
 /// What the parts of a sample are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -116,10 +114,10 @@ pub fn for_each_sample(path: &Path, mut each: impl FnMut(Sample) -> Result<()>) 
             current.key = key.to_string();
         }
         let slot = match extension {
-            "jpg" | "jpeg" | "png" => &mut current.photo,
             "mask.png" => &mut current.mask,
             "txt" => &mut current.captions,
             other if other.starts_with("sketch.") => &mut current.sketch,
+            other if EXTENSIONS.contains(&other) => &mut current.photo,
             _ => continue,
         };
         if entry.size() > LARGEST_MEMBER {
@@ -162,65 +160,49 @@ impl Sample {
         if self.form == Form::Foreign {
             return self.foreign_pictures();
         }
-        let decode = |what: &str,
-                      bytes: &Option<Vec<u8>>|
-         -> std::result::Result<image::DynamicImage, String> {
-            let bytes = bytes.as_deref().ok_or_else(|| format!("no {what}"))?;
-            let mut reader = image::ImageReader::new(std::io::Cursor::new(bytes))
-                .with_guessed_format()
-                .map_err(|error| format!("{what}: {error}"))?;
-            let mut limits = image::Limits::default();
-            (limits.max_image_width, limits.max_image_height) =
-                (Some(LARGEST_SIDE), Some(LARGEST_SIDE));
-            reader.limits(limits);
-            reader.decode().map_err(|error| format!("{what}: {error}"))
+        let photo = self.raster("photo", &self.photo)?.to_rgb();
+        let mask = self.raster("mask", &self.mask)?;
+        let (width, height) = (mask.width, mask.height);
+        let Pixels::Gray {
+            values, max: 255, ..
+        } = mask.pixels
+        else {
+            return Err("mask is not an 8-bit index picture".to_owned());
         };
-        let photo = decode("photo", &self.photo)?.into_rgb8();
-        let mask = match decode("mask", &self.mask)? {
-            image::DynamicImage::ImageLuma8(mask) => mask,
-            other => {
-                return Err(format!(
-                    "mask is {:?}, not an 8-bit index picture",
-                    other.color()
-                ));
-            }
-        };
-        let sketch = decode("sketch", &self.sketch)?.into_luma8();
-        if let Some(index) = mask.as_raw().iter().find(|&&index| index > 18) {
+        let sketch = self.raster("sketch", &self.sketch)?.to_gray();
+        if let Some(index) = values.iter().find(|&&index| index > 18) {
             return Err(format!("mask has class {index}, the largest is 18"));
         }
-        if photo.dimensions() != mask.dimensions() || photo.dimensions() != sketch.dimensions() {
+        let sizes = [(photo.width, photo.height), (sketch.width, sketch.height)];
+        if sizes.iter().any(|&size| size != (width, height)) {
             return Err(format!(
                 "photo {:?}, mask {:?} and sketch {:?} differ in size",
-                photo.dimensions(),
-                mask.dimensions(),
-                sketch.dimensions()
+                sizes[0],
+                (width, height),
+                sizes[1]
             ));
         }
-        if photo.width() != photo.height() || photo.width() < 64 {
+        if width != height || width < 64 {
             return Err(format!(
                 "picture {:?} is not a square of at least 64 pixels",
-                photo.dimensions()
+                (width, height)
             ));
         }
-        let (width, height) = (photo.width() as usize, photo.height() as usize);
         Ok(Pictures {
-            photo: RgbImage {
-                width,
-                height,
-                pixels: photo.into_raw(),
-            },
+            photo,
             mask: LabelImage {
                 width,
                 height,
-                labels: mask.into_raw(),
+                labels: values.into_iter().map(|value| value as u8).collect(),
             },
-            sketch: GrayImage {
-                width,
-                height,
-                pixels: sketch.into_raw(),
-            },
+            sketch,
         })
+    }
+
+    /// A part, decoded by the engine's reader as everywhere.
+    fn raster(&self, what: &str, bytes: &Option<Vec<u8>>) -> std::result::Result<Raster, String> {
+        let bytes = bytes.as_deref().ok_or_else(|| format!("no {what}"))?;
+        read::decode(bytes, Path::new(&self.key)).map_err(|error| format!("{what}: {error}"))
     }
 }
 
@@ -228,11 +210,7 @@ impl Sample {
     /// Pictures of any numbering and size: the middle square of the photo, and mask and sketch
     /// brought to it.
     fn foreign_pictures(&self) -> std::result::Result<Pictures, String> {
-        let raster = |what: &str, bytes: &Option<Vec<u8>>| {
-            let bytes = bytes.as_deref().ok_or_else(|| format!("no {what}"))?;
-            read::decode(bytes, Path::new(&self.key)).map_err(|error| format!("{what}: {error}"))
-        };
-        let photo = raster("photo", &self.photo)?.to_rgb();
+        let photo = self.raster("photo", &self.photo)?.to_rgb();
         let (width, height) = (photo.width, photo.height);
         let side = width.min(height);
         if side < 64 {
@@ -250,12 +228,12 @@ impl Sample {
                 ))
             }
         };
-        let mask = raster("mask", &self.mask)?;
+        let mask = self.raster("mask", &self.mask)?;
         fits("mask", (mask.width, mask.height))?;
         let (mask, _) = mask_from(&mask, None, Path::new(&self.key))
             .map_err(|error| format!("mask: {error}"))?;
         let mask = mask.resized(width, height);
-        let sketch = raster("sketch", &self.sketch)?;
+        let sketch = self.raster("sketch", &self.sketch)?;
         fits("sketch", (sketch.width, sketch.height))?;
         let (sketch, _) = sketch_from(&sketch);
         let sketch = if (sketch.width, sketch.height) == (width, height) {

@@ -12,8 +12,8 @@ pub mod work;
 use std::sync::Arc;
 
 use mmface_engine::labels::LabelImage;
-use mmface_engine::picture::GrayImage;
 use mmface_engine::picture::xdog::Style;
+use mmface_engine::picture::{EXTENSIONS, GrayImage};
 
 use super::command::{PhotoCommand, Workspace};
 use super::context::{Context, Inbox};
@@ -174,10 +174,7 @@ pub fn handle(state: &mut State, command: PhotoCommand, cx: &mut Context) {
             let ask = Ask {
                 title: "A portrait photo".into(),
                 kind: AskKind::Open,
-                filter: Some((
-                    "Photos".into(),
-                    ["png", "jpg", "jpeg"].map(String::from).to_vec(),
-                )),
+                filter: Some(("Photos".into(), EXTENSIONS.map(String::from).to_vec())),
                 name: String::new(),
             };
             cx.ask(&state.inbox, &ask, |_: &mut State, cx, path| {
@@ -231,6 +228,9 @@ fn read(
             state.reading = false;
             match result {
                 Ok(photo) => {
+                    for note in &photo.notes {
+                        cx.tell(Toast::Warning(note.clone()));
+                    }
                     state.number += 1;
                     state.crop = Crop::largest(photo.image.width, photo.image.height);
                     state.photo = Some(Arc::new(photo));

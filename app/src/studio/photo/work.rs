@@ -26,20 +26,30 @@ pub struct Photo {
     pub image: RgbImage,
     /// The same for the screen.
     pub small: RgbImage,
+    /// What a person should know about the file.
+    pub notes: Vec<String>,
 }
 
 /// Reads a photo.
 pub fn read_photo(path: &Path) -> Result<Photo> {
-    let image = read::read(path)?.to_rgb();
+    let raster = read::read(path)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    Ok(prepare(name.into_owned(), image))
+    Ok(Photo {
+        notes: raster.notes.clone(),
+        ..prepare(name.into_owned(), raster.to_rgb())
+    })
 }
 
 /// Makes a photo of a picture.
 pub fn prepare(name: String, image: RgbImage) -> Photo {
     let image = within(image, WORKING_SIDE);
     let small = within(image.clone(), SCREEN_SIDE);
-    Photo { name, image, small }
+    Photo {
+        name,
+        image,
+        small,
+        notes: Vec::new(),
+    }
 }
 
 /// The crop as a square of `side` pixels.

@@ -5,8 +5,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use mmface_engine::condition::import::PartFiles;
 use mmface_engine::condition::mask_from;
-use mmface_engine::picture::{RgbImage, read};
+use mmface_engine::picture::{RgbImage, has_picture_extension, read};
 use mmface_engine::provenance::{self, Foreign, Recipe};
 use mmface_engine::weights::package;
 use mmface_engine::{Error, Result};
@@ -35,9 +36,14 @@ enum Found {
     Plain,
 }
 
-/// Whether it is a picture by its name.
+/// Whether it is a picture by its name, or a folder with the masks of a picture's classes.
 pub fn is_picture(path: &Path) -> bool {
-    ends_in(path, &["png", "jpg", "jpeg"])
+    has_picture_extension(path) || is_mask_folder(path)
+}
+
+fn is_mask_folder(path: &Path) -> bool {
+    // A folder with those of several pictures is one, too: whoever reads it says what to do.
+    path.is_dir() && !matches!(PartFiles::at(path), Ok(None))
 }
 
 fn ends_in(path: &Path, endings: &[&str]) -> bool {
@@ -61,7 +67,7 @@ fn take_others(cx: &mut Context, others: Vec<PathBuf>) {
         } else {
             let name = path.file_name().unwrap_or(path.as_os_str());
             let text = format!(
-                "{} cannot be opened here; drop a PNG or JPEG picture, a project, or a sweep's index",
+                "{} cannot be opened here; drop a picture, a project, or a sweep's index",
                 name.to_string_lossy()
             );
             cx.tell(Toast::Warning(text));
@@ -121,6 +127,11 @@ pub fn take(cx: &mut Context) {
 
 /// Reads a picture and takes over what it says of itself.
 pub fn open(cx: &mut Context, path: PathBuf) {
+    if path.is_dir() {
+        cx.workspace = Workspace::Studio;
+        cx.emit(ToolsCommand::ReadMask(path));
+        return;
+    }
     cx.spawn_shared("reading the dropped picture", move || {
         let found = look(&path);
         let signed = found.as_ref().is_ok_and(|(_, signed)| *signed);

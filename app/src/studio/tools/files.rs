@@ -3,6 +3,7 @@
 use mmface_engine::condition::read_sketch;
 use mmface_engine::file::{self, Overwrite};
 use mmface_engine::labels::{LabelImage, palette};
+use mmface_engine::picture::EXTENSIONS;
 
 use super::ToolsCommand;
 use crate::paint::Layer;
@@ -12,7 +13,7 @@ use crate::studio::document::Look;
 use crate::studio::toast::Toast;
 
 fn pictures() -> Option<(String, Vec<String>)> {
-    let endings = ["png", "jpg", "jpeg"].map(str::to_owned);
+    let endings = EXTENSIONS.map(str::to_owned);
     Some(("Pictures".to_owned(), endings.to_vec()))
 }
 

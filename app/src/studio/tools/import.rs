@@ -10,9 +10,11 @@ use egui::{
     Align2, ColorImage, ComboBox, Context, Grid, Image, RichText, ScrollArea, Sense, TextureHandle,
     TextureOptions, Ui, Window, vec2,
 };
+use mmface_engine::Result;
+use mmface_engine::condition::import::PartFiles;
 use mmface_engine::condition::{ImportReport, MaskScheme, mask_from};
 use mmface_engine::labels::LabelImage;
-use mmface_engine::picture::{self, Raster, RgbImage};
+use mmface_engine::picture::{self, Pixels, Raster, RgbImage};
 
 use super::{ToolsCommand, files};
 use crate::paint::Layer;
@@ -73,15 +75,35 @@ pub(super) fn ask_for_mask(studio: &mut Studio) {
 /// for files that were dropped on the window.
 pub fn open(studio: &mut Studio, path: PathBuf) {
     studio.spawn("reading the mask", move || {
-        let result = picture::read::read(&path).and_then(|raster| {
-            let (mask, report) = mask_from(&raster, None, &path)?;
-            Ok(Import::new(path, Arc::new(raster), mask, report))
-        });
+        let result = read_whole(&path);
+        let result =
+            result.map(|(raster, mask, report)| Import::new(path, Arc::new(raster), mask, report));
         move |studio: &mut Studio| match result {
             Ok(import) => studio.tools.import = Some(import),
             Err(error) => studio.tell(Toast::Error(error.to_string())),
         }
     });
+}
+
+/// What a file shows, and what it was read as. One of the masks of a picture's classes
+/// (`00000_hair.png`) stands for all that lie beside it.
+fn read_whole(path: &Path) -> Result<(Raster, LabelImage, ImportReport)> {
+    let parts = match PartFiles::at(path)? {
+        None => PartFiles::beside(path)?,
+        parts => parts,
+    };
+    if let Some(parts) = parts {
+        let (mask, report) = parts.read()?;
+        let pixels = Pixels::Gray {
+            values: mask.labels.iter().map(|&label| u16::from(label)).collect(),
+            max: 255,
+            alpha: None,
+        };
+        return Ok((Raster::new(mask.width, mask.height, pixels), mask, report));
+    }
+    let raster = picture::read::read(path)?;
+    let (mask, report) = mask_from(&raster, None, path)?;
+    Ok((raster, mask, report))
 }
 
 /// Reads the waiting mask again, as numbers or colours of another kind.

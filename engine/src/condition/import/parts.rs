@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::{ImportReport, MaskScheme, hidden, numbers, report};
+use crate::file::parent_folder;
 use crate::labels::{CLASS_COUNT, LabelImage, class, palette};
 use crate::picture::{Raster, has_picture_extension, read};
 use crate::{Error, Result};
@@ -64,14 +65,9 @@ impl PartFiles {
                 place: path.to_path_buf(),
             }));
         }
-        let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|n| n.to_str()))
-        else {
+        let folder = parent_folder(path);
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
             return Ok(None);
-        };
-        let folder = if folder.as_os_str().is_empty() {
-            Path::new(".")
-        } else {
-            folder
         };
         if path.exists() || !folder.is_dir() {
             return Ok(None);
@@ -79,6 +75,23 @@ impl PartFiles {
         Ok(pictures_in(folder)?.remove(name).map(|files| Self {
             files,
             place: path.to_path_buf(),
+        }))
+    }
+
+    /// The files of the picture that one of them belongs to; `None` for other names, and where nothing
+    /// lies beside it.
+    ///
+    /// # Errors
+    /// When the folder cannot be listed.
+    pub fn beside(path: &Path) -> Result<Option<Self>> {
+        let Some((picture, _)) = part_of(path) else {
+            return Ok(None);
+        };
+        let folder = parent_folder(path);
+        let files = pictures_in(folder)?.remove(picture).unwrap_or_default();
+        Ok((files.len() > 1).then(|| Self {
+            files,
+            place: folder.join(picture),
         }))
     }
 
@@ -231,6 +244,10 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(error.contains("2 pictures (00000, 00001)"), "{error}");
+        let beside = |name: &str| PartFiles::beside(&folder.path().join(name)).unwrap();
+        assert_eq!(beside("00000_hair.png"), None, "nothing lies beside it");
+        put(folder.path(), "00000_skin.png", 1);
+        assert_eq!(beside("00000_hair.png").unwrap().files.len(), 2);
         let (mask, _) = super::super::read_mask(&folder.path().join("00001")).unwrap();
         assert_eq!(mask.counts()[1], 48);
         let missing = super::super::read_mask(&folder.path().join("00002"));
