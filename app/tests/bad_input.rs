@@ -69,7 +69,7 @@ fn no_display_is_said_in_one_line() {
         .env_remove("WAYLAND_SOCKET")
         .output()
         .unwrap();
-    assert_fails(&home, &output, 1, "cannot open a window", &[]);
+    assert_fails(&home, &output, 4, "cannot open a window", &[]);
 }
 
 #[test]

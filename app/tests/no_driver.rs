@@ -43,7 +43,7 @@ fn without_an_adapter_the_program_ends_with_one_line_and_lost_work_stays() {
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert_eq!(output.status.code(), Some(4), "{said}");
     assert!(!said.contains("panicked"), "{said}");
     let lines: Vec<&str> = said.lines().filter(|l| l.starts_with("error: ")).collect();
     assert_eq!(lines.len(), 1, "{said}");

@@ -38,7 +38,7 @@ pub(super) enum Target {
 pub(super) fn resolve(path: &Path, overwrite: Overwrite) -> Result<Target> {
     let failed = |cause: IoError| Error::file("write", path)(cause);
     if path.file_name().is_none() || names_folder(path) {
-        return Err(failed(ErrorKind::IsADirectory.into()));
+        return Err(failed(folder_there()));
     }
     let mut place = path.to_path_buf();
     for _ in 0..MOST_LINKS {
@@ -61,7 +61,7 @@ pub(super) fn resolve(path: &Path, overwrite: Overwrite) -> Result<Target> {
                 let next = place.read_link().map_err(failed)?;
                 place = folder.join(next);
             }
-            Some(about) if about.is_dir() => return Err(failed(ErrorKind::IsADirectory.into())),
+            Some(about) if about.is_dir() => return Err(failed(folder_there())),
             old => {
                 if old.is_some() && overwrite == Overwrite::Refuse {
                     return Err(failed(ErrorKind::AlreadyExists.into()));
@@ -77,6 +77,10 @@ pub(super) fn resolve(path: &Path, overwrite: Overwrite) -> Result<Target> {
         }
     }
     Err(failed(IoError::other("too many links in a row")))
+}
+
+fn folder_there() -> IoError {
+    IoError::new(ErrorKind::IsADirectory, "it is a folder")
 }
 
 #[cfg(unix)]
