@@ -428,7 +428,7 @@ fn too_little_memory_is_told_before_the_run_with_the_setting_to_change() {
     let large = ["--set", "batch=400000"];
     let (done, told) = start(&large);
     assert!(!done);
-    for part in ["more memory", "accumulation", "checkpointing", "batch"] {
+    for part in ["out of memory", "accumulation", "checkpointing", "batch"] {
         assert!(told.contains(part), "{told}");
     }
     // The same batch in small parts fits.
