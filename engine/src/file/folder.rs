@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
+use super::rename::move_new;
 use super::target::parent_folder;
 use crate::{Error, Result};
 
@@ -54,7 +55,7 @@ impl FolderInProgress {
     /// # Errors
     /// When the name is taken by now, or with the system's reason; the folder is then removed.
     pub fn finish(self) -> Result<()> {
-        super::move_new(self.folder.path(), &self.target)?;
+        move_new(self.folder.path(), &self.target)?;
         // It has gone from there: nothing is left to be removed.
         drop(self.folder.keep());
         Ok(())

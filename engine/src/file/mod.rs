@@ -12,14 +12,16 @@
 mod append;
 mod folder;
 mod lock;
+mod rename;
 mod target;
 mod write;
 
 pub use append::Append;
 pub use folder::{FolderInProgress, create_folder, sync_folder};
 pub use lock::{Lock, Locked};
-pub use target::{Overwrite, check, parent_folder};
-pub use write::{Draft, Writer, first_free, move_new, set_aside, store, write, write_with};
+pub use rename::{move_new, set_aside};
+pub use target::{Overwrite, parent_folder};
+pub use write::{Draft, Writer, check, first_free, store, write, write_with};
 
 #[cfg(test)]
 mod tests;

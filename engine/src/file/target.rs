@@ -111,28 +111,6 @@ pub fn parent_folder(path: &Path) -> &Path {
     }
 }
 
-/// Fails before a minute of work when a write to the path would. Leaves nothing behind.
-///
-/// # Errors
-/// As [`write`](super::write()) would return.
-pub fn check(path: &Path, overwrite: Overwrite) -> Result<()> {
-    match resolve(path, overwrite)? {
-        Target::Stream { path: place } => may_write(&place).map_err(Error::file("write", path)),
-        Target::File { path, old } => super::write::beside(&path, old.is_some()).map(drop),
-    }
-}
-
-/// Asks without opening: a pipe would wait for its reader.
-#[cfg(unix)]
-fn may_write(path: &Path) -> IoResult<()> {
-    Ok(rustix::fs::access(path, rustix::fs::Access::WRITE_OK)?)
-}
-
-#[cfg(not(unix))]
-fn may_write(_: &Path) -> IoResult<()> {
-    Ok(())
-}
-
 /// Gives a new file what the one that it replaces has.
 #[cfg(unix)]
 pub(super) fn inherit(new: &std::fs::File, old: &Metadata) -> IoResult<()> {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+use super::folder::create_folder;
 use super::target::{Overwrite, Target, inherit, parent_folder, resolve};
 use crate::{Error, Result};
 
@@ -25,12 +26,34 @@ pub fn write(path: &Path, bytes: &[u8], overwrite: Overwrite) -> Result<()> {
     })
 }
 
+/// Fails before a minute of work when a write to the path would. Leaves nothing behind.
+///
+/// # Errors
+/// As [`write`] would return.
+pub fn check(path: &Path, overwrite: Overwrite) -> Result<()> {
+    match resolve(path, overwrite)? {
+        Target::Stream { path: place } => may_write(&place).map_err(Error::file("write", path)),
+        Target::File { path, old } => beside(&path, old.is_some()).map(drop),
+    }
+}
+
+/// Asks without opening: a pipe would wait for its reader.
+#[cfg(unix)]
+fn may_write(path: &Path) -> std::io::Result<()> {
+    Ok(rustix::fs::access(path, rustix::fs::Access::WRITE_OK)?)
+}
+
+#[cfg(not(unix))]
+fn may_write(_: &Path) -> std::io::Result<()> {
+    Ok(())
+}
+
 /// Writes a file of the program's own over its older state; its folder is made when it is not there.
 ///
 /// # Errors
 /// As [`write_with`].
 pub fn store(path: &Path, bytes: &[u8]) -> Result<()> {
-    super::create_folder(parent_folder(path))?;
+    create_folder(parent_folder(path))?;
     write(path, bytes, Overwrite::Replace)
 }
 
@@ -180,27 +203,4 @@ pub fn first_free(
         }
     }
     Ok(None)
-}
-
-/// Gives a file or folder another name, which nothing may have.
-///
-/// # Errors
-/// When the name is taken, or with the system's reason; nothing has then changed.
-pub fn move_new(from: &Path, to: &Path) -> Result<()> {
-    if to.symlink_metadata().is_ok() {
-        return Err(Error::file("write", to)(ErrorKind::AlreadyExists.into()));
-    }
-    std::fs::rename(from, to).map_err(Error::file("move", from))
-}
-
-/// Puts a damaged file of ours out of the way, for whoever can repair it, as `NAME.broken`; one
-/// that lay there already goes. Returns where it is now, or where it still is.
-pub fn set_aside(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_os_string();
-    name.push(".broken");
-    let aside = PathBuf::from(name);
-    match std::fs::rename(path, &aside) {
-        Ok(()) => aside,
-        Err(_) => path.to_path_buf(),
-    }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use strum::VariantArray;
 
-use super::{Named, Sampler};
+use super::Named;
 
 /// What the network predicts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, VariantArray)]
@@ -20,7 +20,6 @@ struct About {
     name: &'static str,
     title: &'static str,
     about: &'static str,
-    sampler: Sampler,
 }
 
 impl Objective {
@@ -30,26 +29,13 @@ impl Objective {
                 name: "flow",
                 title: "velocity (flow)",
                 about: "Rectified flow",
-                sampler: Sampler::Euler,
             },
             Self::Diffusion => About {
                 name: "diffusion",
                 title: "noise (diffusion)",
                 about: "DDPM",
-                sampler: Sampler::DpmPp2M,
             },
         }
-    }
-
-    /// The sampler to take when nobody chooses one.
-    pub const fn default_sampler(self) -> Sampler {
-        self.describe().sampler
-    }
-
-    /// The samplers that walk with what a model of this objective predicts.
-    pub fn samplers(self) -> impl Iterator<Item = Sampler> {
-        let all = Sampler::ALL.iter().copied();
-        all.filter(move |sampler| sampler.objective() == self)
     }
 }
 
@@ -66,18 +52,5 @@ impl Named for Objective {
 
     fn about(self) -> &'static str {
         self.describe().about
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_objective_offers_its_default_sampler() {
-        for objective in Objective::ALL {
-            let default = objective.default_sampler();
-            assert!(objective.samplers().any(|sampler| sampler == default));
-        }
     }
 }

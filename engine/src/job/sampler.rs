@@ -83,6 +83,24 @@ impl Sampler {
     }
 }
 
+/// Which samplers fit an objective stands here: a sampler names its objective, not the other way
+/// round.
+impl Objective {
+    /// The sampler to take when nobody chooses one.
+    pub const fn default_sampler(self) -> Sampler {
+        match self {
+            Self::Flow => Sampler::Euler,
+            Self::Diffusion => Sampler::DpmPp2M,
+        }
+    }
+
+    /// The samplers that walk with what a model of this objective predicts.
+    pub fn samplers(self) -> impl Iterator<Item = Sampler> {
+        let all = Sampler::ALL.iter().copied();
+        all.filter(move |sampler| sampler.objective() == self)
+    }
+}
+
 impl Named for Sampler {
     const ALL: &'static [Self] = Self::VARIANTS;
 
@@ -97,5 +115,18 @@ impl Named for Sampler {
 
     fn about(self) -> &'static str {
         self.describe().about
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_objective_offers_its_default_sampler() {
+        for objective in Objective::ALL {
+            let default = objective.default_sampler();
+            assert!(objective.samplers().any(|sampler| sampler == default));
+        }
     }
 }

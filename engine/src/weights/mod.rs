@@ -1,5 +1,6 @@
 //! Tensors by name: safetensors, GGUF, the authors' layout, model packages, load reports.
 
+mod cache;
 pub mod convert;
 pub mod file;
 pub mod finite;

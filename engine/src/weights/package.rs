@@ -180,7 +180,7 @@ impl Package {
                 bytes: entry.size(),
             });
         }
-        let folder = super::registry::cache_folder().join("packages");
+        let folder = super::cache::folder().join("packages");
         file::create_folder(&folder)?;
         let path = folder.join(sha256);
         if std::fs::metadata(&path).is_ok_and(|meta| meta.len() == bytes) {

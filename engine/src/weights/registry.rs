@@ -207,17 +207,6 @@ impl Registry {
     }
 }
 
-/// Folder for what can be made again: `$MMFACE_HOME/cache`, else the platform's cache directory.
-pub fn cache_folder() -> PathBuf {
-    if let Some(home) = std::env::var_os("MMFACE_HOME").filter(|home| !home.is_empty()) {
-        return Path::new(&home).join("cache");
-    }
-    match directories::ProjectDirs::from("", "", "mmface") {
-        Some(folders) => folders.cache_dir().to_path_buf(),
-        None => std::env::temp_dir().join("mmface-cache"),
-    }
-}
-
 /// Packages in a folder, sorted; links are followed.
 fn candidates(root: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(root).into_iter().flatten().flatten();

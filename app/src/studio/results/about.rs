@@ -7,6 +7,7 @@ use mmface_engine::job::Condition;
 use mmface_engine::provenance::Recipe;
 
 use super::State;
+use super::window_place::window_place;
 use super::{ResultsCommand, library, restore};
 use crate::studio::context::Context;
 use crate::studio::toast::Toast;
@@ -104,7 +105,7 @@ pub fn show_window(ctx: &egui::Context, state: &State, cx: &Context) {
     egui::Window::new("About this picture")
         .open(&mut open)
         .default_size(vec2(360.0, 420.0))
-        .default_pos(super::panel::window_place(ctx))
+        .default_pos(window_place(ctx))
         .collapsible(false)
         .vscroll(true)
         .show(ctx, |ui| match &about.recipe {

@@ -9,6 +9,7 @@ use mmface_engine::provenance::{self, Level};
 use mmface_engine::{Error, Result};
 
 use super::State;
+use super::window_place::window_place;
 use super::{ResultsCommand, library};
 use crate::grid;
 use crate::studio::context::Context;
@@ -144,7 +145,7 @@ pub fn show_window(ctx: &egui::Context, state: &mut State, cx: &Context) {
     egui::Window::new("Export")
         .open(&mut open)
         .default_size(vec2(380.0, 280.0))
-        .default_pos(super::panel::window_place(ctx))
+        .default_pos(window_place(ctx))
         .collapsible(false)
         .resizable(false)
         .show(ctx, |ui| contents(ui, cx, export));

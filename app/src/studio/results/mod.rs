@@ -14,6 +14,7 @@ pub mod pictures;
 pub mod restore;
 pub mod scrub;
 pub mod strip;
+mod window_place;
 
 use std::sync::Arc;
 

@@ -81,12 +81,6 @@ pub fn show_windows(ui: &Ui, state: &mut State, cx: &Context) {
     show_drop_hint(&ctx, cx);
 }
 
-/// Where small windows open: over the left edge of the canvas, clear of tools and classes.
-pub(super) fn window_place(ctx: &egui::Context) -> Pos2 {
-    let screen = ctx.content_rect();
-    screen.min + vec2((screen.width() * 0.2).min(248.0), 84.0)
-}
-
 /// What will happen when a file is let go over the window.
 fn show_drop_hint(ctx: &egui::Context, cx: &Context) {
     let hovering = ctx.input(|input| {

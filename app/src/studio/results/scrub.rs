@@ -9,6 +9,7 @@ use mmface_engine::provenance::Recipe;
 use super::ResultsCommand;
 use super::State;
 use super::library;
+use super::window_place::window_place;
 use crate::project::trail;
 use crate::studio::context::Context;
 use crate::studio::document::{Owner, Work};
@@ -145,7 +146,7 @@ pub fn show_window(ctx: &egui::Context, state: &mut State, cx: &Context) {
     egui::Window::new("Steps")
         .open(&mut open)
         .default_size(vec2(360.0, 520.0))
-        .default_pos(super::panel::window_place(ctx))
+        .default_pos(window_place(ctx))
         .collapsible(false)
         .show(ctx, |ui| contents(ui, cx, scrub));
     if !open {
