@@ -183,7 +183,7 @@ fn train(
         Ok(checkpoint) => {
             let state = checkpoint::read_state(&checkpoint)?;
             let mut wanted = config.clone();
-            wanted.count_steps(data.train.len());
+            wanted.count_steps(data.train.len())?;
             if state.config != wanted {
                 return Err(Error::content(
                     out,

@@ -26,10 +26,10 @@ pub fn set(config: &mut Config, assignment: &str) -> Result<()> {
     }
     put(&mut tree, key, value(text));
     let mut changed = serde_json::from_value(tree.clone());
-    if changed.is_err() && text == "None" {
-        // The name of a choice.
+    if changed.is_err() {
+        // What looks like a number or a word of JSON may be a name: `name=123`, `checkpointing=None`.
         put(&mut tree, key, Value::String(text.into()));
-        changed = serde_json::from_value(tree);
+        changed = serde_json::from_value(tree).or(changed);
     }
     match changed {
         Ok(changed) => {
@@ -86,14 +86,28 @@ fn put(tree: &mut Value, key: &str, value: Value) {
 }
 
 fn value(text: &str) -> Value {
-    match text {
-        "None" => Value::Null,
-        // JSON's reader may miss a fraction by its last bit.
-        _ if text.contains(['.', 'e']) && text.parse::<f64>().is_ok_and(f64::is_finite) => {
-            text.parse::<f64>().map_or(Value::Null, Value::from)
-        }
-        _ => serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned())),
+    if ["None", "none"].contains(&text) {
+        return Value::Null;
     }
+    number(text)
+        .or_else(|| serde_json::from_str(text).ok())
+        .unwrap_or_else(|| Value::String(text.to_owned()))
+}
+
+/// A number as people write it: `1000`, `1_000`, `1e3`, `.5`.
+fn number(text: &str) -> Option<Value> {
+    if !text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c)) {
+        return None;
+    }
+    let plain = text.replace('_', "");
+    let whole = plain.parse::<u64>().map(Value::from);
+    whole
+        .or_else(|_| plain.parse::<i64>().map(Value::from))
+        .ok()
+        // JSON's reader may miss a fraction by its last bit.
+        .or_else(|| plain.parse::<f64>().ok().map(Value::from))
+        // A number that is not finite has no JSON; the configuration's check tells of other words.
+        .filter(|value| !value.is_null())
 }
 
 #[cfg(test)]
@@ -102,7 +116,7 @@ mod tests {
     use mmface_engine::kernels::Precision;
 
     use super::*;
-    use crate::config::{Moments, TimeSampling};
+    use crate::config::{Checkpointing, Moments, TimeSampling};
 
     fn demo() -> Config {
         crate::presets::find("demo").unwrap().config().unwrap()
@@ -144,6 +158,30 @@ mod tests {
     }
 
     #[test]
+    fn values_are_taken_as_people_write_them() {
+        let mut config = demo();
+        for assignment in [
+            "steps=1e3",
+            "seed=1_000",
+            "batch=16.0",
+            "name=123",
+            "checkpointing=true",
+            "optimizer.max_grad_norm=none",
+            "rate.base=.5",
+            "rate.cooldown=[1e2, 50]",
+        ] {
+            set(&mut config, assignment).unwrap();
+        }
+        assert_eq!((config.steps, config.seed, config.batch), (1000, 1000, 16));
+        assert_eq!((config.name.as_str(), config.rate.base), ("123", 0.5));
+        assert_eq!(config.checkpointing, Checkpointing::Full);
+        assert_eq!(config.optimizer.max_grad_norm, None);
+        assert_eq!(config.rate.cooldown, Some((100, 50)));
+        set(&mut config, "name=true").unwrap();
+        assert_eq!(config.name, "true");
+    }
+
+    #[test]
     fn what_does_not_fit_is_named_and_changes_nothing() {
         for (assignment, part) in [
             ("stesp=5", "did you mean `steps`"),
@@ -154,6 +192,12 @@ mod tests {
             ("precision=Fats", "Fast"),
             ("model=Huge", "Paper"),
             ("every.zebra=1", "checkpoint"),
+            ("steps=1.5", "whole number from 0"),
+            ("seed=-1", "whole number from 0"),
+            ("steps=", "whole number from 0"),
+            ("precision=fast", "Fast"),
+            ("optimizer.moments=bits8", "Bits8"),
+            ("rate.base=1e999", "1e999"),
         ] {
             let mut config = demo();
             let error = set(&mut config, assignment).unwrap_err().to_string();

@@ -124,8 +124,7 @@ fn fresh(
             "use `resume`, or name another --out",
         ));
     }
-    config.count_steps(samples);
-    config.check()?;
+    config.count_steps(samples)?;
     let training = Training::new((&config).into(), parameters, device)?;
     let state = State {
         format: 1,

@@ -238,6 +238,16 @@ pub enum Weights {
     Averaged,
 }
 
+impl Weights {
+    /// Its name in files and messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Raw => "raw",
+            Self::Averaged => "averaged",
+        }
+    }
+}
+
 impl TrainEvent {
     /// The update that the event belongs to; `None` before the first and for unknown events.
     pub fn step(&self) -> Option<u64> {

@@ -54,6 +54,8 @@ pub struct Plan {
     pub seconds_per_update: Option<f64>,
     /// Seconds of the run by the probe.
     pub seconds: Option<f64>,
+    /// What a person may not have meant, one sentence each.
+    pub warnings: Vec<String>,
 }
 
 /// Memory of one process, item by item, in bytes. Estimates err on the large side.

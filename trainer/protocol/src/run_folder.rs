@@ -42,11 +42,7 @@ pub fn samples(out: &Path) -> PathBuf {
 
 /// A sheet of samples, PNG.
 pub fn sheet(out: &Path, step: u64, weights: Weights) -> PathBuf {
-    let which = match weights {
-        Weights::Raw => "raw",
-        Weights::Averaged => "averaged",
-    };
-    samples(out).join(format!("step-{step:07}-{which}.png"))
+    samples(out).join(format!("step-{step:07}-{}.png", weights.name()))
 }
 
 #[cfg(test)]

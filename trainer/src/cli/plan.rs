@@ -68,13 +68,10 @@ pub fn execute(args: &PlanArgs) -> Result<()> {
         .map(|data| data.text.tokens)
         .or(preset.map(|preset| preset.tokens))
         .unwrap_or(77);
-    if !config.batch.is_multiple_of(ranks * config.accumulation) {
-        return Err(Error::Input(format!(
-            "the global batch {} is no multiple of {ranks} processes × accumulation {}",
-            config.batch, config.accumulation
-        )));
+    let mut plan = plan_run(&config, samples, ranks, tokens)?;
+    for warning in &plan.warnings {
+        eprintln!("warning: {warning}");
     }
-    let mut plan = plan_run(&config, samples, ranks, tokens);
     if args.probe {
         super::train::use_threads(args.threads)?;
         plan = with_probe(plan, probe(&config, ranks, tokens)?);

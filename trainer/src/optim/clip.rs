@@ -17,9 +17,12 @@ pub fn global_norm(gradients: &Gradients) -> Result<f64> {
     Ok(sum.sqrt())
 }
 
-/// Factor that brings gradients of this norm down to at most `largest`.
+/// Factor that brings gradients of this norm down to at most `largest`; `None` or 0 leaves them.
 pub fn clip_factor(norm: f64, largest: Option<f64>) -> f64 {
-    largest.map_or(1.0, |largest| (largest / (norm + 1e-6)).min(1.0))
+    match largest {
+        Some(largest) if largest > 0.0 => (largest / (norm + 1e-6)).min(1.0),
+        _ => 1.0,
+    }
 }
 
 #[cfg(test)]
@@ -43,6 +46,7 @@ mod tests {
         ]);
         assert_eq!(global_norm(&gradients).unwrap(), 5.0);
         assert_eq!(clip_factor(5.0, None), 1.0);
+        assert_eq!(clip_factor(5.0, Some(0.0)), 1.0, "0 switches it off");
         assert_eq!(clip_factor(0.1, Some(0.5)), 1.0);
         assert!((clip_factor(5.0, Some(0.5)) - 0.1).abs() < 1e-6);
     }

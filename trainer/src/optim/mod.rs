@@ -9,7 +9,6 @@ mod slices;
 
 pub use adamw::{AdamW, Moment};
 pub use ema::Ema;
-pub use lr_schedule::Schedule;
 
 use std::collections::BTreeMap;
 

@@ -5,12 +5,14 @@ mod memory;
 mod probe;
 mod table;
 
+use mmface_engine::Result;
 use mmface_engine::job::Named as _;
 use mmface_engine::kernels::Precision;
 use mmface_run_protocol::plan::{Plan, Probe};
 
 use crate::checkpoint::expected_bytes;
 use crate::config::Config;
+use crate::optim::lr_schedule::learning_rate;
 pub use memory::{advice, memory_estimate};
 pub use probe::probe;
 pub use table::table;
@@ -19,16 +21,20 @@ pub use table::table;
 const CURVE: u64 = 40;
 
 /// Works the plan out. `samples` is the size of the training set, `tokens` the length of a caption.
-pub fn plan_run(config: &Config, samples: usize, ranks: usize, tokens: usize) -> Plan {
+///
+/// # Errors
+/// When the configuration cannot be used, or not by so many processes.
+pub fn plan_run(config: &Config, samples: usize, ranks: usize, tokens: usize) -> Result<Plan> {
     let mut config = config.clone();
-    config.count_steps(samples);
+    config.count_steps(samples)?;
+    config.check_ranks(ranks)?;
     let dit = config.model.dit();
     let memory = memory_estimate(&config, ranks, tokens, true);
     let checkpoint_bytes = expected_bytes(&config);
     let latent = dit.channels / 2 * (config.resolution / 8).pow(2) * 2;
     let points = CURVE.min(config.steps.max(2) - 1);
     let grid = config.resolution / 8 / dit.patch;
-    Plan {
+    Ok(Plan {
         name: config.name.clone(),
         objective: dit.objective.name().into(),
         parameters: dit.parameter_count() as u64,
@@ -45,14 +51,14 @@ pub fn plan_run(config: &Config, samples: usize, ranks: usize, tokens: usize) ->
         rates: (0..=points)
             .map(|point| {
                 let update = point * (config.steps.max(1) - 1) / points.max(1);
-                (update, config.rate.at(update, config.steps))
+                (update, learning_rate(&config.rate, update, config.steps))
             })
             .collect(),
         memory,
         memory_total: memory.total(),
         checkpoint_bytes,
         disk_checkpoints: checkpoint_bytes * (config.every.keep as u64 + 2),
-        disk_latents: (samples * config.variants * 3 * latent) as u64,
+        disk_latents: (samples as u64).saturating_mul((config.variants * 3 * latent) as u64),
         precision: match config.precision {
             Precision::Exact => "f32".into(),
             Precision::Fast => "bf16 products, f32 sums and weights".into(),
@@ -60,7 +66,8 @@ pub fn plan_run(config: &Config, samples: usize, ranks: usize, tokens: usize) ->
         probe: None,
         seconds_per_update: None,
         seconds: None,
-    }
+        warnings: config.warnings(),
+    })
 }
 
 /// Adds measured speed to the plan of this configuration.
@@ -96,7 +103,8 @@ mod tests {
                 preset.samples,
                 preset.ranks,
                 preset.tokens,
-            );
+            )
+            .unwrap();
             assert_eq!((plan.steps, plan.steps_per_epoch), (steps, epoch), "{name}");
             assert_eq!(plan.parameters, 1_345_298_624);
             let table = table(&plan);
@@ -121,7 +129,7 @@ mod tests {
         config.resolution = 32;
         let probe = probe(&config, 1, 4).unwrap();
         assert!(probe.seconds_per_sample > 0.0 && probe.seconds_per_apply > 0.0);
-        let plan = with_probe(plan_run(&config, 900, 1, 4), probe);
+        let plan = with_probe(plan_run(&config, 900, 1, 4).unwrap(), probe);
         assert!(plan.seconds.unwrap() >= plan.seconds_per_update.unwrap() * 59_999.0);
         assert!(table(&plan).contains("s an update"));
     }

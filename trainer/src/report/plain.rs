@@ -6,7 +6,7 @@ use std::time::Instant;
 use indicatif::{ProgressBar, ProgressStyle};
 use mmface_engine::format::{bytes, duration, parameters};
 
-use super::{Preparing, Sink, TrainEvent, Weights};
+use super::{Preparing, Sink, TrainEvent};
 
 /// Writes lines to standard error; preparation is a bar on a terminal, a line now and then elsewhere.
 #[derive(Debug, Default)]
@@ -142,10 +142,7 @@ pub fn line(event: &TrainEvent) -> String {
             path,
             weights,
         } => {
-            let which = match weights {
-                Weights::Raw => "raw",
-                Weights::Averaged => "averaged",
-            };
+            let which = weights.name();
             format!("step {step}  samples of the {which} weights: {path}")
         }
         TrainEvent::Checkpoint { step, path, .. } => format!("step {step}  saved {path}"),

@@ -22,6 +22,7 @@ use crate::data::loader::{Loader, Share};
 use crate::data::store::LatentStore;
 use crate::data::text::TextStore;
 use crate::optim::Gradients;
+use crate::optim::lr_schedule::learning_rate;
 use crate::ranks::Team;
 use crate::report::jsonl::JsonLines;
 use crate::report::progress::Progress;
@@ -171,13 +172,7 @@ fn guarded(
     *step = state.step;
     let config = state.config.clone();
     check_data(&config, place.data)?;
-    let ranks = place.team.ranks();
-    if !config.batch.is_multiple_of(ranks * config.accumulation) {
-        return Err(Error::Input(format!(
-            "the global batch {} is no multiple of {ranks} processes × accumulation {}",
-            config.batch, config.accumulation
-        )));
-    }
+    config.check_ranks(place.team.ranks())?;
     let mut files: Vec<Box<dyn Sink>> = Vec::new();
     if first {
         let bytes = checkpoint::expected_bytes(&config);
@@ -257,7 +252,7 @@ impl Run<'_, '_> {
             out: self.place.out.display().to_string(),
         };
         self.tell(&TrainEvent::Started(started))?;
-        if let Some(what) = tight {
+        for what in tight.into_iter().chain(config.warnings()) {
             self.warn(what)?;
         }
         if self.place.device.is_cuda()
@@ -323,7 +318,7 @@ impl Run<'_, '_> {
         let mut progress = Progress::new(self.place.data.train.len() as u64);
         let mut failures = 0;
         while self.state.step < config.steps {
-            let rate = config.rate.at(self.state.step, config.steps);
+            let rate = learning_rate(&config.rate, self.state.step, config.steps);
             let outcome = self.update(config, &mut loader, rate)?;
             if outcome.applied {
                 failures = 0;

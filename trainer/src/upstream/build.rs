@@ -11,12 +11,11 @@ use super::Imported;
 use super::keys::WITHOUT_EFFECT;
 use super::values::{File, Wrong};
 use crate::config::{
-    Checkpointing, Config, Dropout, Every, Model, Moments, OptimizerConfig, RateConfig,
+    Checkpointing, Config, Dropout, Every, Model, Moments, OptimizerConfig, RateConfig, Schedule,
 };
 use crate::data::folders::Layout;
 use crate::data::source::Source;
 use crate::data::webdataset::Form;
-use crate::optim::Schedule;
 
 /// Translates a file whose keys are known.
 pub(super) fn build(
@@ -43,7 +42,8 @@ pub(super) fn build(
         .map_err(|what| Wrong::Value(format!("section dit: {what}")))?;
     let accumulation = whole("training.gradient_accumulation_steps", 1)?.max(1) as usize;
     let each = whole("training.train_batch_size", 32)? as usize;
-    let batch = each * accumulation * ranks;
+    // Too large a product is refused with the configuration.
+    let batch = each.saturating_mul(accumulation).saturating_mul(ranks);
     notes.push(format!(
         "global batch {batch} = {} × {} × train_batch_size {each}",
         count(ranks as u64, "process"),
@@ -84,6 +84,10 @@ pub(super) fn build(
         }
     };
     let gamma: Option<f64> = file.value("training.snr_gamma", "a number")?;
+    let clip = file.number("training.max_grad_norm", 0.5)?;
+    if clip == 0.0 {
+        notes.push("max_grad_norm 0: gradients are not clipped".into());
+    }
     let ema = if file.switch("training.use_ema", true)? {
         file.number("training.ema_decay", 0.9999)?
     } else {
@@ -136,7 +140,7 @@ pub(super) fn build(
             beta2: file.number("training.adam_beta2", 0.999)?,
             epsilon: file.number("training.adam_epsilon", 1e-8)?,
             weight_decay: file.number("training.adam_weight_decay", 0.01)?,
-            max_grad_norm: Some(file.number("training.max_grad_norm", 0.5)?),
+            max_grad_norm: Some(clip),
         },
         rate: RateConfig {
             base: forced.unwrap_or(base),
@@ -146,7 +150,7 @@ pub(super) fn build(
         },
         ema_decay: ema,
         time: Default::default(),
-        min_snr_gamma: gamma.filter(|gamma| *gamma > 0.0),
+        min_snr_gamma: gamma.filter(|gamma| *gamma != 0.0),
         dropout: Dropout {
             condition: mask as f32,
             text,

@@ -72,7 +72,7 @@ fn import(
             "compare with the authors' configs, or use a RON file of ours",
         )
     };
-    let tree = parse(text).map_err(bad)?;
+    let tree = parse(text.trim_start_matches('\u{feff}')).map_err(bad)?;
     check_keys(&tree).map_err(bad)?;
     let file = File { tree: &tree };
     build(&file, path, objective, ranks, heldout).map_err(|error| match error {
@@ -147,7 +147,7 @@ logging:
         assert_eq!(config.optimizer.moments, Moments::Bits8);
         assert_eq!(config.min_snr_gamma, None);
         assert_eq!(config.checkpointing, Checkpointing::Full);
-        config.count_steps(94_000);
+        config.count_steps(94_000).unwrap();
         assert_eq!(config.steps, 146_900);
         assert_eq!(config.model.dit(), DitConfig::paper());
         assert_eq!(imported.out, Some("runs/512".into()));

@@ -40,8 +40,20 @@ impl File<'_> {
             .transpose()
     }
 
+    /// A whole number, also written as `1e3` or `16.0`.
     pub fn whole(&self, key: &str) -> Result<Option<u64>, Wrong> {
-        self.value(key, "a whole number")
+        let kind = "a whole number from 0";
+        if let Ok(value) = self.value(key, kind) {
+            return Ok(value);
+        }
+        let float: Option<f64> = self.value(key, kind)?;
+        match float {
+            Some(value) if value < 0.0 || value.fract() != 0.0 || value > 1e15 => {
+                let text = self.text(key).unwrap_or_default();
+                Err(Wrong::Value(format!("`{key}: {text}` is not {kind}")))
+            }
+            whole => Ok(whole.map(|value| value as u64)),
+        }
     }
 
     pub fn number(&self, key: &str, default: f64) -> Result<f64, Wrong> {

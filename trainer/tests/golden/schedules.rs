@@ -3,7 +3,9 @@
 use anyhow::Context as _;
 use candle_core::{Device, Tensor, Var};
 use mmface_tests::golden::{Fixture, Report};
-use mmface_trainer::optim::{Ema, Parameters, Schedule};
+use mmface_trainer::config::Schedule;
+use mmface_trainer::optim::lr_schedule::schedule_multiplier;
+use mmface_trainer::optim::{Ema, Parameters};
 
 /// Factors of the first updates, past the end of the run.
 pub fn lr_schedule(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
@@ -18,7 +20,7 @@ pub fn lr_schedule(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()>
     let (warmup, total) = (number("warmup")?, number("total")?);
     let expected = fixture.output("multiplier")?;
     let actual: Vec<f64> = (0..expected.elem_count() as u64)
-        .map(|update| schedule.multiplier(update, warmup, total))
+        .map(|update| schedule_multiplier(schedule, update, warmup, total))
         .collect();
     report.compare("multiplier", &Tensor::new(actual, &Device::Cpu)?, &expected)
 }
