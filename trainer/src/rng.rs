@@ -7,22 +7,25 @@ use rand::{RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 /// What a stream is for; the same index gives unrelated numbers for different purposes.
+///
+/// The numbers are part of every run: another number is another stream, and a resumed run would
+/// not be the same. A new purpose takes the next number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// Initial weights; the index is the tensor's position in name order.
-    Init,
+    Init = 0,
     /// Order of the samples; the index is the epoch.
-    Order,
+    Order = 1,
     /// Variant, caption, modality, dropout and time of one sample; the index counts samples seen.
-    Sample,
+    Sample = 2,
     /// Noise of one sample; the index counts samples seen.
-    Noise,
+    Noise = 3,
     /// Noise and times of the held-out loss; the index names sample and bucket.
-    HeldOut,
+    HeldOut = 4,
     /// Crop and sketch style of one augmented variant; the index is a hash of key and variant.
-    Augment,
+    Augment = 5,
     /// Inputs of the speed measurement.
-    Bench,
+    Bench = 6,
 }
 
 /// A generator for one draw of one purpose.
@@ -79,6 +82,67 @@ mod tests {
         assert_ne!(draw(1, Purpose::Noise, 5), draw(2, Purpose::Noise, 5));
         assert_ne!(draw(1, Purpose::Noise, 5), draw(1, Purpose::Noise, 6));
         assert_ne!(draw(1, Purpose::Noise, 5), draw(1, Purpose::Sample, 5));
+    }
+
+    /// The first numbers of each stream, computed by another implementation of ChaCha8 too.
+    #[test]
+    fn every_stream_is_the_one_of_runs_under_way() {
+        for (purpose, number, first) in [
+            (
+                Purpose::Init,
+                0,
+                [0xc37c_97d7_006c_fac8, 0x3d95_7817_27e5_c790],
+            ),
+            (
+                Purpose::Order,
+                1,
+                [0x81da_bb64_de27_820b, 0x08e4_ff96_861f_ff92],
+            ),
+            (
+                Purpose::Sample,
+                2,
+                [0x08ac_0a41_98f3_0aa1, 0x164e_9d3a_0108_fd3c],
+            ),
+            (
+                Purpose::Noise,
+                3,
+                [0x7a55_e387_fb9a_d747, 0x3081_11c6_3b8a_7d83],
+            ),
+            (
+                Purpose::HeldOut,
+                4,
+                [0x9285_e03d_4500_bd59, 0x5ae9_6367_a419_ffd2],
+            ),
+            (
+                Purpose::Augment,
+                5,
+                [0x4a1d_7be0_bcad_6cdd, 0xaf12_2618_bd16_386e],
+            ),
+            (
+                Purpose::Bench,
+                6,
+                [0x9d41_2cdd_cf2d_7545, 0x9d8c_00f5_4359_3658],
+            ),
+        ] {
+            assert_eq!(purpose as u64, number, "{purpose:?}");
+            let mut rng = stream(42, purpose, 7);
+            let drawn = [rng.next_u64(), rng.next_u64()];
+            assert_eq!(drawn, first, "{purpose:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_made_of_a_stream_is_the_same_for_ever() {
+        let noise = || stream(42, Purpose::Noise, 7);
+        let mut values = [0.0; 3];
+        fill_normal(&mut noise(), &mut values);
+        assert_eq!(
+            values.map(f32::to_bits),
+            [0xc034_b758, 0x3eca_4d42, 0x3e8a_4c3c]
+        );
+        assert_eq!(uniform(&mut noise()).to_bits(), 0x3f7b_9ad7);
+        assert_eq!(below(&mut noise(), 900), 435);
+        assert_eq!(permutation(&mut noise(), 8), [4, 0, 2, 1, 3, 5, 6, 7]);
     }
 
     #[test]

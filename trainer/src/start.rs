@@ -102,7 +102,6 @@ pub fn begin(
                 state.config.steps = state.step + updates;
             }
             state.config.check()?;
-            state.config_hash = state.config.hash()?;
             Ok((training, state))
         }
     }
@@ -126,21 +125,7 @@ fn fresh(
     }
     config.count_steps(samples)?;
     let training = Training::new((&config).into(), parameters, device)?;
-    let state = State {
-        format: 1,
-        step: 0,
-        samples: 0,
-        ema_calls: 0,
-        updates: Default::default(),
-        best: None,
-        heldout: None,
-        skipped: 0,
-        seconds: 0.0,
-        origin,
-        earlier,
-        config_hash: config.hash()?,
-        config,
-    };
+    let state = State::new(config, origin, earlier);
     Ok((training, state))
 }
 
