@@ -15,8 +15,9 @@ use serde::{Deserialize, Serialize};
 use crate::checkpoint;
 use crate::config::{Config, Model};
 use crate::control::Control;
+use crate::data::PreparedData;
 use crate::report::Sink;
-use crate::run::{self, Changes, Data, Place, Start};
+use crate::run::{self, Changes, RunContext, Start};
 
 /// One row of the table.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -103,9 +104,9 @@ pub struct Outcome {
 #[derive(Debug)]
 pub struct Material<'a> {
     /// Latents of the first four rows' autoencoder.
-    pub first: &'a Data,
+    pub first: &'a PreparedData,
     /// Latents of the last row's better autoencoder; without it that row is left out.
-    pub second: Option<&'a Data>,
+    pub second: Option<&'a PreparedData>,
     /// What the two autoencoders are, a sentence for the table.
     pub note: String,
 }
@@ -114,7 +115,7 @@ pub struct Material<'a> {
 pub type Measure<'a> = dyn FnMut(&Row, &Path) -> Result<Option<f64>> + 'a;
 
 /// Trains the rows below `out`, one after the other; a row that is finished is not trained again,
-/// one that was stopped goes on. `out/ablation.md` and `out/ablation.json` hold the rows so far.
+/// one that was stopped continues. `out/ablation.md` and `out/ablation.json` hold the rows so far.
 ///
 /// # Errors
 /// When a run fails or is stopped.
@@ -174,7 +175,7 @@ pub fn folder(out: &Path, row: &Row) -> PathBuf {
 
 fn train(
     config: &Config,
-    data: &Data,
+    data: &PreparedData,
     out: &Path,
     sink: &mut dyn Sink,
     control: &mut dyn Control,
@@ -201,7 +202,7 @@ fn train(
     run::run(
         start,
         Changes::default(),
-        Place::new(data, out, sink, control),
+        RunContext::new(data, out, sink, control),
     )
 }
 

@@ -203,7 +203,7 @@ pub fn complete(out: &Path) -> Result<Vec<u64>> {
     checkpoint_layout::complete(out).map_err(Error::file("list the run folder", out))
 }
 
-/// The checkpoint to go on from: `given` itself if it is one, else the newest complete one in it.
+/// The checkpoint to continue from: `given` itself if it is one, else the newest complete one in it.
 pub fn find(given: &Path) -> Result<PathBuf> {
     if given.join(STATE_FILE).exists() {
         return Ok(given.to_path_buf());

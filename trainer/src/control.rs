@@ -9,18 +9,18 @@ use mmface_run_protocol::TrainCommand;
 
 /// Asked between two updates, and again and again during a pause.
 pub trait Control {
-    /// The next wish, if there is one.
-    fn next(&mut self) -> Option<TrainCommand>;
+    /// The next request, if there is one.
+    fn next_request(&mut self) -> Option<TrainCommand>;
 
-    /// Whether no further wish can come, so that nobody could end a pause.
-    fn is_gone(&self) -> bool {
+    /// Whether no further request can come, so that nobody could end a pause.
+    fn is_closed(&self) -> bool {
         false
     }
 }
 
 /// A closure that says when to stop.
 impl<F: FnMut() -> bool> Control for F {
-    fn next(&mut self) -> Option<TrainCommand> {
+    fn next_request(&mut self) -> Option<TrainCommand> {
         self().then_some(TrainCommand::Stop)
     }
 }
@@ -42,7 +42,7 @@ impl Console {
     }
 
     /// Listens to signals and to JSON lines on standard input. When standard input ends, the run
-    /// goes on; a signal still reaches it.
+    /// continues; a signal still reaches it.
     pub fn stdin() -> Self {
         let (sender, receiver) = channel();
         std::thread::spawn(move || {
@@ -69,7 +69,7 @@ impl Console {
 }
 
 impl Control for Console {
-    fn next(&mut self) -> Option<TrainCommand> {
+    fn next_request(&mut self) -> Option<TrainCommand> {
         if interrupt::asked() {
             return Some(TrainCommand::Stop);
         }
@@ -83,7 +83,7 @@ impl Control for Console {
         }
     }
 
-    fn is_gone(&self) -> bool {
+    fn is_closed(&self) -> bool {
         self.gone
     }
 }

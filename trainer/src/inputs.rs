@@ -10,7 +10,7 @@ use mmface_run_protocol::{RunInputs, run_folder};
 ///
 /// # Errors
 /// With one line that says to pass `--work`, when the data is neither given nor noted, or is gone.
-pub fn of_run(out: &Path, work: Option<&Path>, weights: Option<&Path>) -> Result<RunInputs> {
+pub fn resolve(out: &Path, work: Option<&Path>, weights: Option<&Path>) -> Result<RunInputs> {
     let path = run_folder::inputs(out);
     let noted = RunInputs::read(out);
     let noted_weights = noted
@@ -65,15 +65,15 @@ mod tests {
             std::fs::create_dir(there).unwrap();
         }
         inputs.write(out).unwrap();
-        assert_eq!(of_run(out, None, None).unwrap(), inputs);
+        assert_eq!(resolve(out, None, None).unwrap(), inputs);
         // What is given is taken as it is: whoever opens it says what is wrong with it.
-        let given = of_run(out, Some(Path::new("w")), Some(Path::new("f"))).unwrap();
+        let given = resolve(out, Some(Path::new("w")), Some(Path::new("f"))).unwrap();
         assert_eq!(
             (given.work, given.weights),
             ("w".into(), Some(PathBuf::from("f")))
         );
         std::fs::remove_dir(out.join("frozen")).unwrap();
-        assert_eq!(of_run(out, None, None).unwrap().weights, None);
+        assert_eq!(resolve(out, None, None).unwrap().weights, None);
     }
 
     #[test]
@@ -90,13 +90,13 @@ mod tests {
             if let Some(text) = note {
                 std::fs::write(run_folder::inputs(out), text).unwrap();
             }
-            let told = of_run(out, None, None).unwrap_err().to_string();
+            let told = resolve(out, None, None).unwrap_err().to_string();
             for part in [part, "inputs.json", "--work"] {
                 assert!(told.contains(part), "{told}");
             }
             assert!(!told.contains('\n'), "{told}");
             assert_eq!(
-                of_run(out, Some(out), None).unwrap().work,
+                resolve(out, Some(out), None).unwrap().work,
                 out,
                 "{note:?} does not matter then"
             );

@@ -64,7 +64,7 @@ enum Command {
     /// The rows are trained one after the other, so it takes five times as long as one run of so
     /// many updates, which `plan --probe` measures: for the demo at 128² on two cores, half an hour
     /// with --steps 1000, and a quarter of a minute a row for the mIoU of 20 masks. The same
-    /// command goes on after an interruption: rows that are done are only measured again. OUT/ablation.md
+    /// command continues after an interruption: rows that are done are only measured again. OUT/ablation.md
     /// and OUT/ablation.json hold the rows so far.
     Ablate(cli::ablate::AblateArgs),
     /// Put the losses of two runs beside each other
@@ -72,7 +72,7 @@ enum Command {
     /// Start a run
     #[command(name = subcommand::TRAIN)]
     Train(cli::train::TrainArgs),
-    /// Go on where a run stopped
+    /// Continue a run where it stopped
     #[command(name = subcommand::RESUME)]
     Resume(cli::train::ResumeArgs),
     /// Put the averaged weights of a checkpoint into a model package, with its card
@@ -164,7 +164,7 @@ fn execute(command: Command) -> Result<()> {
         } => {
             let evaluation = evaluation.as_deref().map(read_evaluation).transpose()?;
             if let Some(weights) = weights {
-                package::found(&checkpoint, &weights, &out)?;
+                package::create(&checkpoint, &weights, &out)?;
             }
             export::export(&checkpoint, &out, evaluation.as_ref())
         }
@@ -202,11 +202,11 @@ fn execute(command: Command) -> Result<()> {
 
 fn latents(source: &Source, inputs: &Inputs, work: &Path, verify: bool, json: bool) -> Result<()> {
     let imported = source.read(None, 1, inputs.heldout)?;
-    let places = inputs
-        .places(imported.source.as_ref(), work, None)?
+    let preparation = inputs
+        .preparation(imported.source.as_ref(), work, None)?
         .ok_or_else(|| Error::Argument("name the folder of the data with --data".into()))?;
     if verify {
-        let outdated = prepare::verify(&imported.config, &places)?;
+        let outdated = prepare::verify(&imported.config, &preparation)?;
         for name in &outdated {
             println!("{name}");
         }
@@ -222,7 +222,7 @@ fn latents(source: &Source, inputs: &Inputs, work: &Path, verify: bool, json: bo
     }
     let (mut plain, mut printed) = (Plain::default(), Printed);
     let sink: &mut dyn Sink = if json { &mut printed } else { &mut plain };
-    prepare::prepare(&imported.config, &places, sink)
+    prepare::prepare(&imported.config, &preparation, sink)
 }
 
 fn read_evaluation(path: &Path) -> Result<Evaluation> {

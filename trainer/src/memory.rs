@@ -53,7 +53,7 @@ pub fn name_the_setting(error: Error, config: &Config, available: Option<u64>) -
             needed,
             available: told.or(available),
             hint: format!(
-                "{}; `resume` goes on from the last checkpoint",
+                "{}; `resume` continues from the last checkpoint",
                 advice(config)
             ),
         },

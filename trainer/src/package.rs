@@ -19,7 +19,7 @@ use crate::checkpoint;
 ///
 /// # Errors
 /// When parts are missing or do not belong together, or a file cannot be written.
-pub fn found(from: &Path, weights: &Path, out: &Path) -> Result<()> {
+pub fn create(from: &Path, weights: &Path, out: &Path) -> Result<()> {
     let manifest_path = out.join(manifest::FILE);
     if manifest_path.exists() {
         return Ok(());

@@ -29,6 +29,7 @@ use sha2::{Digest, Sha256};
 
 use crate::coarse::Coarse;
 use crate::config::Config;
+use crate::data::PreparedData;
 use crate::data::latents::{self, Encoder, Frozen, Plan, Precomputed};
 use crate::data::source::{Shard, Source, missing};
 use crate::data::store::{Kind, LatentStore};
@@ -36,20 +37,19 @@ use crate::data::text;
 use crate::data::webdataset::Form;
 use crate::evaluate::Model;
 use crate::report::{DataTable, Preparing, Sink, TrainEvent};
-use crate::run::Data;
 use crate::sheets::{Probes, grid};
 use crate::{checkpoint, export, model};
 
 /// Where the inputs lie.
 #[derive(Clone, Debug)]
-pub struct Places {
+pub struct Preparation {
     /// The samples.
     pub source: Source,
     /// Folder of the frozen parts: `vae/` and `text/`.
     pub weights: PathBuf,
     /// Folder for prepared data, outside the repository.
     pub work: PathBuf,
-    /// Goes on although parts of samples are missing.
+    /// Continues although parts of samples are missing.
     pub allow_missing: bool,
 }
 
@@ -63,11 +63,11 @@ const SHOWN: usize = 5;
 ///
 /// # Errors
 /// When parts are missing and that was not allowed, or something cannot be read or written.
-pub fn prepare(config: &Config, places: &Places, sink: &mut dyn Sink) -> Result<()> {
-    let splits = places.source.shards()?;
-    let tables = survey(&splits, places.allow_missing, sink)?;
-    let folder = latents::folder(&places.work, config.resolution, config.variants);
-    let encoder = encoder(config, places)?;
+pub fn prepare(config: &Config, preparation: &Preparation, sink: &mut dyn Sink) -> Result<()> {
+    let splits = preparation.source.shards()?;
+    let tables = survey(&splits, preparation.allow_missing, sink)?;
+    let folder = latents::folder(&preparation.work, config.resolution, config.variants);
+    let encoder = encoder(config, preparation)?;
     let mut changed = false;
     for (index, (prefix, name)) in SPLITS.into_iter().enumerate() {
         let plan = plan(config, &splits[index], index, folder.clone());
@@ -84,7 +84,7 @@ pub fn prepare(config: &Config, places: &Places, sink: &mut dyn Sink) -> Result<
             },
         )?;
         if !left_out.is_empty() {
-            sink.hear(&TrainEvent::Data(DataTable {
+            sink.on_event(&TrainEvent::Data(DataTable {
                 left_out,
                 ..tables[index].clone()
             }))?;
@@ -92,19 +92,19 @@ pub fn prepare(config: &Config, places: &Places, sink: &mut dyn Sink) -> Result<
         LatentStore::open(&folder, prefix)?;
     }
     if changed {
-        show(config, places, &folder)?;
+        show(config, preparation, &folder)?;
     }
-    prepare_text(config, places, sink)
+    prepare_text(config, preparation, sink)
 }
 
 /// Names the latent files that are missing or do not belong to the data any more.
 ///
 /// # Errors
 /// When the data cannot be read.
-pub fn verify(config: &Config, places: &Places) -> Result<Vec<String>> {
-    let splits = places.source.shards()?;
-    let folder = latents::folder(&places.work, config.resolution, config.variants);
-    let encoder = encoder(config, places)?;
+pub fn verify(config: &Config, preparation: &Preparation) -> Result<Vec<String>> {
+    let splits = preparation.source.shards()?;
+    let folder = latents::folder(&preparation.work, config.resolution, config.variants);
+    let encoder = encoder(config, preparation)?;
     let mut found = Vec::new();
     for (index, shards) in splits.iter().enumerate() {
         let plan = plan(config, shards, index, folder.clone());
@@ -140,7 +140,7 @@ fn survey(
         for shard in shards {
             shard.survey(&mut table)?;
         }
-        sink.hear(&TrainEvent::Data(table.clone()))?;
+        sink.on_event(&TrainEvent::Data(table.clone()))?;
         gaps.extend(missing(&table));
         tables.push(table);
     }
@@ -154,8 +154,8 @@ fn survey(
 }
 
 /// The autoencoder, unless the data holds latents.
-fn encoder(config: &Config, places: &Places) -> Result<Box<dyn Encoder>> {
-    let precomputed = match &places.source {
+fn encoder(config: &Config, preparation: &Preparation) -> Result<Box<dyn Encoder>> {
+    let precomputed = match &preparation.source {
         Source::Tars(_) => false,
         Source::Folders(layouts, _) => layouts.iter().all(|layout| layout.form == Form::Latents),
     };
@@ -168,14 +168,16 @@ fn encoder(config: &Config, places: &Places) -> Result<Box<dyn Encoder>> {
         }
         return Ok(Box::new(Precomputed));
     }
-    let (autoencoder, hash) =
-        load_autoencoder(&frozen_parts::autoencoder(&places.weights), &Device::Cpu)?;
+    let (autoencoder, hash) = load_autoencoder(
+        &frozen_parts::autoencoder(&preparation.weights),
+        &Device::Cpu,
+    )?;
     Ok(Box::new(Frozen { autoencoder, hash }))
 }
 
 /// Decodes some latents again, beside each other in `check.png`: what the model will really see.
-fn show(config: &Config, places: &Places, folder: &Path) -> Result<()> {
-    let vae = frozen_parts::autoencoder(&places.weights);
+fn show(config: &Config, preparation: &Preparation, folder: &Path) -> Result<()> {
+    let vae = frozen_parts::autoencoder(&preparation.weights);
     if !vae.is_dir() {
         return Ok(());
     }
@@ -220,12 +222,12 @@ pub fn probes(config: &Config, weights: &Path, device: &Device) -> Result<Probes
     Probes::new(autoencoder, &text, config.resolution, device)
 }
 
-fn prepare_text(config: &Config, places: &Places, sink: &mut dyn Sink) -> Result<()> {
-    let [train, heldout] = open_latents(config, &places.work)?;
+fn prepare_text(config: &Config, preparation: &Preparation, sink: &mut dyn Sink) -> Result<()> {
+    let [train, heldout] = open_latents(config, &preparation.work)?;
     let captions = text::captions(&[&train, &heldout]);
-    let (encoder, hash) = load_text(&frozen_parts::text(&places.weights))?;
+    let (encoder, hash) = load_text(&frozen_parts::text(&preparation.weights))?;
     let mut progress = Progress::new("text features".into());
-    let path = text_path(&places.work);
+    let path = text_path(&preparation.work);
     text::prepare(&path, &captions, &encoder, &hash, &mut |done, of| {
         progress.tell(done, of, 0.0, sink);
     })?;
@@ -233,9 +235,9 @@ fn prepare_text(config: &Config, places: &Places, sink: &mut dyn Sink) -> Result
 }
 
 /// Opens what was prepared.
-pub fn open(config: &Config, work: &Path) -> Result<Data> {
+pub fn open(config: &Config, work: &Path) -> Result<PreparedData> {
     let [train, heldout] = open_latents(config, work)?;
-    Ok(Data {
+    Ok(PreparedData {
         train,
         heldout,
         text: text::TextStore::open(&text_path(work))?,
@@ -251,13 +253,13 @@ pub fn coarsen(
     work: &Path,
     folder: &Path,
     channels: usize,
-) -> Result<(Coarse, Data)> {
+) -> Result<(Coarse, PreparedData)> {
     let splits = open_latents(config, work)?;
     let coarse = Coarse::fit(&splits[0], channels)?;
     for (store, (prefix, _)) in splits.iter().zip(SPLITS) {
         coarse.write(store, folder, prefix)?;
     }
-    let data = Data {
+    let data = PreparedData {
         train: LatentStore::open(folder, SPLITS[0].0)?,
         heldout: LatentStore::open(folder, SPLITS[1].0)?,
         text: text::TextStore::open(&text_path(work))?,
@@ -449,7 +451,7 @@ impl Progress {
         if due || done >= of {
             self.told = Some(Instant::now());
             // A view that fails must not end the preparation.
-            let _ = sink.hear(&TrainEvent::Preparing(Preparing {
+            let _ = sink.on_event(&TrainEvent::Preparing(Preparing {
                 what: self.what.clone(),
                 done: done as u64,
                 of: of as u64,

@@ -7,9 +7,9 @@ use mmface_engine::{Error, Result};
 
 use crate::checkpoint::{self, State};
 use crate::config::Config;
+use crate::data::PreparedData;
 use crate::model;
 use crate::optim::Parameters;
-use crate::run::Data;
 use crate::step::Training;
 
 /// Where a run starts.
@@ -130,7 +130,7 @@ fn fresh(
 }
 
 /// Compares the prepared data with what the configuration asks for.
-pub fn check_data(config: &Config, data: &Data) -> Result<()> {
+pub fn check_data(config: &Config, data: &PreparedData) -> Result<()> {
     let dit = config.model.dit();
     let fail = |what: String| {
         Err(Error::Input(format!(

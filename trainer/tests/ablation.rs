@@ -1,11 +1,11 @@
-//! The ablation trains its rows one after the other, and goes on where it was stopped.
+//! The ablation trains its rows one after the other, and continues where it was stopped.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod common;
 
 use std::path::Path;
 
-use common::{Heard, config, data, write_data};
+use common::{Recorded, config, data, write_data};
 use mmface_trainer::ablate::{Material, Outcome, ablate, order};
 use mmface_trainer::config::{Config, Moments};
 use mmface_trainer::prepare;
@@ -32,12 +32,12 @@ fn four_rows_at_tiny_scale_and_again_without_training() {
         note: "A note.".into(),
     };
     let mut measured = Vec::new();
-    let mut round = |heard: &mut Heard| {
+    let mut round = |recorded: &mut Recorded| {
         ablate(
             &base,
             &material,
             &out,
-            heard,
+            recorded,
             &mut || false,
             &mut |row, checkpoint| {
                 assert!(checkpoint.join("complete").exists());
@@ -47,7 +47,7 @@ fn four_rows_at_tiny_scale_and_again_without_training() {
         )
         .unwrap()
     };
-    let mut first = Heard::default();
+    let mut first = Recorded::default();
     let outcomes = round(&mut first);
     assert_eq!(outcomes.len(), 4);
     assert!(
@@ -56,7 +56,7 @@ fn four_rows_at_tiny_scale_and_again_without_training() {
             .all(|outcome| outcome.heldout.is_finite() && outcome.steps == 3)
     );
     assert!(outcomes[0].parameters < outcomes[2].parameters);
-    let mut second = Heard::default();
+    let mut second = Recorded::default();
     assert_eq!(round(&mut second), outcomes);
     assert!(
         !second
@@ -94,17 +94,17 @@ fn a_stopped_row_goes_on_and_the_last_row_sees_all_channels() {
         note: String::new(),
     };
     let run = |out: &Path, control: &mut dyn FnMut() -> bool| {
-        let mut heard = Heard::default();
+        let mut recorded = Recorded::default();
         let mut control = control;
         let outcomes = ablate(
             &base,
             &material,
             out,
-            &mut heard,
+            &mut recorded,
             &mut control,
             &mut |_, _| Ok(None),
         );
-        (outcomes, heard)
+        (outcomes, recorded)
     };
     let straight = folder.path().join("straight");
     let (outcomes, _) = run(&straight, &mut || false);
@@ -125,8 +125,8 @@ fn a_stopped_row_goes_on_and_the_last_row_sees_all_channels() {
         table.contains("| 2 | ✓ | – | – | first | not run yet"),
         "{table}"
     );
-    let (again, heard) = run(&broken, &mut || false);
-    let begun: Vec<u64> = heard
+    let (again, recorded) = run(&broken, &mut || false);
+    let begun: Vec<u64> = recorded
         .0
         .iter()
         .filter_map(|event| match event {
@@ -134,7 +134,7 @@ fn a_stopped_row_goes_on_and_the_last_row_sees_all_channels() {
             _ => None,
         })
         .collect();
-    assert_eq!(begun, [1, 0, 0, 0], "row 1 is done, row 2 goes on");
+    assert_eq!(begun, [1, 0, 0, 0], "row 1 is done, row 2 continues");
     for (a, b) in outcomes.iter().zip(again.unwrap()) {
         assert_eq!(
             (a.number, a.steps, a.heldout),

@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Stdio};
 
-use common::{Heard, config, data, prepare, program, train, write_data};
+use common::{Recorded, config, data, prepare, program, train, write_data};
 use mmface_engine::model::dit::Dit;
 use mmface_run_protocol::mailbox::{self, Posted};
 use mmface_run_protocol::{
@@ -17,7 +17,7 @@ use mmface_run_protocol::{
 use mmface_trainer::checkpoint;
 use mmface_trainer::config::{Config, Every, Moments};
 use mmface_trainer::control::Control;
-use mmface_trainer::run::{self, Changes, Place, Sheets, Start};
+use mmface_trainer::run::{self, Changes, RunContext, Sheets, Start};
 
 /// A run that would take minutes.
 fn endless() -> Config {
@@ -115,7 +115,7 @@ fn json_lines_tell_and_steer_a_run() {
     assert!(matches!(stopped, TrainEvent::Stopped { .. }), "{stopped:?}");
     assert!(run.child.wait().unwrap().success());
 
-    // Whoever goes on with it finds what it reads.
+    // Whoever continues with it finds what it reads.
     let inputs = std::fs::read(run_folder::inputs(&out)).unwrap();
     let inputs: RunInputs = serde_json::from_slice(&inputs).unwrap();
     assert_eq!(
@@ -250,10 +250,10 @@ fn an_error_before_the_run_is_the_last_line() {
 }
 
 /// Asks for the same thing at each look.
-struct Wishes(Vec<TrainCommand>);
+struct Requests(Vec<TrainCommand>);
 
-impl Control for Wishes {
-    fn next(&mut self) -> Option<TrainCommand> {
+impl Control for Requests {
+    fn next_request(&mut self) -> Option<TrainCommand> {
         self.0.pop()
     }
 }
@@ -282,16 +282,17 @@ fn a_full_disk_pauses_the_run_and_space_lets_it_go_on() {
             u64::MAX
         })
     };
-    let mut heard = Heard::default();
-    // Each wish to go on makes the run look again at once.
-    let mut wishes = Wishes(vec![TrainCommand::Resume; 40]);
-    let place = Place {
+    let mut recorded = Recorded::default();
+    // Each request to continue makes the run look again at once.
+    let mut requests = Requests(vec![TrainCommand::Resume; 40]);
+    let context = RunContext {
         free: &free,
-        ..Place::new(&data, &out, &mut heard, &mut wishes)
+        ..RunContext::new(&data, &out, &mut recorded, &mut requests)
     };
-    let end = run::run(Start::Fresh(config), Changes::default(), place).unwrap();
+    let end = run::run(Start::Fresh(config), Changes::default(), context).unwrap();
     assert_eq!(common::bytes(&end), common::bytes(&expected));
-    let count = |wanted: &dyn Fn(&TrainEvent) -> bool| heard.0.iter().filter(|e| wanted(e)).count();
+    let count =
+        |wanted: &dyn Fn(&TrainEvent) -> bool| recorded.0.iter().filter(|e| wanted(e)).count();
     assert_eq!(
         count(
             &|event| matches!(event, TrainEvent::Paused { reason, .. } if reason.contains("no space"))
@@ -361,20 +362,20 @@ fn a_disk_without_room_for_two_checkpoints_is_refused_before_the_first_update() 
     write_data(folder.path());
     let config = config(Moments::F32);
     let data = data(&config, folder.path());
-    let (mut heard, mut never) = (Heard::default(), || false);
-    let place = Place {
+    let (mut recorded, mut never) = (Recorded::default(), || false);
+    let context = RunContext {
         free: &|_| Some(100),
-        ..Place::new(&data, folder.path(), &mut heard, &mut never)
+        ..RunContext::new(&data, folder.path(), &mut recorded, &mut never)
     };
-    let error = run::run(Start::Fresh(config), Changes::default(), place).unwrap_err();
+    let error = run::run(Start::Fresh(config), Changes::default(), context).unwrap_err();
     assert!(
         error.to_string().contains("two checkpoints do not fit"),
         "{error}"
     );
     assert!(
-        matches!(heard.0.as_slice(), [TrainEvent::Failed { .. }]),
+        matches!(recorded.0.as_slice(), [TrainEvent::Failed { .. }]),
         "{:?}",
-        heard.0
+        recorded.0
     );
 }
 
@@ -412,12 +413,13 @@ fn five_updates_in_a_row_that_are_not_finite_stop_the_run() {
     for seed in 0..8 {
         config.seed = seed;
         let out = folder.path().join(format!("run-{seed}"));
-        let (mut heard, mut never) = (Heard::default(), || false);
-        let place = Place::new(&data, &out, &mut heard, &mut never);
-        let error = run::run(Start::Fresh(config.clone()), Changes::default(), place).unwrap_err();
+        let (mut recorded, mut never) = (Recorded::default(), || false);
+        let context = RunContext::new(&data, &out, &mut recorded, &mut never);
+        let error =
+            run::run(Start::Fresh(config.clone()), Changes::default(), context).unwrap_err();
         assert!(error.to_string().contains("5 updates in a row"), "{error}");
-        assert!(matches!(heard.0.last(), Some(TrainEvent::Failed { .. })));
-        let skipped: Vec<&Vec<String>> = heard
+        assert!(matches!(recorded.0.last(), Some(TrainEvent::Failed { .. })));
+        let skipped: Vec<&Vec<String>> = recorded
             .0
             .iter()
             .filter_map(|event| match event {
@@ -459,16 +461,16 @@ fn sheets_come_of_raw_and_averaged_weights() {
     config.every.sample = Some(5);
     let data = data(&config, folder.path());
     let out = folder.path().join("run");
-    let (mut heard, mut never, mut sheets) = (Heard::default(), || false, FakeSheets);
-    let place = Place {
+    let (mut recorded, mut never, mut sheets) = (Recorded::default(), || false, FakeSheets);
+    let context = RunContext {
         sheets: Some(&mut sheets),
-        ..Place::new(&data, &out, &mut heard, &mut never)
+        ..RunContext::new(&data, &out, &mut recorded, &mut never)
     };
-    run::run(Start::Fresh(config), Changes::default(), place).unwrap();
+    run::run(Start::Fresh(config), Changes::default(), context).unwrap();
     for name in ["5-Raw", "5-Averaged", "10-Raw", "12-Averaged"] {
         assert!(out.join(name).exists(), "{name}");
     }
-    let sheets = heard
+    let sheets = recorded
         .0
         .iter()
         .filter(|event| matches!(event, TrainEvent::Sample { .. }))

@@ -13,7 +13,7 @@ use mmface_trainer::config::{Config, parse_ron};
 use mmface_trainer::data::latents::{self, Encoder, Plan};
 use mmface_trainer::data::source::Source;
 use mmface_trainer::data::store::{Kind, LatentStore};
-use mmface_trainer::prepare::{self, Places};
+use mmface_trainer::prepare::{self, Preparation};
 use mmface_trainer::report::Sink;
 
 const SAMPLES: usize = 40;
@@ -131,10 +131,10 @@ fn only_what_changed_is_encoded_again() {
 }
 
 #[derive(Default)]
-struct Heard(Vec<TrainEvent>);
+struct Recorded(Vec<TrainEvent>);
 
-impl Sink for Heard {
-    fn hear(&mut self, event: &TrainEvent) -> mmface_engine::Result<()> {
+impl Sink for Recorded {
+    fn on_event(&mut self, event: &TrainEvent) -> mmface_engine::Result<()> {
         self.0.push(event.clone());
         Ok(())
     }
@@ -152,20 +152,20 @@ fn missing_parts_stop_before_anything_is_encoded() {
     let config: Config =
         parse_ron("(name: \"t\", model: Demo, resolution: 64, variants: 1, batch: 4, steps: 1)")
             .unwrap();
-    let places = |allow_missing| Places {
+    let preparation = |allow_missing| Preparation {
         source: Source::discover(&root, None, HELD_OUT).unwrap(),
         weights: folder.path().join("no weights"),
         work: folder.path().join("work"),
         allow_missing,
     };
-    let mut heard = Heard::default();
-    let error = prepare::prepare(&config, &places(false), &mut heard).unwrap_err();
+    let mut recorded = Recorded::default();
+    let error = prepare::prepare(&config, &preparation(false), &mut recorded).unwrap_err();
     let text = error.to_string();
     assert!(
         text.contains("caption files") && text.contains("--allow-missing"),
         "{text}"
     );
-    let samples: u64 = heard
+    let samples: u64 = recorded
         .0
         .iter()
         .map(|event| match event {
@@ -176,6 +176,6 @@ fn missing_parts_stop_before_anything_is_encoded() {
     assert_eq!(samples, SAMPLES as u64);
     assert!(!folder.path().join("work").exists());
     // With leave, the next thing that is missing is the autoencoder.
-    let error = prepare::prepare(&config, &places(true), &mut heard).unwrap_err();
+    let error = prepare::prepare(&config, &preparation(true), &mut recorded).unwrap_err();
     assert!(error.to_string().contains("no weights"), "{error}");
 }

@@ -160,7 +160,7 @@ fn an_evaluation_draws_what_a_person_draws() {
         let run = folder.path().join("run");
         write_checkpoint(&run, objective);
         let package = folder.path().join("models/run-7");
-        package::found(&run, &frozen(folder.path()), &package).unwrap();
+        package::create(&run, &frozen(folder.path()), &package).unwrap();
         export::export(&run, &package, None).unwrap();
         add_parser(&package);
 

@@ -40,7 +40,7 @@ fn a_checkpoint_becomes_a_package_that_says_what_it_is() {
     let config = checkpoint(&run);
     let weights = frozen(folder.path());
     let out = folder.path().join("models/run-7");
-    package::found(&run, &weights, &out).unwrap();
+    package::create(&run, &weights, &out).unwrap();
     export::export(&run, &out, None).unwrap();
 
     let made = Package::open(&out).unwrap();
@@ -66,7 +66,7 @@ fn a_checkpoint_becomes_a_package_that_says_what_it_is() {
     );
 
     // Once more into the same package: only the transformer changes.
-    package::found(&run, Path::new("/nowhere"), &out).unwrap();
+    package::create(&run, Path::new("/nowhere"), &out).unwrap();
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn without_all_frozen_parts_no_half_package_stays() {
     let weights = frozen(folder.path());
     std::fs::remove_file(weights.join("text/tokenizer.json")).unwrap();
     let out = folder.path().join("models/run-7");
-    let error = package::found(&run, &weights, &out)
+    let error = package::create(&run, &weights, &out)
         .unwrap_err()
         .to_string();
     assert!(

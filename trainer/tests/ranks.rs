@@ -14,8 +14,8 @@ use mmface_trainer::checkpoint;
 use mmface_trainer::config::{Config, Moments};
 use mmface_trainer::data::batches::Batches;
 use mmface_trainer::data::loader::{Loader, Share};
-use mmface_trainer::ranks::Team;
-use mmface_trainer::run::{self, Changes, Place, Start};
+use mmface_trainer::ranks::ProcessGroup;
+use mmface_trainer::run::{self, Changes, RunContext, Start};
 
 fn losses(out: &Path) -> Vec<(u64, f64)> {
     std::fs::read_to_string(out.join("metrics.jsonl"))
@@ -159,22 +159,22 @@ fn memory_is_counted_for_all_processes_of_a_machine() {
     let data = common::data(&config, folder.path());
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let start = |team: Team, whole: u64| {
-        let (mut heard, mut never) = (common::Heard::default(), || false);
-        let place = Place {
-            team,
+    let start = |group: ProcessGroup, whole: u64| {
+        let (mut recorded, mut never) = (common::Recorded::default(), || false);
+        let context = RunContext {
+            group,
             memory: &|_, processes| Some(whole / processes as u64),
-            ..Place::new(&data, folder.path(), &mut heard, &mut never)
+            ..RunContext::new(&data, folder.path(), &mut recorded, &mut never)
         };
         let start = Start::Fresh(config.clone());
-        let refused = run::run(start, Changes::default(), place).unwrap_err();
+        let refused = run::run(start, Changes::default(), context).unwrap_err();
         refused.to_string()
     };
-    let join = || Team::join(1, 2, &address, "run").unwrap();
+    let join = || ProcessGroup::join(1, 2, &address, "run").unwrap();
     // The other one alone would find enough.
     let told = std::thread::scope(|scope| {
         let other = scope.spawn(|| start(join(), u64::MAX));
-        let first = start(Team::host(2, &listener, "run").unwrap(), 100);
+        let first = start(ProcessGroup::host(2, &listener, "run").unwrap(), 100);
         [first, other.join().unwrap()]
     });
     assert!(told[0].contains("each of 2 processes"), "{}", told[0]);

@@ -7,13 +7,13 @@ use std::path::Path;
 use std::process::Stdio;
 
 use candle_core::Device;
-use common::{Heard, bytes, config, data, largest_difference, train, write_data};
+use common::{Recorded, bytes, config, data, largest_difference, train, write_data};
 use mmface_run_protocol::checkpoint_layout::{self, EMA_FILE, RAW_FILE, STATE_FILE};
 use mmface_run_protocol::{RunInputs, run_folder};
 use mmface_trainer::checkpoint;
 use mmface_trainer::config::{Checkpointing, Config, Every, Moments};
 use mmface_trainer::report::TrainEvent;
-use mmface_trainer::run::{self, Changes, Place, Start};
+use mmface_trainer::run::{self, Changes, RunContext, Start};
 
 #[test]
 fn a_cut_run_ends_with_the_same_bytes() {
@@ -161,11 +161,11 @@ fn half_written_checkpoints_are_passed_over() {
     assert_eq!(checkpoint::complete(&out).unwrap(), kept);
     std::fs::remove_file(out.join("checkpoint-4/complete")).unwrap();
     assert_eq!(checkpoint::find(&out).unwrap(), out.join("checkpoint-3"));
-    let mut heard = Heard::default();
+    let mut recorded = Recorded::default();
     let again = run::run(
         Start::Fresh(config),
         Changes::default(),
-        Place::new(&data, &out, &mut heard, &mut || false),
+        RunContext::new(&data, &out, &mut recorded, &mut || false),
     );
     assert!(again.unwrap_err().to_string().contains("resume"));
 }

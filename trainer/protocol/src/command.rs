@@ -10,13 +10,13 @@ use serde::{Deserialize, Serialize};
 pub enum TrainCommand {
     /// Write a checkpoint and wait.
     Pause,
-    /// Go on after a pause.
+    /// Continue after a pause.
     Resume,
     /// Write a checkpoint and leave.
     Stop,
-    /// Write a checkpoint and go on.
+    /// Write a checkpoint and continue.
     Checkpoint,
-    /// Draw the sample sheets and go on.
+    /// Draw the sample sheets and continue.
     Sample,
 }
 

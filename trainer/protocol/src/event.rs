@@ -18,7 +18,7 @@ pub enum TrainEvent {
     Preparing(Preparing),
     /// What the data holds and lacks; comes once for each split, before the run.
     Data(DataTable),
-    /// The run began, or went on from a checkpoint.
+    /// The run began, or continued from a checkpoint.
     Started(Started),
     /// Some updates were done.
     #[serde(alias = "progress")]
@@ -60,7 +60,7 @@ pub enum TrainEvent {
         #[serde(default)]
         samples: Vec<String>,
     },
-    /// Something a person should know, while the run goes on.
+    /// Something a person should know, while the run continues.
     Warning {
         /// Updates done.
         step: u64,
@@ -74,12 +74,12 @@ pub enum TrainEvent {
         /// Why: a command, or a full disk.
         reason: String,
     },
-    /// The run goes on after a pause.
+    /// The run continues after a pause.
     Resumed {
         /// Updates done.
         step: u64,
     },
-    /// The run left before its end, with a checkpoint to go on from.
+    /// The run left before its end, with a checkpoint to continue from.
     Stopped {
         /// Updates done.
         step: u64,

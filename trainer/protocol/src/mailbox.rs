@@ -80,7 +80,7 @@ const LONGEST: u64 = 4096;
 /// Commands that other processes put into the run's folder; as [`post`] puts them.
 ///
 /// The folder is there while the run listens. Nothing that lies in it can end a run: what is no
-/// command for this process is left aside with one line of [`Mailbox::news`].
+/// command for this process is left aside with one line of [`Mailbox::warnings`].
 #[derive(Debug)]
 pub struct Mailbox {
     folder: PathBuf,
@@ -88,7 +88,7 @@ pub struct Mailbox {
     quiet_since: Option<Instant>,
     /// Names that were told of once and could not, or must not, be removed.
     aside: HashSet<OsString>,
-    news: Vec<String>,
+    warnings: Vec<String>,
 }
 
 impl Mailbox {
@@ -100,21 +100,21 @@ impl Mailbox {
             process: std::process::id(),
             quiet_since: None,
             aside: HashSet::new(),
-            news: Vec::new(),
+            warnings: Vec::new(),
         };
         if let Err(error) = fs::create_dir_all(&mailbox.folder) {
             let folder = mailbox.folder.display();
-            mailbox.news = vec![format!("{folder}: no commands are taken there: {error}")];
+            mailbox.warnings = vec![format!("{folder}: no commands are taken there: {error}")];
         }
         match mailbox.clear() {
             0 => {}
-            1 => mailbox.tell_of(
+            1 => mailbox.warn_of(
                 OsStr::new(""),
                 "a command from before this start was dropped",
             ),
             many => {
                 let what = format!("{many} commands from before this start were dropped");
-                mailbox.tell_of(OsStr::new(""), &what);
+                mailbox.warn_of(OsStr::new(""), &what);
             }
         }
         mailbox
@@ -132,18 +132,21 @@ impl Mailbox {
             let path = self.folder.join(&name);
             match read(&path) {
                 Ok(Some(text)) => {
-                    // Before it is obeyed: what cannot be removed would act again and again.
+                    // Before it is followed: what cannot be removed would act again and again.
                     if let Err(error) = fs::remove_file(&path) {
-                        self.leave(name, &format!("not obeyed, it cannot be removed: {error}"));
+                        self.leave(
+                            name,
+                            &format!("not followed, it cannot be removed: {error}"),
+                        );
                         continue;
                     }
                     match serde_json::from_str::<Posted>(&text) {
-                        Err(_) => self.tell_of(&name, "dropped, it is no command"),
+                        Err(_) => self.warn_of(&name, "dropped, it is no command"),
                         Ok(Posted {
                             process: Some(other),
                             ..
                         }) if other != self.process => {
-                            self.tell_of(&name, &format!("dropped, it is for process {other}"));
+                            self.warn_of(&name, &format!("dropped, it is for process {other}"));
                         }
                         Ok(Posted { command, .. }) => return Some(command),
                     }
@@ -159,8 +162,8 @@ impl Mailbox {
     }
 
     /// What was left aside since the last call, a line each.
-    pub fn news(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.news)
+    pub fn warnings(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.warnings)
     }
 
     /// Names to look at, oldest command first. Files that are still being written have a dot.
@@ -177,13 +180,13 @@ impl Mailbox {
     }
 
     fn leave(&mut self, name: OsString, what: &str) {
-        self.tell_of(&name, what);
+        self.warn_of(&name, what);
         self.aside.insert(name);
     }
 
-    fn tell_of(&mut self, name: &OsStr, what: &str) {
+    fn warn_of(&mut self, name: &OsStr, what: &str) {
         let path = self.folder.join(name);
-        self.news.push(format!("{}: {what}", path.display()));
+        self.warnings.push(format!("{}: {what}", path.display()));
     }
 
     /// Removes commands and what is left of writing them; says how many were whole.
@@ -269,7 +272,7 @@ mod tests {
         }
         assert_eq!(all(&mut mailbox), wanted);
         assert_eq!(all(&mut mailbox), []);
-        assert!(mailbox.news().is_empty());
+        assert!(mailbox.warnings().is_empty());
         post(out.path(), to(me, TrainCommand::Stop)).unwrap();
         drop(mailbox);
         assert!(!listens(out.path()), "nobody listens any more");
@@ -288,9 +291,12 @@ mod tests {
         fs::write(folder.join(".mmface-x.part"), "{").unwrap();
         let mut mailbox = Mailbox::open(out.path());
         assert_eq!(all(&mut mailbox), []);
-        let news = mailbox.news();
-        assert_eq!(news.len(), 1, "{news:?}");
-        assert!(news[0].contains("2 commands from before"), "{news:?}");
+        let warnings = mailbox.warnings();
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert!(
+            warnings[0].contains("2 commands from before"),
+            "{warnings:?}"
+        );
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
     }
 
@@ -316,22 +322,25 @@ mod tests {
         std::os::unix::fs::symlink("/dev/zero", folder.join("f.json")).unwrap();
         post(out.path(), to(None, TrainCommand::Sample)).unwrap();
         assert_eq!(all(&mut mailbox), [TrainCommand::Sample]);
-        let news = mailbox.news();
+        let warnings = mailbox.warnings();
         let expected = if cfg!(unix) { 8 } else { 7 };
-        assert_eq!(news.len(), expected, "{news:#?}");
-        assert!(news.iter().all(|line| !line.contains('\n')), "{news:#?}");
-        let of = |what: &str| news.iter().any(|line| line.contains(what));
-        assert!(of(&format!("for process {other}")), "{news:#?}");
+        assert_eq!(warnings.len(), expected, "{warnings:#?}");
+        assert!(
+            warnings.iter().all(|line| !line.contains('\n')),
+            "{warnings:#?}"
+        );
+        let of = |what: &str| warnings.iter().any(|line| line.contains(what));
+        assert!(of(&format!("for process {other}")), "{warnings:#?}");
         // Told once; what is somebody's stays.
         assert_eq!(all(&mut mailbox), []);
-        assert!(mailbox.news().is_empty());
+        assert!(mailbox.warnings().is_empty());
         drop(mailbox);
         assert!(folder.join("notes.txt").is_file());
     }
 
     #[test]
     #[cfg(unix)]
-    fn a_command_that_cannot_be_removed_is_not_obeyed() {
+    fn a_command_that_cannot_be_removed_is_not_followed() {
         use std::os::unix::fs::PermissionsExt;
         let out = tempfile::tempdir().unwrap();
         let mut mailbox = Mailbox::open(out.path());
@@ -347,7 +356,7 @@ mod tests {
         assert_eq!(all(&mut mailbox), []);
         assert_eq!(all(&mut mailbox), []);
         allow(0o755);
-        assert_eq!(mailbox.news().len(), 1);
+        assert_eq!(mailbox.warnings().len(), 1);
     }
 
     #[test]
@@ -356,7 +365,7 @@ mod tests {
         fs::write(run_folder::commands(out.path()), "a file").unwrap();
         let mut mailbox = Mailbox::open(out.path());
         assert_eq!(all(&mut mailbox), []);
-        assert_eq!(mailbox.news().len(), 1);
+        assert_eq!(mailbox.warnings().len(), 1);
         drop(mailbox);
         assert!(run_folder::commands(out.path()).is_file());
     }

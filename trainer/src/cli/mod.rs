@@ -14,7 +14,7 @@ use mmface_engine::{Error, Result};
 use mmface_run_protocol::arguments::{flag, name};
 use mmface_trainer::config::{Checkpointing, Config};
 use mmface_trainer::data::source::Source as Samples;
-use mmface_trainer::prepare::Places;
+use mmface_trainer::prepare::Preparation;
 use mmface_trainer::presets;
 use mmface_trainer::settings;
 use mmface_trainer::upstream::{self, Imported};
@@ -135,14 +135,14 @@ pub struct Inputs {
 }
 
 impl Inputs {
-    /// The places of data that is to be prepared into `work`: `--data`, else what a file of the
-    /// authors names. The frozen networks are those of `--weights`, else `noted`.
-    pub fn places(
+    /// What is to be prepared into `work`: the data of `--data`, else what a file of the authors
+    /// names. The frozen networks are those of `--weights`, else `noted`.
+    pub fn preparation(
         &self,
         named: Option<&Samples>,
         work: &Path,
         noted: Option<&Path>,
-    ) -> Result<Option<Places>> {
+    ) -> Result<Option<Preparation>> {
         let source = match (&self.data, named) {
             (Some(root), _) => Samples::discover(root, self.captions.as_deref(), self.heldout)?,
             (None, Some(source)) => source.clone(),
@@ -153,7 +153,7 @@ impl Inputs {
                 "name the folder of the autoencoder and text tower with --weights".into(),
             )
         })?;
-        Ok(Some(Places {
+        Ok(Some(Preparation {
             source,
             weights: weights.to_path_buf(),
             work: work.to_path_buf(),

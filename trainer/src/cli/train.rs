@@ -14,13 +14,14 @@ use mmface_run_protocol::{RunInputs, TrainEvent, checkpoint_layout};
 use mmface_trainer::checkpoint;
 use mmface_trainer::config::Config;
 use mmface_trainer::control::{Console, Control};
+use mmface_trainer::data::PreparedData;
 use mmface_trainer::data::source::Source as Samples;
-use mmface_trainer::ranks::Team;
+use mmface_trainer::ranks::ProcessGroup;
 use mmface_trainer::report::jsonl::Printed;
 use mmface_trainer::report::plain::Plain;
 use mmface_trainer::report::screen::Screen;
 use mmface_trainer::report::{Silent, Sink};
-use mmface_trainer::run::{self, Changes, Place, Sheets, Start};
+use mmface_trainer::run::{self, Changes, RunContext, Sheets, Start};
 use mmface_trainer::sheets::Probes;
 use mmface_trainer::{device, inputs, prepare};
 
@@ -197,7 +198,7 @@ pub fn train(args: &TrainArgs) -> Result<()> {
     })
 }
 
-/// Goes on with a run.
+/// Continues a run.
 pub fn resume(args: &ResumeArgs) -> Result<()> {
     conduct(&args.conduct, &args.inputs, || {
         let folder = checkpoint::find(&args.out)?;
@@ -207,7 +208,7 @@ pub fn resume(args: &ResumeArgs) -> Result<()> {
         } else {
             args.out.clone()
         };
-        let reads = inputs::of_run(&out, args.work.as_deref(), args.inputs.weights.as_deref())?;
+        let reads = inputs::resolve(&out, args.work.as_deref(), args.inputs.weights.as_deref())?;
         if args.conduct.is_first() && args.conduct.ui() == Ui::Plain {
             eprintln!("resuming {}", folder.display());
         }
@@ -258,15 +259,16 @@ fn execute(
     control: &mut dyn Control,
 ) -> Result<()> {
     let first = conduct.is_first();
-    let ready = || -> Result<(Plan, run::Data, Device, Option<Probes>)> {
+    let ready = || -> Result<(Plan, PreparedData, Device, Option<Probes>)> {
         let plan = plan()?;
         // Before data is prepared, which may take hours.
         let device = mmface_engine::device::open(conduct.device)?.device;
         let RunInputs { work, weights } = &plan.reads;
         if first
-            && let Some(places) = inputs.places(plan.samples.as_ref(), work, weights.as_deref())?
+            && let Some(preparation) =
+                inputs.preparation(plan.samples.as_ref(), work, weights.as_deref())?
         {
-            prepare::prepare(&plan.config, &places, sink)?;
+            prepare::prepare(&plan.config, &preparation, sink)?;
         }
         let data = prepare::open(&plan.config, work)?;
         let probes = match (weights, plan.config.every.sample) {
@@ -278,21 +280,21 @@ fn execute(
         Ok((plan, data, device, probes))
     };
     let ready = ready().and_then(|(plan, data, device, probes)| {
-        let (team, children) = assemble(conduct, &plan.config)?;
-        Ok((plan, data, device, probes, team, children))
+        let (group, children) = assemble(conduct, &plan.config)?;
+        Ok((plan, data, device, probes, group, children))
     });
-    let (plan, data, device, mut probes, team, children) = match ready {
+    let (plan, data, device, mut probes, group, children) = match ready {
         Ok(ready) => ready,
         Err(error) => {
-            sink.hear(&TrainEvent::Failed {
+            sink.on_event(&TrainEvent::Failed {
                 step: 0,
                 error: error.to_string(),
             })?;
             return Err(error);
         }
     };
-    let place = Place {
-        team,
+    let context = RunContext {
+        group,
         device,
         loaders: conduct.loaders,
         ignore_memory: conduct.ignore_memory,
@@ -301,9 +303,9 @@ fn execute(
             weights: plan.reads.weights.as_deref().map(absolute),
         }),
         sheets: probes.as_mut().map(|probes| probes as &mut dyn Sheets),
-        ..Place::new(&data, &plan.out, sink, control)
+        ..RunContext::new(&data, &plan.out, sink, control)
     };
-    let result = run::run(plan.start, plan.changes, place);
+    let result = run::run(plan.start, plan.changes, context);
     // The others end by themselves when the first process has left the meeting.
     for mut child in children {
         child.wait().map_err(|error| {
@@ -319,18 +321,20 @@ fn absolute(path: &Path) -> PathBuf {
 }
 
 /// Joins the processes of the run; the first starts the others unless they are started by hand.
-fn assemble(conduct: &Conduct, config: &Config) -> Result<(Team, Vec<Child>)> {
+fn assemble(conduct: &Conduct, config: &Config) -> Result<(ProcessGroup, Vec<Child>)> {
     let ranks = conduct.ranks.max(1);
     if ranks == 1 {
-        return Ok((Team::alone(), Vec::new()));
+        return Ok((ProcessGroup::single(), Vec::new()));
     }
     let run = format!("{} {ranks}", config.hash()?);
     match (conduct.rank, &conduct.meet) {
         (Some(0), Some(address)) => {
             let listener = TcpListener::bind(address).map_err(|error| meeting(address, &error))?;
-            Ok((Team::host(ranks, &listener, &run)?, Vec::new()))
+            Ok((ProcessGroup::host(ranks, &listener, &run)?, Vec::new()))
         }
-        (Some(rank), Some(address)) => Ok((Team::join(rank, ranks, address, &run)?, Vec::new())),
+        (Some(rank), Some(address)) => {
+            Ok((ProcessGroup::join(rank, ranks, address, &run)?, Vec::new()))
+        }
         _ => {
             let here = "127.0.0.1:0";
             let listener = TcpListener::bind(here).map_err(|error| meeting(here, &error))?;
@@ -359,7 +363,7 @@ fn assemble(conduct: &Conduct, config: &Config) -> Result<(Team, Vec<Child>)> {
                         })
                 })
                 .collect::<Result<Vec<Child>>>()?;
-            Ok((Team::host(ranks, &listener, &run)?, children))
+            Ok((ProcessGroup::host(ranks, &listener, &run)?, children))
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Augmented variants of a sample: mirrored, cropped, and with another hand for the sketch.
 //!
-//! A variant is a function of seed, key and index, so that preparation can stop and go on.
+//! A variant is a function of seed, key and index, so that preparation can stop and continue.
 //! Variant 0 is the picture itself; odd variants are mirrored.
 
 use mmface_engine::labels::LabelImage;

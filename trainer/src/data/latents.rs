@@ -2,7 +2,7 @@
 //!
 //! A shard's cache key covers its samples' bytes, the autoencoder, the size, the variants and the
 //! version of this code: what is unchanged is kept, everything else is made again. Files appear
-//! whole or not at all, so an interrupted preparation goes on where it stopped.
+//! whole or not at all, so an interrupted preparation continues where it stopped.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -128,7 +128,7 @@ struct Item {
     caption: String,
 }
 
-/// Samples, parses, and compares. `tell` hears what is going on.
+/// Samples, parses, and compares. `tell` hears what is continuing.
 ///
 /// # Errors
 /// When data cannot be read or sampling fails.

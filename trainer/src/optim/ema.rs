@@ -37,7 +37,7 @@ impl Ema {
         })
     }
 
-    /// An average that goes on after so many calls.
+    /// An average that continues after so many calls.
     pub fn restore(decay: f64, calls: u64, shadow: Parameters) -> Self {
         Self {
             decay,

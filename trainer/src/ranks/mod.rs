@@ -5,12 +5,12 @@
 //! They meet over TCP of the standard library: no collective library in Rust was found that is kept
 //! up and needs no MPI installation. On CPUs the sums go the same way, bounded by the wire, 8 bytes
 //! a parameter and process. On NVIDIA cards, with the feature `nccl`, NCCL adds between the cards
-//! ([`Team::connect`]), and only words and check sums are left to TCP.
+//! ([`ProcessGroup::connect`]), and only words and check sums are left to TCP.
 
 mod collective;
-mod meeting;
 #[cfg(feature = "nccl")]
 mod nccl;
+mod rendezvous;
 mod tcp;
 
 use std::io::{Read, Write};
@@ -25,23 +25,23 @@ use crate::optim::Gradients;
 
 /// This process among those that train together.
 #[derive(Debug)]
-pub struct Team {
+pub struct ProcessGroup {
     rank: usize,
     ranks: usize,
-    neighbours: usize,
+    local_ranks: usize,
     /// At the first process one link to each other, in their order; elsewhere the link to the first.
     links: Vec<TcpStream>,
     /// Adds gradients without the host, where all processes can.
     direct: Option<Box<dyn Collective>>,
 }
 
-impl Team {
+impl ProcessGroup {
     /// A process that trains alone.
-    pub fn alone() -> Self {
+    pub fn single() -> Self {
         Self {
             rank: 0,
             ranks: 1,
-            neighbours: 1,
+            local_ranks: 1,
             links: Vec::new(),
             direct: None,
         }
@@ -53,7 +53,11 @@ impl Team {
     /// # Errors
     /// When somebody does not come in time.
     pub fn host(ranks: usize, listener: &TcpListener, run: &str) -> Result<Self> {
-        Ok(Self::met(0, ranks, meeting::host(ranks, listener, run)?))
+        Ok(Self::connected(
+            0,
+            ranks,
+            rendezvous::host(ranks, listener, run)?,
+        ))
     }
 
     /// Joins the first process, and waits until all are there.
@@ -61,16 +65,16 @@ impl Team {
     /// # Errors
     /// When it cannot be reached, or sends this process away.
     pub fn join(rank: usize, ranks: usize, address: &str, run: &str) -> Result<Self> {
-        let met = meeting::join(rank, ranks, address, run)?;
-        Ok(Self::met(rank, ranks, met))
+        let connected = rendezvous::join(rank, ranks, address, run)?;
+        Ok(Self::connected(rank, ranks, connected))
     }
 
-    fn met(rank: usize, ranks: usize, met: meeting::Met) -> Self {
+    fn connected(rank: usize, ranks: usize, connected: rendezvous::Connected) -> Self {
         Self {
             rank,
             ranks,
-            neighbours: met.neighbours,
-            links: met.links,
+            local_ranks: connected.local_ranks,
+            links: connected.links,
             direct: None,
         }
     }
@@ -85,18 +89,18 @@ impl Team {
     }
 
     fn connect_by(&mut self, engine: Option<&dyn Engine>) -> Result<()> {
-        if self.ranks == 1 || !self.agree(engine.is_some())? {
+        if self.ranks == 1 || !self.all_agree(engine.is_some())? {
             return Ok(());
         }
         if let Some(engine) = engine {
-            let id = self.share_id(|| engine.id())?;
+            let id = self.broadcast_id(|| engine.id())?;
             self.direct = Some(engine.open(self.rank, self.ranks, id)?);
         }
         Ok(())
     }
 
     /// Gives the first process's id to all.
-    fn share_id(
+    fn broadcast_id(
         &mut self,
         make: impl FnOnce() -> Result<[u8; ID_BYTES]>,
     ) -> Result<[u8; ID_BYTES]> {
@@ -104,7 +108,7 @@ impl Team {
         if self.rank == 0 {
             id = make()?;
         }
-        self.spread(&mut id)?;
+        self.broadcast_bytes(&mut id)?;
         Ok(id)
     }
 
@@ -124,8 +128,8 @@ impl Team {
     }
 
     /// Processes of the run that share this machine and its memory, with this one.
-    pub fn neighbours(&self) -> usize {
-        self.neighbours
+    pub fn local_ranks(&self) -> usize {
+        self.local_ranks
     }
 
     /// Replaces loss and gradients by their sums over all processes.
@@ -139,7 +143,7 @@ impl Team {
         self.compare(gradients)?;
         if self.direct.is_some() {
             // A card would wait for ever for one whose process has left; a word over TCP does not.
-            self.follow(0)?;
+            self.broadcast(0)?;
         }
         match &self.direct {
             Some(direct) => collective::sum(direct.as_ref(), loss, gradients),
@@ -177,7 +181,7 @@ impl Team {
     ///
     /// # Errors
     /// When a process is gone.
-    pub fn agree(&mut self, yes: bool) -> Result<bool> {
+    pub fn all_agree(&mut self, yes: bool) -> Result<bool> {
         let mut all = yes;
         if self.rank == 0 {
             for (index, link) in self.links.iter_mut().enumerate() {
@@ -190,21 +194,21 @@ impl Team {
             link.write_all(&[u8::from(yes)])
                 .map_err(|error| lost(0, &error))?;
         }
-        Ok(self.follow(u8::from(all))? != 0)
+        Ok(self.broadcast(u8::from(all))? != 0)
     }
 
     /// Gives the first process's word to all.
     ///
     /// # Errors
     /// When a process is gone.
-    pub fn follow(&mut self, word: u8) -> Result<u8> {
+    pub fn broadcast(&mut self, word: u8) -> Result<u8> {
         let mut word = [word];
-        self.spread(&mut word)?;
+        self.broadcast_bytes(&mut word)?;
         Ok(word[0])
     }
 
     /// Gives the first process's bytes to all.
-    fn spread(&mut self, bytes: &mut [u8]) -> Result<()> {
+    fn broadcast_bytes(&mut self, bytes: &mut [u8]) -> Result<()> {
         for (index, link) in self.links.iter_mut().enumerate() {
             if self.rank == 0 {
                 link.write_all(bytes)
@@ -229,7 +233,7 @@ fn engine(_device: &Device) -> Option<Box<dyn Engine>> {
 
 fn lost(rank: usize, error: &std::io::Error) -> Error {
     Error::Peer(format!(
-        "process {rank} of the run is gone ({error}); `resume` goes on from the last checkpoint"
+        "process {rank} of the run is gone ({error}); `resume` continues from the last checkpoint"
     ))
 }
 
@@ -265,33 +269,33 @@ mod tests {
             .map(|rank| {
                 let address = address.clone();
                 std::thread::spawn(move || {
-                    let mut team = Team::join(rank, 3, &address, "run").unwrap();
+                    let mut group = ProcessGroup::join(rank, 3, &address, "run").unwrap();
                     let (mut loss, mut own) = (rank as f32, gradients(10f32.powi(rank as i32)));
-                    team.sum(&mut loss, &mut own).unwrap();
-                    assert!(team.agree(true).unwrap());
-                    assert!(!team.agree(rank == 1).unwrap());
-                    assert_eq!((team.rank(), team.neighbours()), (rank, 3));
+                    group.sum(&mut loss, &mut own).unwrap();
+                    assert!(group.all_agree(true).unwrap());
+                    assert!(!group.all_agree(rank == 1).unwrap());
+                    assert_eq!((group.rank(), group.local_ranks()), (rank, 3));
                     (
                         loss,
                         own["b"].to_vec1::<f32>().unwrap(),
-                        team.follow(0).unwrap(),
+                        group.broadcast(0).unwrap(),
                     )
                 })
             })
             .collect();
-        let mut team = Team::host(3, &listener, "run").unwrap();
+        let mut group = ProcessGroup::host(3, &listener, "run").unwrap();
         let (mut loss, mut own) = (0.0, gradients(1.0));
-        team.sum(&mut loss, &mut own).unwrap();
+        group.sum(&mut loss, &mut own).unwrap();
         assert_eq!(own["a"].to_vec2::<f32>().unwrap(), [[111.0; 3]; 2]);
-        assert!(team.agree(true).unwrap());
-        assert!(!team.agree(true).unwrap());
-        assert_eq!(team.neighbours(), 3);
-        assert_eq!(team.follow(9).unwrap(), 9);
+        assert!(group.all_agree(true).unwrap());
+        assert!(!group.all_agree(true).unwrap());
+        assert_eq!(group.local_ranks(), 3);
+        assert_eq!(group.broadcast(9).unwrap(), 9);
         for other in others {
             assert_eq!(other.join().unwrap(), (3.0, vec![111.0, -111.0], 9));
         }
         let mut gone = gradients(1.0);
-        let error = team.sum(&mut loss, &mut gone).unwrap_err().to_string();
+        let error = group.sum(&mut loss, &mut gone).unwrap_err().to_string();
         assert!(
             error.contains("process 1") && error.contains("resume"),
             "{error}"
@@ -335,20 +339,21 @@ mod tests {
     fn connected(engines: [Option<Fake>; 3]) -> Vec<(bool, f32)> {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let work = |mut team: Team| {
-            let engine = engines[team.rank()];
-            team.connect_by(engine.as_ref().map(|engine| engine as &dyn Engine))
+        let work = |mut group: ProcessGroup| {
+            let engine = engines[group.rank()];
+            group
+                .connect_by(engine.as_ref().map(|engine| engine as &dyn Engine))
                 .unwrap();
             let (mut loss, mut own) = (1.0, gradients(1.0));
-            team.sum(&mut loss, &mut own).unwrap();
-            (team.is_direct(), loss)
+            group.sum(&mut loss, &mut own).unwrap();
+            (group.is_direct(), loss)
         };
         std::thread::scope(|scope| {
             let others = [1, 2].map(|rank| {
                 let (work, address) = (&work, &address);
-                scope.spawn(move || work(Team::join(rank, 3, address, "run").unwrap()))
+                scope.spawn(move || work(ProcessGroup::join(rank, 3, address, "run").unwrap()))
             });
-            let mut results = vec![work(Team::host(3, &listener, "run").unwrap())];
+            let mut results = vec![work(ProcessGroup::host(3, &listener, "run").unwrap())];
             results.extend(others.map(|other| other.join().unwrap()));
             results
         })
@@ -372,18 +377,18 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let other = std::thread::spawn(move || {
-            let mut team = Team::join(1, 2, &address, "run").unwrap();
-            team.connect_by(Some(&Fake(8))).unwrap();
+            let mut group = ProcessGroup::join(1, 2, &address, "run").unwrap();
+            group.connect_by(Some(&Fake(8))).unwrap();
             let mut own = gradients(1.0);
             own.remove("b");
-            team.sum(&mut 1.0, &mut own).unwrap_err().to_string()
+            group.sum(&mut 1.0, &mut own).unwrap_err().to_string()
         });
-        let mut team = Team::host(2, &listener, "run").unwrap();
-        team.connect_by(Some(&Fake(7))).unwrap();
-        let told = team.sum(&mut 1.0, &mut gradients(1.0)).unwrap_err();
+        let mut group = ProcessGroup::host(2, &listener, "run").unwrap();
+        group.connect_by(Some(&Fake(7))).unwrap();
+        let told = group.sum(&mut 1.0, &mut gradients(1.0)).unwrap_err();
         assert!(told.to_string().contains("other tensors"), "{told}");
         // The other one is not left waiting for a sum.
-        drop(team);
+        drop(group);
         let told = other.join().unwrap();
         assert!(told.contains("process 0"), "{told}");
     }

@@ -53,7 +53,7 @@ fn is_before(line: &str, step: u64) -> bool {
 }
 
 impl Sink for JsonLines {
-    fn hear(&mut self, event: &TrainEvent) -> Result<()> {
+    fn on_event(&mut self, event: &TrainEvent) -> Result<()> {
         self.waiting.push(to_json(event)? + "\n");
         if self.waiting.len() > WAITING {
             self.waiting.remove(0);
@@ -75,7 +75,7 @@ impl Sink for JsonLines {
 pub struct Printed;
 
 impl Sink for Printed {
-    fn hear(&mut self, event: &TrainEvent) -> Result<()> {
+    fn on_event(&mut self, event: &TrainEvent) -> Result<()> {
         // A reader that went away must not end a run.
         let mut output = std::io::stdout().lock();
         let _ = writeln!(output, "{}", to_json(event)?);
@@ -111,7 +111,7 @@ mod tests {
         };
         let mut lines = JsonLines::open(&path, 10).unwrap();
         for step in [10, 20, 30] {
-            lines.hear(&event(step)).unwrap();
+            lines.on_event(&event(step)).unwrap();
         }
         drop(lines);
         // A line that was cut by a crash goes too.
@@ -120,7 +120,7 @@ mod tests {
         std::fs::write(&path, text).unwrap();
         JsonLines::open(&path, 20)
             .unwrap()
-            .hear(&event(25))
+            .on_event(&event(25))
             .unwrap();
         let steps: Vec<Option<u64>> = std::fs::read_to_string(&path)
             .unwrap()

@@ -15,7 +15,7 @@ pub use mmface_run_protocol::{
 /// A view of the events.
 pub trait Sink {
     /// Hears one event.
-    fn hear(&mut self, event: &TrainEvent) -> mmface_engine::Result<()>;
+    fn on_event(&mut self, event: &TrainEvent) -> mmface_engine::Result<()>;
 }
 
 /// A view that shows nothing, for processes beside the first one.
@@ -23,7 +23,7 @@ pub trait Sink {
 pub struct Silent;
 
 impl Sink for Silent {
-    fn hear(&mut self, _event: &TrainEvent) -> mmface_engine::Result<()> {
+    fn on_event(&mut self, _event: &TrainEvent) -> mmface_engine::Result<()> {
         Ok(())
     }
 }

@@ -50,7 +50,7 @@ impl Plain {
 }
 
 impl Sink for Plain {
-    fn hear(&mut self, event: &TrainEvent) -> mmface_engine::Result<()> {
+    fn on_event(&mut self, event: &TrainEvent) -> mmface_engine::Result<()> {
         if let TrainEvent::Preparing(part) = event {
             self.prepare(part);
             return Ok(());
@@ -157,7 +157,7 @@ pub fn line(event: &TrainEvent) -> String {
         ),
         TrainEvent::Warning { step, message } => format!("step {step}  warning: {message}"),
         TrainEvent::Paused { step, reason } => format!("step {step}  paused: {reason}"),
-        TrainEvent::Resumed { step } => format!("step {step}  goes on"),
+        TrainEvent::Resumed { step } => format!("step {step}  continues"),
         TrainEvent::Stopped { step, reason } => format!("step {step}  stopped: {reason}"),
         TrainEvent::Finished { step, reason } => format!("step {step}  finished: {reason}"),
         TrainEvent::Failed { step, error } => format!("step {step}  failed: {error}"),

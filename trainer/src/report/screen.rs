@@ -1,6 +1,6 @@
 //! The run on a terminal: curves of loss and learning rate, speed, memory, and the last lines.
 //!
-//! Keys: `p` pauses and goes on, `c` writes a checkpoint, `s` draws samples, `q` or Ctrl+C writes a
+//! Keys: `p` pauses and continues, `c` writes a checkpoint, `s` draws samples, `q` or Ctrl+C writes a
 //! checkpoint and leaves.
 
 use std::cell::RefCell;
@@ -44,7 +44,7 @@ pub struct View {
 
 impl View {
     /// Takes an event in.
-    pub fn hear(&mut self, event: &TrainEvent) {
+    pub fn on_event(&mut self, event: &TrainEvent) {
         match event {
             TrainEvent::Started(plan) => self.plan = plan.clone(),
             TrainEvent::Step(step) => {
@@ -144,7 +144,7 @@ impl View {
             log,
         );
         frame.render_widget(
-            Paragraph::new("p pause or go on   c checkpoint   s samples   q save and leave"),
+            Paragraph::new("p pause or continue   c checkpoint   s samples   q save and leave"),
             help,
         );
     }
@@ -223,7 +223,7 @@ impl Drop for Terminal {
     }
 }
 
-/// Both ends of the screen: it shows events, and its keys are wishes.
+/// Both ends of the screen: it shows events, and its keys are requests.
 #[derive(Clone)]
 pub struct Screen(Rc<RefCell<Terminal>>);
 
@@ -256,15 +256,15 @@ impl Screen {
 }
 
 impl Sink for Screen {
-    fn hear(&mut self, event: &TrainEvent) -> Result<()> {
-        self.0.borrow_mut().view.hear(event);
+    fn on_event(&mut self, event: &TrainEvent) -> Result<()> {
+        self.0.borrow_mut().view.on_event(event);
         self.draw();
         Ok(())
     }
 }
 
 impl Control for Screen {
-    fn next(&mut self) -> Option<TrainCommand> {
+    fn next_request(&mut self) -> Option<TrainCommand> {
         if interrupt::asked() {
             return Some(TrainCommand::Stop);
         }
@@ -323,13 +323,13 @@ mod tests {
     fn figures_curves_and_lines_are_shown_at_any_size() {
         let mut view = View::default();
         shown(&view, 80, 24);
-        view.hear(&TrainEvent::Started(Started {
+        view.on_event(&TrainEvent::Started(Started {
             name: "demo".into(),
             steps: 4000,
             ..Started::default()
         }));
         for step in 1..=3000u64 {
-            view.hear(&TrainEvent::Step(Step {
+            view.on_event(&TrainEvent::Step(Step {
                 step,
                 loss: 1.0 / step as f64,
                 smooth: 0.5,
@@ -341,14 +341,14 @@ mod tests {
                 ..Step::default()
             }));
         }
-        view.hear(&TrainEvent::Step(Step {
+        view.on_event(&TrainEvent::Step(Step {
             step: 3001,
             loss: f64::NAN,
             eta_seconds: 3720.0,
             memory: 2_000_000_000,
             ..Step::default()
         }));
-        view.hear(&TrainEvent::Paused {
+        view.on_event(&TrainEvent::Paused {
             step: 3001,
             reason: "the disk is full".into(),
         });
@@ -401,7 +401,7 @@ mod tests {
         };
         assert_eq!(coloured(&view, Color::Green), 0);
         for step in 1..=50u64 {
-            view.hear(&TrainEvent::Step(Step {
+            view.on_event(&TrainEvent::Step(Step {
                 step,
                 loss: 2.0 / step as f64,
                 smooth: 1.0 / step as f64,
@@ -409,7 +409,7 @@ mod tests {
                 ..Step::default()
             }));
             if step % 10 == 0 {
-                view.hear(&TrainEvent::HeldOut(HeldOutReport {
+                view.on_event(&TrainEvent::HeldOut(HeldOutReport {
                     step,
                     loss: 3.0 / step as f64,
                     mask: Vec::new(),

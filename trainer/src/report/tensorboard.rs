@@ -25,7 +25,7 @@ pub struct TensorBoard {
 }
 
 impl TensorBoard {
-    /// Opens a new event file in the folder for a run that goes on from `step`.
+    /// Opens a new event file in the folder for a run that continues from `step`.
     pub fn open(folder: &Path, step: u64) -> Result<Self> {
         file::create_folder(folder)?;
         let now = seconds();
@@ -102,7 +102,7 @@ impl TensorBoard {
 }
 
 impl Sink for TensorBoard {
-    fn hear(&mut self, event: &TrainEvent) -> Result<()> {
+    fn on_event(&mut self, event: &TrainEvent) -> Result<()> {
         match event {
             TrainEvent::Step(line) => self.scalars(
                 line.step,
@@ -260,14 +260,14 @@ mod tests {
         .unwrap();
         let mut board = TensorBoard::open(&folder.path().join("tb"), 300).unwrap();
         board
-            .hear(&TrainEvent::Step(Step {
+            .on_event(&TrainEvent::Step(Step {
                 step: 301,
                 loss: 0.5,
                 ..Step::default()
             }))
             .unwrap();
         board
-            .hear(&TrainEvent::HeldOut(HeldOutReport {
+            .on_event(&TrainEvent::HeldOut(HeldOutReport {
                 step: 301,
                 loss: 0.25,
                 mask: vec![1.0],
@@ -275,7 +275,7 @@ mod tests {
             }))
             .unwrap();
         board
-            .hear(&TrainEvent::Sample {
+            .on_event(&TrainEvent::Sample {
                 step: 301,
                 path: png.display().to_string(),
                 weights: Weights::Raw,

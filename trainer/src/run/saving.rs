@@ -6,7 +6,7 @@ use mmface_engine::system::disk;
 use mmface_engine::{Error, Result};
 use mmface_run_protocol::checkpoint_layout;
 
-use super::{PATIENCE, Run};
+use super::{POLL_INTERVAL, Run};
 use crate::checkpoint;
 use crate::config::Config;
 use crate::report::{TrainCommand, TrainEvent};
@@ -35,13 +35,13 @@ impl Run<'_, '_> {
         let needed = checkpoint::expected_bytes(config);
         let mut paused = false;
         let folder = loop {
-            let free = (self.place.free)(self.place.out);
-            let full = match disk::shortage(self.place.out, needed, free) {
+            let free = (self.context.free)(self.context.out);
+            let full = match disk::shortage(self.context.out, needed, free) {
                 Some(what) => what,
-                None => match checkpoint::save(self.place.out, &self.training, &self.state) {
+                None => match checkpoint::save(self.context.out, &self.training, &self.state) {
                     Ok(folder) => break folder,
                     Err(error) if disk::is_full_error(&error) => {
-                        checkpoint::recover(self.place.out)?;
+                        checkpoint::recover(self.context.out)?;
                         error.to_string()
                     }
                     Err(error) => return Err(error),
@@ -51,19 +51,19 @@ impl Run<'_, '_> {
                 paused = true;
                 let step = self.state.step;
                 let reason = format!(
-                    "no space for a checkpoint ({full}); free some, and the run goes on by itself"
+                    "no space for a checkpoint ({full}); free some, and the run continues by itself"
                 );
-                self.tell(&TrainEvent::Paused { step, reason })?;
+                self.emit(&TrainEvent::Paused { step, reason })?;
             }
             self.wait_for_space()?;
         };
         if paused {
             let step = self.state.step;
-            self.tell(&TrainEvent::Resumed { step })?;
+            self.emit(&TrainEvent::Resumed { step })?;
         }
         self.last_saved = Some((self.state.step, folder.clone()));
-        checkpoint::prune(self.place.out, config.every.keep)?;
-        self.tell_checkpoint(&folder)?;
+        checkpoint::prune(self.context.out, config.every.keep)?;
+        self.emit_checkpoint(&folder)?;
         Ok(folder)
     }
 
@@ -72,13 +72,13 @@ impl Run<'_, '_> {
         let before = self.last_saved.as_ref().map(|(step, _)| *step);
         let folder = self.save(config)?;
         if before == Some(self.state.step) {
-            self.tell_checkpoint(&folder)?;
+            self.emit_checkpoint(&folder)?;
         }
         Ok(())
     }
 
-    fn tell_checkpoint(&mut self, folder: &Path) -> Result<()> {
-        self.tell(&TrainEvent::Checkpoint {
+    fn emit_checkpoint(&mut self, folder: &Path) -> Result<()> {
+        self.emit(&TrainEvent::Checkpoint {
             step: self.state.step,
             path: folder.display().to_string(),
             heldout: self.state.heldout.as_ref().map(|report| report.loss),
@@ -86,21 +86,21 @@ impl Run<'_, '_> {
         })
     }
 
-    /// Some seconds of patience; a wish to go on ends them early, a wish to stop ends the run.
+    /// Some seconds of patience; a request to continue ends them early, a request to stop ends the run.
     fn wait_for_space(&mut self) -> Result<()> {
         for _ in 0..RETRY {
-            match self.next_wish() {
+            match self.next_request() {
                 Some(TrainCommand::Resume) => break,
                 Some(TrainCommand::Stop) => {
                     return Err(Error::DiskSpace {
                         what: format!(
                             "stopped while the disk was full: what came after the last checkpoint in {} is lost",
-                            self.place.out.display()
+                            self.context.out.display()
                         ),
                         hint: "free some space and use `resume`".into(),
                     });
                 }
-                _ => std::thread::sleep(PATIENCE),
+                _ => std::thread::sleep(POLL_INTERVAL),
             }
         }
         Ok(())

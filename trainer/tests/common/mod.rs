@@ -15,12 +15,13 @@ use mmface_run_protocol::checkpoint_layout::{EMA_FILE, OPTIMIZER_FILE, RAW_FILE}
 use mmface_trainer::config::{
     Config, Every, Model, Moments, OptimizerConfig, RateConfig, parse_ron,
 };
+use mmface_trainer::data::PreparedData;
 use mmface_trainer::data::latents::{self, Entry, KINDS};
 use mmface_trainer::data::store::LatentStore;
 use mmface_trainer::data::text::TextStore;
 use mmface_trainer::report::{Sink, TrainEvent};
 use mmface_trainer::rng::{Purpose, fill_normal, stream};
-use mmface_trainer::run::{self, Changes, Data, Place, Start};
+use mmface_trainer::run::{self, Changes, RunContext, Start};
 use mmface_trainer::tensors::{self, Blob};
 use sha2::{Digest, Sha256};
 
@@ -143,9 +144,9 @@ pub fn write_data_of(work: &Path, channels: usize, side: usize, width: usize) {
 }
 
 /// Opens the made-up data.
-pub fn data(config: &Config, work: &Path) -> Data {
+pub fn data(config: &Config, work: &Path) -> PreparedData {
     let folder = latents::folder(work, config.resolution, config.variants);
-    Data {
+    PreparedData {
         train: LatentStore::open(&folder, "train-").unwrap(),
         heldout: LatentStore::open(&folder, "heldout-").unwrap(),
         text: TextStore::open(&work.join("text-features.safetensors")).unwrap(),
@@ -191,10 +192,10 @@ pub fn config(moments: Moments) -> Config {
 
 /// Keeps what it hears.
 #[derive(Default)]
-pub struct Heard(pub Vec<TrainEvent>);
+pub struct Recorded(pub Vec<TrainEvent>);
 
-impl Sink for Heard {
-    fn hear(&mut self, event: &TrainEvent) -> mmface_engine::Result<()> {
+impl Sink for Recorded {
+    fn on_event(&mut self, event: &TrainEvent) -> mmface_engine::Result<()> {
         self.0.push(event.clone());
         Ok(())
     }
@@ -203,7 +204,7 @@ impl Sink for Heard {
 /// Trains until the end, or until so many updates were done in this process.
 pub fn train(
     start: Start,
-    data: &Data,
+    data: &PreparedData,
     out: &Path,
     updates: Option<u64>,
 ) -> (PathBuf, Vec<TrainEvent>) {
@@ -212,10 +213,10 @@ pub fn train(
         done.set(done.get() + 1);
         updates.is_some_and(|updates| done.get() >= updates)
     };
-    let mut heard = Heard::default();
-    let place = Place::new(data, out, &mut heard, &mut stop);
-    let folder = run::run(start, Changes::default(), place).unwrap();
-    (folder, heard.0)
+    let mut recorded = Recorded::default();
+    let context = RunContext::new(data, out, &mut recorded, &mut stop);
+    let folder = run::run(start, Changes::default(), context).unwrap();
+    (folder, recorded.0)
 }
 
 /// Weights, average and optimizer of a checkpoint.

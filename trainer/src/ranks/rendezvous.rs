@@ -15,16 +15,16 @@ const MAGIC: &[u8; 8] = b"mmface-2";
 const MEETING: Duration = Duration::from_secs(60);
 
 /// What a process knows after the meeting.
-pub(super) struct Met {
+pub(super) struct Connected {
     /// At the first process one link to each other, in their order; elsewhere the link to the first.
     pub(super) links: Vec<TcpStream>,
     /// Processes of the run on this machine, with this one.
-    pub(super) neighbours: usize,
+    pub(super) local_ranks: usize,
 }
 
 /// Waits as the first of `ranks` processes for the others. `run` names the run, so that strangers
 /// are sent away.
-pub(super) fn host(ranks: usize, listener: &TcpListener, run: &str) -> Result<Met> {
+pub(super) fn host(ranks: usize, listener: &TcpListener, run: &str) -> Result<Connected> {
     let mut links = wait_for_all(ranks, listener, run)?;
     let failed = |error: std::io::Error| {
         Error::Peer(format!(
@@ -41,9 +41,9 @@ pub(super) fn host(ranks: usize, listener: &TcpListener, run: &str) -> Result<Me
         link.write_all(&(*count as u32).to_le_bytes())
             .map_err(failed)?;
     }
-    Ok(Met {
+    Ok(Connected {
         links,
-        neighbours: sharing[0],
+        local_ranks: sharing[0],
     })
 }
 
@@ -91,7 +91,7 @@ fn wait_for_all(ranks: usize, listener: &TcpListener, run: &str) -> Result<Vec<T
 }
 
 /// Greets the first process at `address` and waits until all are there.
-pub(super) fn join(rank: usize, ranks: usize, address: &str, run: &str) -> Result<Met> {
+pub(super) fn join(rank: usize, ranks: usize, address: &str, run: &str) -> Result<Connected> {
     let deadline = Instant::now() + MEETING;
     let mut link = loop {
         match TcpStream::connect(address) {
@@ -119,9 +119,9 @@ pub(super) fn join(rank: usize, ranks: usize, address: &str, run: &str) -> Resul
                 "rank {rank} was not let in by the first process at {address} ({error}); start all of them with the same configuration, each with a rank of its own"
             ))
         })?;
-    Ok(Met {
+    Ok(Connected {
         links: vec![link],
-        neighbours: (u32::from_le_bytes(count) as usize).clamp(1, ranks),
+        local_ranks: (u32::from_le_bytes(count) as usize).clamp(1, ranks),
     })
 }
 
@@ -197,10 +197,12 @@ mod tests {
     fn a_process_of_another_run_is_not_let_in() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let first = std::thread::spawn(move || host(2, &listener, "run").map(|met| met.neighbours));
+        let first = std::thread::spawn(move || {
+            host(2, &listener, "run").map(|connected| connected.local_ranks)
+        });
         let error = join(1, 2, &address, "another run").err().unwrap();
         assert!(error.to_string().contains("same configuration"), "{error}");
-        assert_eq!(join(1, 2, &address, "run").unwrap().neighbours, 2);
+        assert_eq!(join(1, 2, &address, "run").unwrap().local_ranks, 2);
         assert_eq!(first.join().unwrap().unwrap(), 2);
     }
 }

@@ -3,16 +3,16 @@
 use mmface_engine::{Error, Result, system};
 use mmface_run_protocol::plan::MemoryEstimate;
 
-use super::Place;
+use super::RunContext;
 use crate::config::{Config, Moments};
 use crate::plan::memory_estimate;
 
 /// Refuses a run that some process has too little memory for; a shortage that is to be ignored
 /// comes back as a warning.
-pub(super) fn check(config: &Config, place: &mut Place<'_>) -> Result<Option<String>> {
-    let own = check_own(config, place);
+pub(super) fn check(config: &Config, context: &mut RunContext<'_>) -> Result<Option<String>> {
+    let own = check_own(config, context);
     // Nobody allocates before all have looked: each counts on its part of what is free now.
-    let all_fit = place.team.agree(own.is_ok())?;
+    let all_fit = context.group.all_agree(own.is_ok())?;
     let warning = own?;
     if !all_fit {
         return Err(Error::Peer(
@@ -23,26 +23,31 @@ pub(super) fn check(config: &Config, place: &mut Place<'_>) -> Result<Option<Str
 }
 
 /// What a process of the run needs on its device.
-pub(super) fn estimate(config: &Config, place: &Place<'_>) -> MemoryEstimate {
-    let on_cpu = place.device.is_cpu();
+pub(super) fn estimate(config: &Config, context: &RunContext<'_>) -> MemoryEstimate {
+    let on_cpu = context.device.is_cpu();
     let mut held = config.clone();
     if !on_cpu {
         // Cards keep the moments in f32.
         held.optimizer.moments = Moments::F32;
     }
-    memory_estimate(&held, place.team.ranks(), place.data.text.tokens, on_cpu)
+    memory_estimate(
+        &held,
+        context.group.ranks(),
+        context.data.text.tokens,
+        on_cpu,
+    )
 }
 
 /// Compares what the run will need with what this process can get.
-fn check_own(config: &Config, place: &Place<'_>) -> Result<Option<String>> {
+fn check_own(config: &Config, context: &RunContext<'_>) -> Result<Option<String>> {
     // A card holds nothing of this process yet.
-    let has = if place.device.is_cpu() {
+    let has = if context.device.is_cpu() {
         system::memory::resident()
     } else {
         0
     };
-    let more = estimate(config, place).total().saturating_sub(has);
-    let processes = place.team.neighbours();
-    let available = (place.memory)(&place.device, processes);
-    crate::memory::check_run(config, more, processes, available, place.ignore_memory)
+    let more = estimate(config, context).total().saturating_sub(has);
+    let processes = context.group.local_ranks();
+    let available = (context.memory)(&context.device, processes);
+    crate::memory::check_run(config, more, processes, available, context.ignore_memory)
 }
