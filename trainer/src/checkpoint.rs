@@ -269,21 +269,95 @@ pub fn load(checkpoint: &Path, state: &State, device: &Device) -> Result<Trainin
 
 /// Weights for a new run: the average of a checkpoint folder, else its raw weights, or a file.
 pub fn read_initial(from: &Path, config: &Config, device: &Device) -> Result<Parameters> {
-    let path = if from.is_dir() {
-        [EMA_FILE, RAW_FILE]
-            .map(|name| from.join(name))
-            .into_iter()
-            .find(|path| path.exists())
-    } else {
-        Some(from.to_path_buf())
+    read_weights(&initial_file(from)?, &config.model.dit(), device)
+}
+
+/// Compares names and shapes of the weights that [`read_initial`] would read, by their header alone.
+///
+/// # Errors
+/// When there are none, or they do not fit.
+pub fn check_initial(from: &Path, dit: &DitConfig) -> Result<()> {
+    let path = initial_file(from)?;
+    let file = TensorFile::open(&path)?;
+    let shapes = file.tensors().iter();
+    let shapes = shapes.map(|(name, entry)| (name.as_str(), entry.shape.as_slice()));
+    compare_shapes(&path, dit, &shapes.collect())
+}
+
+/// The file of a folder's averaged, else raw, weights; or the file itself.
+fn initial_file(from: &Path) -> Result<PathBuf> {
+    if !from.is_dir() {
+        return Ok(from.to_path_buf());
+    }
+    [EMA_FILE, RAW_FILE]
+        .map(|name| from.join(name))
+        .into_iter()
+        .find(|path| path.exists())
+        .ok_or_else(|| {
+            Error::content(
+                from,
+                format!("neither {EMA_FILE} nor {RAW_FILE} here"),
+                "name a checkpoint folder or a safetensors file",
+            )
+        })
+}
+
+/// Names what is missing, unknown or of another shape than the transformer's tensors.
+fn compare_shapes(path: &Path, dit: &DitConfig, shapes: &BTreeMap<&str, &[usize]>) -> Result<()> {
+    let expected: BTreeMap<String, Vec<usize>> = dit.tensors().into_iter().collect();
+    let mut wrong = Vec::new();
+    for (name, shape) in &expected {
+        match shapes.get(name.as_str()) {
+            None => wrong.push(format!("{name} is missing")),
+            Some(found) if found != shape => {
+                wrong.push(format!("{name} is {found:?} instead of {shape:?}"));
+            }
+            Some(_) => {}
+        }
+    }
+    let unknown: Vec<&&str> = shapes
+        .keys()
+        .filter(|name| !expected.contains_key(**name))
+        .collect();
+    if !unknown.is_empty() {
+        wrong.push(format!("unknown {unknown:?}"));
+    }
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    Err(Error::Weights(format!(
+        "{}: {}",
+        path.display(),
+        wrong[..wrong.len().min(5)].join("; ")
+    )))
+}
+
+/// Says of an error of a checkpoint which older one the run still has.
+pub fn name_older(error: Error, checkpoint: &Path) -> Error {
+    let older = || {
+        let out = checkpoint.parent()?;
+        let step = checkpoint_layout::step(checkpoint.file_name()?)?;
+        let steps = checkpoint_layout::complete(out).ok()?;
+        let older = steps.into_iter().rfind(|other| *other < step)?;
+        Some(folder(out, older))
     };
-    match path {
-        Some(path) => read_weights(&path, &config.model.dit(), device),
-        None => Err(Error::content(
-            from,
-            format!("neither {EMA_FILE} nor {RAW_FILE} here"),
-            "name a checkpoint folder or a safetensors file",
-        )),
+    let Some(older) = older() else {
+        return error;
+    };
+    let hint = format!("resume from the one before with --out {}", older.display());
+    match error {
+        Error::Content { what, path, .. } => Error::Content { what, path, hint },
+        Error::File {
+            action,
+            path,
+            cause,
+        } => Error::Content {
+            what: format!("cannot {action}: {cause}"),
+            path,
+            hint,
+        },
+        Error::Weights(what) => Error::Weights(format!("{what}; {hint}")),
+        other => other,
     }
 }
 
@@ -291,36 +365,17 @@ pub fn read_initial(from: &Path, config: &Config, device: &Device) -> Result<Par
 pub fn read_weights(path: &Path, dit: &DitConfig, device: &Device) -> Result<Parameters> {
     let bytes = candle_core::safetensors::load(path, &Device::Cpu)
         .map_err(|error| Error::content(path, error.to_string(), "name another checkpoint"))?;
-    let (mut parameters, mut wrong) = (Parameters::new(), Vec::new());
-    for (name, shape) in dit.tensors() {
-        match bytes.get(&name) {
-            None => wrong.push(format!("{name} is missing")),
-            Some(tensor) if tensor.dims() != shape => wrong.push(format!(
-                "{name} is {:?} instead of {shape:?}",
-                tensor.dims()
-            )),
-            Some(tensor) => {
-                let tensor = tensor.to_dtype(DType::F32)?.to_device(device)?;
-                parameters.insert(name, Var::from_tensor(&tensor)?);
-            }
-        }
-    }
-    if bytes.len() > parameters.len() + wrong.len() {
-        let extra: Vec<&String> = bytes
-            .keys()
-            .filter(|name| !parameters.contains_key(*name))
-            .collect();
-        wrong.push(format!("unknown {extra:?}"));
-    }
-    if wrong.is_empty() {
-        Ok(parameters)
-    } else {
-        Err(Error::Weights(format!(
-            "{}: {}",
-            path.display(),
-            wrong[..wrong.len().min(5)].join("; ")
-        )))
-    }
+    let shapes = bytes
+        .iter()
+        .map(|(name, tensor)| (name.as_str(), tensor.dims()));
+    compare_shapes(path, dit, &shapes.collect())?;
+    bytes
+        .iter()
+        .map(|(name, tensor)| {
+            let tensor = tensor.to_dtype(DType::F32)?.to_device(device)?;
+            Ok((name.clone(), Var::from_tensor(&tensor)?))
+        })
+        .collect()
 }
 
 fn blobs(tensors: &BTreeMap<String, Tensor>) -> Result<BTreeMap<String, Blob<'static>>> {

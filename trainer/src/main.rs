@@ -129,6 +129,10 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     match execute(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error @ Error::Cancelled) => {
+            eprintln!("interrupted: what is done is kept, and the same command continues");
+            ExitCode::from(error.kind().exit_code())
+        }
         Err(error) => {
             eprintln!("error: {}", one_line(&error.to_string()));
             ExitCode::from(error.kind().exit_code())
@@ -138,6 +142,7 @@ fn main() -> ExitCode {
 
 fn execute(command: Command) -> Result<()> {
     interrupt::listen();
+    interrupt::end_at_once();
     interrupt::survive_file_limit();
     match command {
         Command::Plan(args) => cli::plan::execute(&args),

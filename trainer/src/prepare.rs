@@ -69,6 +69,7 @@ pub fn prepare(config: &Config, preparation: &Preparation, sink: &mut dyn Sink) 
     let folder = latents::folder(&preparation.work, config.resolution, config.variants);
     let encoder = encoder(config, preparation)?;
     let mut changed = false;
+    let interruptible = interrupt::defer();
     for (index, (prefix, name)) in SPLITS.into_iter().enumerate() {
         let plan = plan(config, &splits[index], index, folder.clone());
         let total = tables[index].samples as usize;
@@ -90,6 +91,10 @@ pub fn prepare(config: &Config, preparation: &Preparation, sink: &mut dyn Sink) 
             }))?;
         }
         LatentStore::open(&folder, prefix)?;
+    }
+    drop(interruptible);
+    if interrupt::asked() {
+        return Err(Error::Cancelled);
     }
     if changed {
         show(config, preparation, &folder)?;

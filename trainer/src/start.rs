@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use candle_core::Device;
+use mmface_engine::job::Named as _;
 use mmface_engine::{Error, Result};
 
 use crate::checkpoint::{self, State};
@@ -10,6 +11,7 @@ use crate::config::Config;
 use crate::data::PreparedData;
 use crate::model;
 use crate::optim::Parameters;
+use crate::optim::lr_schedule::learning_rate;
 use crate::step::Training;
 
 /// Where a run starts.
@@ -34,6 +36,44 @@ impl Start {
             Self::Checkpoint(folder) => Ok(checkpoint::read_state(folder)?.config),
         }
     }
+
+    /// Looks, without loading anything large, whether the run can start in this folder.
+    ///
+    /// # Errors
+    /// When the folder holds a run already, or the weights to start from do not fit.
+    pub fn check(&self, out: &Path) -> Result<()> {
+        match self {
+            Self::Fresh(_) => refuse_taken(out),
+            Self::Weights(config, from) => {
+                refuse_taken(out)?;
+                let dit = config.model.dit();
+                if let Ok(state) = checkpoint::read_state(from)
+                    && state.config.model.dit().objective != dit.objective
+                {
+                    return Err(Error::Argument(format!(
+                        "{} was trained with the {} objective, the configuration asks for {}: start from a run of the same objective",
+                        from.display(),
+                        state.config.model.dit().objective.name(),
+                        dit.objective.name()
+                    )));
+                }
+                checkpoint::check_initial(from, &dit)
+            }
+            Self::Checkpoint(_) => Ok(()),
+        }
+    }
+}
+
+/// Refuses a folder whose checkpoints a new run would mix with its own.
+fn refuse_taken(out: &Path) -> Result<()> {
+    if out.is_dir() && !checkpoint::complete(out)?.is_empty() {
+        return Err(Error::content(
+            out,
+            "the folder already holds checkpoints",
+            "use `resume`, or name another --out",
+        ));
+    }
+    Ok(())
 }
 
 /// Changes to a resumed run's plan.
@@ -45,6 +85,62 @@ pub struct Changes {
     pub cooldown: Option<u64>,
 }
 
+impl Changes {
+    /// Changes the plan of a run that has come so far; returns what a person may not expect.
+    ///
+    /// # Errors
+    /// When what was asked for is done already.
+    pub fn apply(self, state: &mut State) -> Result<Vec<String>> {
+        let fail = |what: String| Err(Error::Argument(what));
+        let (done, before) = (state.step, state.config.clone());
+        if let Some(steps) = self.steps {
+            if steps <= done {
+                return fail(format!(
+                    "the run has done {done} updates already, so --steps {steps} leaves nothing to do: name more"
+                ));
+            }
+            state.config.steps = steps;
+        }
+        if let Some(updates) = self.cooldown {
+            if updates == 0 {
+                return fail("--cooldown 0 leaves nothing to do: name at least 1 update".into());
+            }
+            state.config.rate.cooldown = Some((done, updates));
+            state.config.steps = done.saturating_add(updates);
+        }
+        state.config.check()?;
+        Ok(rate_jump(&before, &state.config, done)
+            .into_iter()
+            .collect())
+    }
+}
+
+/// A rate that rises by more than this factor from one update to the next is told.
+const JUMP: f64 = 2.0;
+
+/// What to say when more updates stretch a schedule that had come down.
+fn rate_jump(before: &Config, after: &Config, done: u64) -> Option<String> {
+    let last = learning_rate(&before.rate, done.checked_sub(1)?, before.steps);
+    let next = learning_rate(&after.rate, done, after.steps);
+    (before.steps != after.steps && next > JUMP * last).then(|| {
+        format!(
+            "the learning rate rises from {last:.1e} to {next:.1e}: with {} updates the schedule is stretched, not continued; --cooldown N lets it fall to zero instead",
+            after.steps
+        )
+    })
+}
+
+/// A run before its first update.
+#[derive(Debug)]
+pub struct Begun {
+    /// Weights, average and optimizer.
+    pub training: Training,
+    /// What goes with them.
+    pub state: State,
+    /// What a person may not expect.
+    pub warnings: Vec<String>,
+}
+
 /// Weights, average and optimizer of the first update, and the state that goes with them.
 /// `samples` is the size of the training set, from which epochs are counted.
 pub fn begin(
@@ -53,7 +149,7 @@ pub fn begin(
     samples: usize,
     out: &Path,
     device: &Device,
-) -> Result<(Training, State)> {
+) -> Result<Begun> {
     match start {
         Start::Fresh(config) => {
             let parameters = model::initialise(&config.model.dit(), config.seed, device)?;
@@ -93,16 +189,14 @@ pub fn begin(
         }
         Start::Checkpoint(folder) => {
             let mut state = checkpoint::read_state(&folder)?;
-            let training = checkpoint::load(&folder, &state, device)?;
-            if let Some(steps) = changes.steps {
-                state.config.steps = steps;
-            }
-            if let Some(updates) = changes.cooldown {
-                state.config.rate.cooldown = Some((state.step, updates));
-                state.config.steps = state.step + updates;
-            }
-            state.config.check()?;
-            Ok((training, state))
+            let warnings = changes.apply(&mut state)?;
+            let training = checkpoint::load(&folder, &state, device)
+                .map_err(|error| checkpoint::name_older(error, &folder))?;
+            Ok(Begun {
+                training,
+                state,
+                warnings,
+            })
         }
     }
 }
@@ -115,18 +209,16 @@ fn fresh(
     samples: usize,
     out: &Path,
     device: &Device,
-) -> Result<(Training, State)> {
-    if !checkpoint::complete(out)?.is_empty() {
-        return Err(Error::content(
-            out,
-            "the folder already holds checkpoints",
-            "use `resume`, or name another --out",
-        ));
-    }
+) -> Result<Begun> {
+    refuse_taken(out)?;
     config.count_steps(samples)?;
     let training = Training::new((&config).into(), parameters, device)?;
     let state = State::new(config, origin, earlier);
-    Ok((training, state))
+    Ok(Begun {
+        training,
+        state,
+        warnings: Vec::new(),
+    })
 }
 
 /// Compares the prepared data with what the configuration asks for.
@@ -162,4 +254,66 @@ pub fn check_data(config: &Config, data: &PreparedData) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use crate::config::parse_ron;
+
+    fn state(step: u64, schedule: &str) -> State {
+        let config: Config = parse_ron(&format!(
+            "(name: \"n\", model: Demo, resolution: 128, batch: 4, steps: 8, rate: (base: 1e-3, warmup: 0, schedule: {schedule}))"
+        ))
+        .unwrap();
+        let mut state = State::new(config, String::new(), (0, 0));
+        state.step = step;
+        state
+    }
+
+    #[test]
+    fn a_resumed_run_says_when_nothing_is_left_to_do() {
+        let changes = |steps, cooldown| Changes { steps, cooldown };
+        for (done, changes, part) in [
+            (8, changes(Some(5), None), "done 8 updates already"),
+            (8, changes(Some(8), None), "done 8 updates already"),
+            (4, changes(Some(4), None), "done 4 updates already"),
+            (4, changes(None, Some(0)), "--cooldown 0"),
+            (4, changes(None, Some(u64::MAX)), "at most"),
+            (4, changes(Some(u64::MAX), None), "at most"),
+        ] {
+            let told = changes.apply(&mut state(done, "Constant")).unwrap_err();
+            assert!(told.to_string().contains(part), "{told}");
+        }
+        for (done, changes, steps) in [
+            (4, changes(None, None), 8),
+            (8, changes(None, None), 8),
+            (8, changes(Some(9), None), 9),
+            (8, changes(None, Some(3)), 11),
+        ] {
+            let mut state = state(done, "Constant");
+            assert!(changes.apply(&mut state).unwrap().is_empty());
+            assert_eq!(state.config.steps, steps);
+        }
+    }
+
+    #[test]
+    fn a_rate_that_jumps_up_is_told() {
+        let more = Changes {
+            steps: Some(16),
+            cooldown: None,
+        };
+        for (schedule, told) in [("Cosine", 1), ("Linear", 1), ("Constant", 0)] {
+            let warnings = more.apply(&mut state(8, schedule)).unwrap();
+            assert_eq!(warnings.len(), told, "{schedule}: {warnings:?}");
+            assert!(
+                warnings
+                    .iter()
+                    .all(|text| text.contains("learning rate rises"))
+            );
+        }
+        let unchanged = Changes::default().apply(&mut state(4, "Cosine"));
+        assert!(unchanged.unwrap().is_empty());
+    }
 }

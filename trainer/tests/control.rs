@@ -211,7 +211,11 @@ fn a_pause_from_outside_waits_although_standard_input_has_ended() {
 fn a_signal_writes_a_checkpoint_and_leaves() {
     let folder = tempfile::tempdir().unwrap();
     let path = prepare(folder.path(), &endless());
-    for (signal, name) in [(libc::SIGINT, "int"), (libc::SIGTERM, "term")] {
+    for (signal, name) in [
+        (libc::SIGINT, "int"),
+        (libc::SIGTERM, "term"),
+        (libc::SIGHUP, "hup"),
+    ] {
         let out = folder.path().join(name);
         let mut run = Watched::start(folder.path(), &path, &out, &[], Stdio::inherit());
         run.until(|event| matches!(event, TrainEvent::Step(_)));
@@ -227,6 +231,84 @@ fn a_signal_writes_a_checkpoint_and_leaves() {
         assert!(run.child.wait().unwrap().success());
         checkpoint::find(&out).unwrap();
     }
+}
+
+/// Nothing of a measurement can be kept, so it ends at the first signal.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_command_that_keeps_nothing_ends_at_the_first_signal() {
+    use std::os::unix::process::ExitStatusExt;
+    for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
+        // Millions of steps.
+        let mut bench = program()
+            .args(["bench", "--config", "tiny", "--size", "32", "--batch", "1"])
+            .args(["--threads", "1", "--runs", "100000000"])
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        // It has its handlers once it computes: wait for some time on a processor.
+        let stat = format!("/proc/{}/stat", bench.id());
+        let ticks = || -> u64 {
+            let text = std::fs::read_to_string(&stat).unwrap();
+            let fields = text.rsplit(')').next().unwrap();
+            fields.split_whitespace().nth(11).unwrap().parse().unwrap()
+        };
+        while ticks() < 30 {
+            assert!(bench.try_wait().unwrap().is_none(), "it ended early");
+            std::thread::yield_now();
+        }
+        // SAFETY: the child lives, it has not been waited for.
+        unsafe {
+            libc::kill(bench.id() as libc::pid_t, signal);
+        }
+        let status = bench.wait().unwrap();
+        assert_eq!(status.signal(), Some(signal), "{status}");
+    }
+}
+
+/// As `nohup` starts it: the terminal's end does not reach it.
+#[test]
+#[cfg(unix)]
+fn a_run_that_was_started_to_outlive_its_terminal_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = prepare(folder.path(), &endless());
+    let out = folder.path().join("run");
+    let script = "trap '' HUP; exec \"$0\" \"$@\"";
+    let mut child = std::process::Command::new("/bin/sh")
+        .args(["-c", script])
+        .arg(program().get_program())
+        .args(["train", "--json", "--config"])
+        .arg(&path)
+        .arg("--work")
+        .arg(folder.path())
+        .arg("--out")
+        .arg(&out)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let events = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut run = Watched { child, events };
+    let id = run.child.id() as libc::pid_t;
+    run.until(|event| matches!(event, TrainEvent::Step(_)));
+    // SAFETY: the child lives, it has not been waited for.
+    unsafe {
+        libc::kill(id, libc::SIGHUP);
+    }
+    let command = TrainCommand::Checkpoint;
+    let posted = Posted {
+        process: None,
+        command,
+    };
+    mailbox::post(&out, posted).unwrap();
+    let after = run.until(|event| matches!(event, TrainEvent::Checkpoint { .. }));
+    run.until(|event| event.step() > after.step());
+    // SAFETY: as above.
+    unsafe {
+        libc::kill(id, libc::SIGTERM);
+    }
+    run.until(TrainEvent::is_last);
+    assert!(run.child.wait().unwrap().success());
 }
 
 #[test]
@@ -396,7 +478,7 @@ fn poison(work: &Path, config: &Config) {
 }
 
 #[test]
-fn five_updates_in_a_row_that_are_not_finite_stop_the_run() {
+fn updates_that_fail_stop_the_run_and_leave_the_last_good_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
     write_data(folder.path());
     let mut config = Config {
@@ -406,6 +488,7 @@ fn five_updates_in_a_row_that_are_not_finite_stop_the_run() {
         ..config(Moments::F32)
     };
     config.every.checkpoint = 1;
+    config.every.keep = 1;
     poison(folder.path(), &config);
     let data = data(&config, folder.path());
     // By the seed it depends when the only good sample comes.
@@ -419,16 +502,23 @@ fn five_updates_in_a_row_that_are_not_finite_stop_the_run() {
             run::run(Start::Fresh(config.clone()), Changes::default(), context).unwrap_err();
         assert!(error.to_string().contains("5 updates in a row"), "{error}");
         assert!(matches!(recorded.0.last(), Some(TrainEvent::Failed { .. })));
-        let skipped: Vec<&Vec<String>> = recorded
-            .0
-            .iter()
-            .filter_map(|event| match event {
-                TrainEvent::Skipped { samples, .. } => Some(samples),
-                _ => None,
-            })
-            .collect();
-        assert!(skipped.len() >= 5 && skipped.iter().all(|samples| samples.len() == 1));
-        seen_both |= checkpoint::find(&out).is_ok();
+        let (mut failed, mut saved) = (Vec::new(), Vec::new());
+        for event in &recorded.0 {
+            match event {
+                TrainEvent::Skipped { step, samples, .. } => {
+                    assert_eq!(samples.len(), 1);
+                    failed.push(*step);
+                }
+                TrainEvent::Checkpoint { step, .. } => saved.push(*step),
+                _ => {}
+            }
+        }
+        assert!(failed.len() >= 5);
+        // A checkpoint of step n holds updates 0..n, the last of which was applied.
+        assert!(saved.iter().all(|step| !failed.contains(&(step - 1))));
+        let kept = checkpoint::complete(&out).unwrap();
+        assert_eq!(kept.last(), saved.last());
+        seen_both |= !kept.is_empty();
     }
     assert!(
         seen_both,

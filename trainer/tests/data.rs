@@ -69,9 +69,12 @@ fn round(root: &Path, work: &Path, files: usize) -> (usize, mmface_engine::Resul
         seed: 0,
     };
     let encoder = Blocks::default();
-    let looks = AtomicUsize::new(0);
-    let stop = || looks.fetch_add(1, Ordering::Relaxed) >= files;
-    let result = latents::prepare(&plan, &encoder, SAMPLES, &stop, &mut |_, _, _| {});
+    let written = AtomicUsize::new(0);
+    let stop = || written.load(Ordering::Relaxed) >= files;
+    let mut progress = |_, _, _| {
+        written.fetch_add(1, Ordering::Relaxed);
+    };
+    let result = latents::prepare(&plan, &encoder, SAMPLES, &stop, &mut progress);
     if result.is_ok() {
         assert!(latents::outdated(&plan, &encoder).unwrap().is_empty());
     }

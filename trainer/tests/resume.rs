@@ -3,12 +3,14 @@
 
 mod common;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use candle_core::Device;
 use common::{Recorded, bytes, config, data, largest_difference, train, write_data};
-use mmface_run_protocol::checkpoint_layout::{self, EMA_FILE, RAW_FILE, STATE_FILE};
+use mmface_run_protocol::checkpoint_layout::{
+    self, EMA_FILE, OPTIMIZER_FILE, RAW_FILE, STATE_FILE,
+};
 use mmface_run_protocol::{RunInputs, run_folder};
 use mmface_trainer::checkpoint;
 use mmface_trainer::config::{Checkpointing, Config, Every, Moments};
@@ -241,4 +243,144 @@ fn a_run_goes_on_without_being_told_where_its_data_lies() {
     let (done, told) = trainer(&["resume", "--steps", "4"], &[("--work", &moved)]);
     assert!(done, "{told}");
     assert_eq!(noted().work, moved);
+}
+
+/// Runs `mmface-trainer resume` and says whether it succeeded and what it told.
+fn resume(out: &Path, more: &[&str]) -> (bool, String) {
+    let mut command = common::program();
+    command.arg("resume").args(more).arg("--out").arg(out);
+    let output = command.stderr(Stdio::piped()).output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    (output.status.success(), told)
+}
+
+/// A run of the program itself, with checkpoints after two and after four updates.
+fn four_updates(folder: &Path) -> PathBuf {
+    let mut config = config(Moments::F32);
+    (config.steps, config.every.checkpoint) = (4, 2);
+    let path = common::prepare(folder, &config);
+    let out = folder.join("run");
+    let status = common::program()
+        .arg("train")
+        .arg("--config")
+        .arg(&path)
+        .arg("--work")
+        .arg(folder)
+        .arg("--out")
+        .arg(&out)
+        .stderr(Stdio::null())
+        .status()
+        .unwrap();
+    assert!(status.success());
+    out
+}
+
+#[test]
+fn a_run_that_cannot_continue_says_why_and_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = four_updates(folder.path());
+    let metrics = std::fs::read(run_folder::metrics(&out)).unwrap();
+    for (arguments, parts) in [
+        (
+            &["--steps", "3"][..],
+            ["done 4 updates already", "name more"],
+        ),
+        (&["--steps", "4"], ["done 4 updates already", "name more"]),
+        (&["--cooldown", "0"], ["--cooldown 0", "at least 1"]),
+        (
+            &["--set", "rate.base=1e-5"],
+            ["stay as they were", "--init-from"],
+        ),
+    ] {
+        let (done, told) = resume(&out, arguments);
+        assert!(!done, "{arguments:?}: {told}");
+        let last = told.trim_end().lines().last().unwrap();
+        for part in parts {
+            assert!(last.contains(part), "{arguments:?}: {told}");
+        }
+    }
+    assert_eq!(
+        std::fs::read(run_folder::metrics(&out)).unwrap(),
+        metrics,
+        "nothing was begun"
+    );
+    // Whoever restarts a run until it is done must not see an error.
+    let (done, told) = resume(&out, &[]);
+    assert!(done && told.contains("nothing was left to do"), "{told}");
+    assert!(told.contains("--steps N"), "{told}");
+    let (done, told) = resume(&out, &["--steps", "5"]);
+    assert!(done, "{told}");
+}
+
+#[test]
+fn a_damaged_checkpoint_names_the_one_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = four_updates(folder.path());
+    for file in [RAW_FILE, EMA_FILE, OPTIMIZER_FILE] {
+        let path = checkpoint_layout::folder(&out, 4).join(file);
+        let whole = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &whole[..whole.len() - 100]).unwrap();
+        let (done, told) = resume(&out, &["--steps", "6"]);
+        assert!(!done, "{told}");
+        for part in [file, "checkpoint-2", "--out"] {
+            assert!(told.contains(part), "{file}: {told}");
+        }
+        std::fs::write(&path, whole).unwrap();
+    }
+    let (done, told) = resume(&checkpoint_layout::folder(&out, 2), &["--steps", "6"]);
+    assert!(done, "{told}");
+}
+
+#[test]
+fn what_stops_a_run_is_told_before_data_is_prepared() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = four_updates(folder.path());
+    let config = folder.path().join("tiny.ron");
+    let other = folder.path().join("other.safetensors");
+    mmface_trainer::tensors::write(&other, &std::collections::BTreeMap::new(), &[]).unwrap();
+    let fresh = folder.path().join("fresh");
+    for (to, more, part) in [
+        (&out, vec![], "already holds checkpoints"),
+        (&fresh, vec!["--ranks", "3"], "no multiple of 3 processes"),
+        (
+            &fresh,
+            vec!["--init-from", other.to_str().unwrap()],
+            "is missing",
+        ),
+        (
+            &fresh,
+            vec!["--rank", "1", "--meet", "127.0.0.1:9"],
+            "--ranks",
+        ),
+        (
+            &fresh,
+            vec!["--ranks", "2", "--rank", "2", "--meet", "127.0.0.1:9"],
+            "from 0 to 1",
+        ),
+        (
+            &fresh,
+            vec!["--ranks", "2", "--meet", "127.0.0.1:9"],
+            "--rank",
+        ),
+        (&fresh, vec!["--ranks", "0"], "--ranks 0"),
+    ] {
+        let output = common::program()
+            .arg("train")
+            .arg("--config")
+            .arg(&config)
+            .arg("--work")
+            .arg(folder.path())
+            .arg("--out")
+            .arg(to)
+            // Neither data nor frozen networks are there: whoever got as far would say so.
+            .args(["--data", "nothing", "--weights", "nothing"])
+            .args(&more)
+            .stderr(Stdio::piped())
+            .output()
+            .unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success(), "{more:?}");
+        assert!(told.contains(part), "{more:?}: {told}");
+    }
+    assert!(!fresh.exists());
 }

@@ -87,6 +87,24 @@ impl Conduct {
         }
     }
 
+    /// Refuses positions among processes that contradict each other.
+    fn check_ranks(&self) -> Result<()> {
+        let what = match (self.ranks, self.rank, &self.meet) {
+            (0, _, _) => "--ranks 0: a run has at least 1 process".into(),
+            (1, Some(rank), _) => {
+                format!("--rank {rank} is a position among several processes: say how many with --ranks")
+            }
+            (ranks, Some(rank), _) if rank >= ranks => {
+                format!("--rank {rank}: positions of --ranks {ranks} go from 0 to {}", ranks - 1)
+            }
+            (_, None, Some(_)) => {
+                "--meet is for processes that are started by hand: say which one this is with --rank and how many there are with --ranks".into()
+            }
+            _ => return Ok(()),
+        };
+        Err(Error::Argument(what))
+    }
+
     /// Whether this process shows and saves.
     fn is_first(&self) -> bool {
         self.rank.is_none_or(|rank| rank == 0)
@@ -118,6 +136,9 @@ pub struct TrainArgs {
 
 /// Arguments of `resume`.
 #[derive(Clone, Debug, Args)]
+#[command(
+    after_help = "Other settings stay as they were when the run began. To change them, start a run from its weights: `mmface-trainer train --init-from RUN --set KEY=VALUE`."
+)]
 pub struct ResumeArgs {
     #[command(flatten)]
     inputs: Inputs,
@@ -130,6 +151,13 @@ pub struct ResumeArgs {
     /// New total number of updates
     #[arg(long)]
     steps: Option<u64>,
+    /// Settings are fixed once a run has begun; a new one takes its weights with `train --init-from`
+    #[arg(long, hide = true)]
+    set: Option<String>,
+    #[arg(long, hide = true)]
+    config: Option<String>,
+    #[arg(long, hide = true)]
+    preset: Option<String>,
     /// End within so many updates, the learning rate falling to zero
     #[arg(long, conflicts_with = "steps")]
     cooldown: Option<u64>,
@@ -201,8 +229,19 @@ pub fn train(args: &TrainArgs) -> Result<()> {
 /// Continues a run.
 pub fn resume(args: &ResumeArgs) -> Result<()> {
     conduct(&args.conduct, &args.inputs, || {
+        if args.set.is_some() || args.config.is_some() || args.preset.is_some() {
+            return Err(Error::Argument(
+                "the settings of a run stay as they were when it began; --steps and --cooldown change its length. For others start a run from its weights: `train --init-from RUN` with --set".into(),
+            ));
+        }
         let folder = checkpoint::find(&args.out)?;
-        let config = checkpoint::read_state(&folder)?.config;
+        let changes = Changes {
+            steps: args.steps,
+            cooldown: args.cooldown,
+        };
+        let mut state = checkpoint::read_state(&folder)?;
+        changes.apply(&mut state)?;
+        let config = state.config;
         let out = if folder == args.out {
             file::parent_folder(&folder).to_path_buf()
         } else {
@@ -215,10 +254,7 @@ pub fn resume(args: &ResumeArgs) -> Result<()> {
         Ok(Plan {
             start: Start::Checkpoint(folder),
             config,
-            changes: Changes {
-                steps: args.steps,
-                cooldown: args.cooldown,
-            },
+            changes,
             out,
             samples: None,
             reads,
@@ -260,8 +296,11 @@ fn execute(
 ) -> Result<()> {
     let first = conduct.is_first();
     let ready = || -> Result<(Plan, PreparedData, Device, Option<Probes>)> {
+        conduct.check_ranks()?;
         let plan = plan()?;
         // Before data is prepared, which may take hours.
+        plan.config.check_ranks(conduct.ranks)?;
+        plan.start.check(&plan.out)?;
         let device = mmface_engine::device::open(conduct.device)?.device;
         let RunInputs { work, weights } = &plan.reads;
         if first

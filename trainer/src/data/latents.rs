@@ -119,7 +119,7 @@ pub fn prepare(
     plan: &Plan<'_>,
     encoder: &dyn Encoder,
     total: usize,
-    stop: &dyn Fn() -> bool,
+    stop: &(dyn Fn() -> bool + Sync),
     progress: &mut dyn FnMut(usize, usize, f64),
 ) -> Result<Vec<String>> {
     std::fs::create_dir_all(&plan.output)
@@ -147,7 +147,7 @@ pub fn prepare(
                 .unwrap_or_default(),
                 None => {
                     encoded += chunk.len();
-                    encode_file(plan, encoder, chunk, &key, &path)?
+                    encode_file(plan, encoder, chunk, &key, &path, stop)?
                 }
             };
             left_out.extend(skipped);
@@ -235,6 +235,7 @@ fn encode_file(
     samples: &[Sample],
     key: &str,
     path: &Path,
+    stop: &(dyn Fn() -> bool + Sync),
 ) -> Result<Vec<String>> {
     let (mut entries, mut skipped) = (Vec::new(), Vec::new());
     let mut latents: [Vec<f32>; 3] = Default::default();
@@ -243,6 +244,8 @@ fn encode_file(
     let encoded: Vec<_> = samples
         .par_iter()
         .map(|sample| match sample.form {
+            // A file of large pictures takes minutes.
+            _ if stop() => Ok(Err(Error::Cancelled)),
             Form::Latents => sample.latents(plan.resolution).map(Ok),
             _ => sample
                 .pictures()

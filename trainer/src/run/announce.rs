@@ -18,7 +18,11 @@ impl Run<'_, '_> {
     }
 
     /// Tells the plan, and warns of what may go wrong.
-    pub(super) fn announce(&mut self, config: &Config, tight: Option<String>) -> Result<()> {
+    pub(super) fn announce(
+        &mut self,
+        config: &Config,
+        warnings: impl Iterator<Item = String>,
+    ) -> Result<()> {
         let samples = self.context.data.train.len() as u64;
         let dit = config.model.dit();
         let estimate = memory_check::estimate(config, self.context);
@@ -40,7 +44,7 @@ impl Run<'_, '_> {
             out: self.context.out.display().to_string(),
         };
         self.emit(&TrainEvent::Started(started))?;
-        for what in tight.into_iter().chain(config.warnings()) {
+        for what in warnings.chain(config.warnings()) {
             self.warn(what)?;
         }
         if self.context.device.is_cuda()

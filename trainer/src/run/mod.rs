@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use candle_core::Device;
-use mmface_engine::system::disk;
+use mmface_engine::system::{disk, interrupt};
 use mmface_engine::{Error, Result};
 use mmface_run_protocol::mailbox::Mailbox;
 use mmface_run_protocol::{TrainEvent, checkpoint_layout, lock, run_folder};
@@ -25,8 +25,8 @@ use crate::report::Sink;
 use crate::report::jsonl::JsonLines;
 use crate::report::progress::Progress;
 use crate::report::tensorboard::TensorBoard;
+use crate::start::{Begun, begin, check_data};
 pub use crate::start::{Changes, Start};
-use crate::start::{begin, check_data};
 use crate::step::{Outcome, Training};
 use crate::{heldout, memory};
 pub use context::{RunContext, Sheets};
@@ -48,6 +48,8 @@ struct Run<'p, 'a> {
     started: Instant,
     seconds_before: f64,
     last_saved: Option<(u64, PathBuf)>,
+    /// Updates since the last one that was applied.
+    failures: u32,
     /// Commands of other processes; only the first process listens.
     mailbox: Option<Mailbox>,
     /// The last pause was asked for by another process, which may also end it.
@@ -92,7 +94,11 @@ fn guarded(
     context.group.connect(&device)?;
     let free = context.memory;
     let left = || free(&device, 1);
-    let (training, state) = begin(start, changes, context.data.train.len(), out, &device)
+    let Begun {
+        training,
+        state,
+        warnings,
+    } = begin(start, changes, context.data.train.len(), out, &device)
         .map_err(|error| memory::name_the_setting(error, &planned, left()))?;
     *step = state.step;
     let config = state.config.clone();
@@ -124,12 +130,13 @@ fn guarded(
         started: Instant::now(),
         seconds_before,
         last_saved: None,
+        failures: 0,
         // The lock is held, so whatever lies there is of an earlier run.
         mailbox: first.then(|| Mailbox::open(out)),
         paused_by_other_process: false,
     };
     let result = run
-        .announce(&config, tight)
+        .announce(&config, tight.into_iter().chain(warnings))
         .and_then(|()| run.train(&config))
         .map_err(|error| memory::name_the_setting(error, &config, left()));
     *step = run.state.step;
@@ -182,16 +189,18 @@ impl Run<'_, '_> {
         heldout: &HeldOut<'_>,
         device: &Device,
     ) -> Result<PathBuf> {
+        // From here on a signal is a request, which is handled between two updates.
+        let _deferred = interrupt::defer();
         let mut progress = Progress::new(self.context.data.train.len() as u64);
-        let mut failures = 0;
+        let first = self.state.step;
         while self.state.step < config.steps {
             let rate = learning_rate(&config.rate, self.state.step, config.steps);
             let outcome = self.update(config, &mut loader, rate)?;
             if outcome.applied {
-                failures = 0;
+                self.failures = 0;
                 progress.add(&outcome);
             } else {
-                failures += 1;
+                self.failures += 1;
                 self.state.skipped += 1;
                 self.emit(&TrainEvent::Skipped {
                     step: self.state.step,
@@ -214,7 +223,7 @@ impl Run<'_, '_> {
             {
                 self.emit(&event)?;
             }
-            if failures >= FAILURES {
+            if self.failures >= FAILURES {
                 return Err(Error::NotFinite(format!(
                     "{FAILURES} updates in a row: loss or gradients (the last good checkpoint is kept); the value"
                 )));
@@ -239,7 +248,9 @@ impl Run<'_, '_> {
                 {
                     self.draw()?;
                 }
-                if step.is_multiple_of(config.every.checkpoint) || last {
+                // While updates fail, the weights may be what is wrong.
+                let due = step.is_multiple_of(config.every.checkpoint) && self.failures == 0;
+                if due || last {
                     self.save(config)?;
                 }
             }
@@ -255,9 +266,17 @@ impl Run<'_, '_> {
                 return Ok(self.newest());
             }
         }
+        // Whoever restarts a run until it is done must not see an error.
+        let reason = if self.state.step == first {
+            format!(
+                "nothing was left to do, all {first} updates were done before: continue with --steps N or --cooldown N, or start another run from its weights with `train --init-from`"
+            )
+        } else {
+            "all updates are done".into()
+        };
         self.emit(&TrainEvent::Finished {
             step: self.state.step,
-            reason: "all updates are done".into(),
+            reason,
         })?;
         Ok(self.newest())
     }

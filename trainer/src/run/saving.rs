@@ -62,7 +62,10 @@ impl Run<'_, '_> {
             self.emit(&TrainEvent::Resumed { step })?;
         }
         self.last_saved = Some((self.state.step, folder.clone()));
-        checkpoint::prune(self.context.out, config.every.keep)?;
+        // While updates fail, nothing takes the place of the last good checkpoint.
+        if self.failures == 0 {
+            checkpoint::prune(self.context.out, config.every.keep)?;
+        }
         self.emit_checkpoint(&folder)?;
         Ok(folder)
     }
