@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::checkpoint;
 use crate::config::{Config, Model};
 use crate::control::Control;
-use crate::data::PreparedData;
+use crate::data::prepared::PreparedData;
 use crate::report::Sink;
 use crate::run::{self, Changes, RunContext, Start};
 

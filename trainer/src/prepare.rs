@@ -29,8 +29,8 @@ use sha2::{Digest, Sha256};
 
 use crate::coarse::Coarse;
 use crate::config::Config;
-use crate::data::PreparedData;
 use crate::data::latents::{self, Encoder, Frozen, Plan, Precomputed};
+use crate::data::prepared::PreparedData;
 use crate::data::source::{Shard, Source, missing};
 use crate::data::store::{Kind, LatentStore};
 use crate::data::text;

@@ -8,7 +8,7 @@ use mmface_engine::{Error, Result};
 
 use crate::checkpoint::{self, State};
 use crate::config::Config;
-use crate::data::PreparedData;
+use crate::data::prepared::PreparedData;
 use crate::model;
 use crate::optim::Parameters;
 use crate::optim::lr_schedule::learning_rate;

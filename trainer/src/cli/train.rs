@@ -14,7 +14,7 @@ use mmface_run_protocol::{RunInputs, TrainEvent, checkpoint_layout};
 use mmface_trainer::checkpoint;
 use mmface_trainer::config::Config;
 use mmface_trainer::control::{Console, Control};
-use mmface_trainer::data::PreparedData;
+use mmface_trainer::data::prepared::PreparedData;
 use mmface_trainer::data::source::Source as Samples;
 use mmface_trainer::ranks::ProcessGroup;
 use mmface_trainer::report::jsonl::Printed;

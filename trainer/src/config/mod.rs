@@ -3,6 +3,8 @@
 //! Unknown keys are errors. The effective configuration is stored in each checkpoint.
 
 mod check;
+#[cfg(test)]
+mod check_tests;
 mod number;
 mod read;
 

@@ -19,7 +19,6 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::PREPARATION_VERSION;
 use super::augment::{Views, variant, views};
 use super::source::Shard;
 use super::webdataset::{Form, Pictures, Sample};
@@ -109,6 +108,10 @@ impl Encoder for Precomputed {
         ))
     }
 }
+
+/// Version of everything between a file and its latent: decoding, cropping, the Lanczos resampler,
+/// augmentation. A change of any of it changes this number, and with it every cache key.
+const PREPARATION_VERSION: u32 = 1;
 
 /// Brings the latent files of one split up to date; returns the samples that were left out, with
 /// reasons. `progress` hears of samples done, in all, and a second; `total` is the number in all.

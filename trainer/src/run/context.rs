@@ -9,7 +9,7 @@ use mmface_engine::system::disk;
 use mmface_run_protocol::{RunInputs, Weights};
 
 use crate::control::Control;
-use crate::data::PreparedData;
+use crate::data::prepared::PreparedData;
 use crate::device;
 use crate::ranks::ProcessGroup;
 use crate::report::Sink;

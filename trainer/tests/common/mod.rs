@@ -15,8 +15,8 @@ use mmface_run_protocol::checkpoint_layout::{EMA_FILE, OPTIMIZER_FILE, RAW_FILE}
 use mmface_trainer::config::{
     Config, Every, Model, Moments, OptimizerConfig, RateConfig, parse_ron,
 };
-use mmface_trainer::data::PreparedData;
 use mmface_trainer::data::latents::{self, Entry, KINDS};
+use mmface_trainer::data::prepared::PreparedData;
 use mmface_trainer::data::store::LatentStore;
 use mmface_trainer::data::text::TextStore;
 use mmface_trainer::report::{Sink, TrainEvent};

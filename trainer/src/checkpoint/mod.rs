@@ -3,85 +3,29 @@
 //! [`checkpoint_layout`] says what lies where. A checkpoint is written as a hidden folder, flushed,
 //! given its marker, and renamed; `OUT/latest` names the newest one after that.
 
+mod state;
+mod weights;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use candle_core::{DType, Device, Tensor, Var};
+use candle_core::{Device, Tensor};
 use mmface_engine::file::{self, Overwrite};
-use mmface_engine::model::dit::DitConfig;
 use mmface_engine::weights::{ElementType, TensorFile};
 use mmface_engine::{Error, Result};
 use mmface_run_protocol::checkpoint_layout::{
     self, EMA_FILE, Leftover, MARKER, OPTIMIZER_FILE, RAW_FILE, STATE_FILE, folder, is_complete,
 };
-use serde::de::IgnoredAny;
-use serde::{Deserialize, Serialize};
 
-use crate::config::{Config, Moments, parse_ron};
+use crate::config::{Config, Moments};
+use crate::optim::Ema;
 use crate::optim::adamw::{AdamW, Moment, Slot};
 use crate::optim::adamw8bit::{BLOCK, Quantised, SMALLEST};
-use crate::optim::{Ema, Parameters};
 use crate::step::Training;
 use crate::tensors::{self, Blob, U8, bytes, f32_values};
-
-/// Version of a checkpoint's layout that is written. 1 held a hash of the configuration, which
-/// nothing compared: it changed with each new setting.
-pub const FORMAT: u32 = 2;
-
-/// What a checkpoint knows besides tensors.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct State {
-    /// Version of the layout: [`FORMAT`], or an older one.
-    pub format: u32,
-    /// Updates done.
-    pub step: u64,
-    /// Samples seen, which is also the position in the data.
-    pub samples: u64,
-    /// Calls of the average.
-    pub ema_calls: u64,
-    /// Updates that each tensor has had.
-    pub updates: BTreeMap<String, u64>,
-    /// Best held-out loss and its step.
-    pub best: Option<(f64, u64)>,
-    /// Latest held-out report.
-    pub heldout: Option<crate::report::HeldOutReport>,
-    /// Updates skipped because something was not finite.
-    pub skipped: u64,
-    /// Seconds of training so far.
-    pub seconds: f64,
-    /// Where the weights came from at step 0, for the card.
-    pub origin: String,
-    /// Updates and samples of the stages before this one.
-    pub earlier: (u64, u64),
-    /// Of format 1: passed over.
-    #[serde(default, skip_serializing)]
-    config_hash: IgnoredAny,
-    /// The effective configuration.
-    pub config: Config,
-}
-
-impl State {
-    /// Before the first update. `earlier` are updates and samples of the stages before.
-    pub fn new(config: Config, origin: String, earlier: (u64, u64)) -> Self {
-        Self {
-            format: FORMAT,
-            step: 0,
-            samples: 0,
-            ema_calls: 0,
-            updates: BTreeMap::new(),
-            best: None,
-            heldout: None,
-            skipped: 0,
-            seconds: 0.0,
-            origin,
-            earlier,
-            config_hash: IgnoredAny,
-            config,
-        }
-    }
-}
+pub use state::{FORMAT, State, read_state};
+pub use weights::{check_initial, read_initial, read_weights};
 
 /// Writes `OUT/checkpoint-N` and then points `latest` at it; returns its folder.
 pub fn save(out: &Path, training: &Training, state: &State) -> Result<PathBuf> {
@@ -218,120 +162,6 @@ pub fn find(given: &Path) -> Result<PathBuf> {
     }
 }
 
-/// Reads the state of a checkpoint.
-///
-/// # Errors
-/// When it cannot be read, was written by a newer trainer, or is damaged.
-pub fn read_state(checkpoint: &Path) -> Result<State> {
-    /// The field that says whether the others can be read.
-    #[derive(Deserialize)]
-    struct Version {
-        format: u32,
-    }
-
-    let path = checkpoint.join(STATE_FILE);
-    let text = fs::read_to_string(&path).map_err(Error::file("read the training state", &path))?;
-    let damaged =
-        |what: String| Error::content(&path, what, "name an older checkpoint, if the run has one");
-    let version: Version = parse_ron(&text).map_err(damaged)?;
-    if version.format > FORMAT {
-        return Err(Error::content(
-            &path,
-            format!(
-                "this checkpoint was written by a newer trainer: its format is {}, this one reads up to {FORMAT}",
-                version.format
-            ),
-            "use that trainer",
-        ));
-    }
-    let state: State = parse_ron(&text).map_err(damaged)?;
-    state.config.check()?;
-    Ok(state)
-}
-
-/// Restores weights, average and optimizer.
-pub fn load(checkpoint: &Path, state: &State, device: &Device) -> Result<Training> {
-    let raw = read_weights(
-        &checkpoint.join(RAW_FILE),
-        &state.config.model.dit(),
-        device,
-    )?;
-    let average = read_weights(
-        &checkpoint.join(EMA_FILE),
-        &state.config.model.dit(),
-        device,
-    )?;
-    let mut training = Training::new((&state.config).into(), raw, device)?;
-    training.ema = Ema::restore(state.config.ema_decay, state.ema_calls, average);
-    read_optimizer(&checkpoint.join(OPTIMIZER_FILE), &mut training, state)?;
-    Ok(training)
-}
-
-/// Weights for a new run: the average of a checkpoint folder, else its raw weights, or a file.
-pub fn read_initial(from: &Path, config: &Config, device: &Device) -> Result<Parameters> {
-    read_weights(&initial_file(from)?, &config.model.dit(), device)
-}
-
-/// Compares names and shapes of the weights that [`read_initial`] would read, by their header alone.
-///
-/// # Errors
-/// When there are none, or they do not fit.
-pub fn check_initial(from: &Path, dit: &DitConfig) -> Result<()> {
-    let path = initial_file(from)?;
-    let file = TensorFile::open(&path)?;
-    let shapes = file.tensors().iter();
-    let shapes = shapes.map(|(name, entry)| (name.as_str(), entry.shape.as_slice()));
-    compare_shapes(&path, dit, &shapes.collect())
-}
-
-/// The file of a folder's averaged, else raw, weights; or the file itself.
-fn initial_file(from: &Path) -> Result<PathBuf> {
-    if !from.is_dir() {
-        return Ok(from.to_path_buf());
-    }
-    [EMA_FILE, RAW_FILE]
-        .map(|name| from.join(name))
-        .into_iter()
-        .find(|path| path.exists())
-        .ok_or_else(|| {
-            Error::content(
-                from,
-                format!("neither {EMA_FILE} nor {RAW_FILE} here"),
-                "name a checkpoint folder or a safetensors file",
-            )
-        })
-}
-
-/// Names what is missing, unknown or of another shape than the transformer's tensors.
-fn compare_shapes(path: &Path, dit: &DitConfig, shapes: &BTreeMap<&str, &[usize]>) -> Result<()> {
-    let expected: BTreeMap<String, Vec<usize>> = dit.tensors().into_iter().collect();
-    let mut wrong = Vec::new();
-    for (name, shape) in &expected {
-        match shapes.get(name.as_str()) {
-            None => wrong.push(format!("{name} is missing")),
-            Some(found) if found != shape => {
-                wrong.push(format!("{name} is {found:?} instead of {shape:?}"));
-            }
-            Some(_) => {}
-        }
-    }
-    let unknown: Vec<&&str> = shapes
-        .keys()
-        .filter(|name| !expected.contains_key(**name))
-        .collect();
-    if !unknown.is_empty() {
-        wrong.push(format!("unknown {unknown:?}"));
-    }
-    if wrong.is_empty() {
-        return Ok(());
-    }
-    Err(Error::Weights(format!(
-        "{}: {}",
-        path.display(),
-        wrong[..wrong.len().min(5)].join("; ")
-    )))
-}
-
 /// Says of an error of a checkpoint which older one the run still has.
 pub fn name_older(error: Error, checkpoint: &Path) -> Error {
     let older = || {
@@ -361,21 +191,22 @@ pub fn name_older(error: Error, checkpoint: &Path) -> Error {
     }
 }
 
-/// Reads a weight file and compares names and shapes with the transformer's.
-pub fn read_weights(path: &Path, dit: &DitConfig, device: &Device) -> Result<Parameters> {
-    let bytes = candle_core::safetensors::load(path, &Device::Cpu)
-        .map_err(|error| Error::content(path, error.to_string(), "name another checkpoint"))?;
-    let shapes = bytes
-        .iter()
-        .map(|(name, tensor)| (name.as_str(), tensor.dims()));
-    compare_shapes(path, dit, &shapes.collect())?;
-    bytes
-        .iter()
-        .map(|(name, tensor)| {
-            let tensor = tensor.to_dtype(DType::F32)?.to_device(device)?;
-            Ok((name.clone(), Var::from_tensor(&tensor)?))
-        })
-        .collect()
+/// Restores weights, average and optimizer.
+pub fn load(checkpoint: &Path, state: &State, device: &Device) -> Result<Training> {
+    let raw = read_weights(
+        &checkpoint.join(RAW_FILE),
+        &state.config.model.dit(),
+        device,
+    )?;
+    let average = read_weights(
+        &checkpoint.join(EMA_FILE),
+        &state.config.model.dit(),
+        device,
+    )?;
+    let mut training = Training::new((&state.config).into(), raw, device)?;
+    training.ema = Ema::restore(state.config.ema_decay, state.ema_calls, average);
+    read_optimizer(&checkpoint.join(OPTIMIZER_FILE), &mut training, state)?;
+    Ok(training)
 }
 
 fn blobs(tensors: &BTreeMap<String, Tensor>) -> Result<BTreeMap<String, Blob<'static>>> {
@@ -484,103 +315,5 @@ fn remove_folder(path: &Path) -> Result<()> {
             Err(Error::file("delete", path)(error))
         }
         _ => Ok(()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
-    use super::*;
-
-    /// As the trainer wrote it when the format was 1.
-    const FORMAT_1: &str = "(
-    format: 1,
-    step: 4,
-    samples: 16,
-    ema_calls: 5,
-    updates: {
-        \"x_embedder.proj.weight\": 4,
-    },
-    best: Some((1.9, 4)),
-    heldout: Some((
-        step: 4,
-        loss: 1.9,
-        mask: [1.9, 1.9, 1.9, 1.9, 1.9],
-        sketch: [1.9, 1.9, 1.9, 1.9, 1.9],
-    )),
-    skipped: 0,
-    seconds: 0.5,
-    origin: \"random weights\",
-    earlier: (0, 0),
-    config_hash: \"3f2a\",
-    config: (
-        name: \"tiny\",
-        model: Demo,
-        resolution: 64,
-        variants: 1,
-        seed: 1,
-        batch: 4,
-        accumulation: 1,
-        steps: 8,
-        optimizer: (
-            moments: F32,
-            beta1: 0.9,
-            beta2: 0.999,
-            epsilon: 0.00000001,
-            weight_decay: 0.01,
-            max_grad_norm: Some(1.0),
-        ),
-        rate: (
-            base: 0.001,
-            schedule: Constant,
-            warmup: 0,
-            cooldown: None,
-        ),
-        ema_decay: 0.99,
-        time: Uniform,
-        min_snr_gamma: Some(5.0),
-        dropout: (
-            condition: 0.05,
-            text: 0.05,
-            pooled: 0.05,
-        ),
-        precision: Exact,
-        checkpointing: None,
-        every: (
-            log: 1,
-            heldout: 4,
-            checkpoint: 4,
-            keep: 2,
-        ),
-    ),
-)";
-
-    #[test]
-    fn states_of_older_and_newer_trainers() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join(STATE_FILE);
-        fs::write(&path, FORMAT_1).unwrap();
-        let state = read_state(folder.path()).unwrap();
-        assert_eq!((state.step, state.updates.len()), (4, 1));
-        assert_eq!(state.heldout.as_ref().unwrap().loss, 1.9);
-
-        // What a newer one adds is not known here; its format says so first.
-        for newer in [
-            FORMAT_1.replace("format: 1", "format: 3"),
-            "(format: 3, weather: Fine(degrees: 20))".to_owned(),
-        ] {
-            fs::write(&path, newer).unwrap();
-            let told = read_state(folder.path()).unwrap_err().to_string();
-            for part in ["newer trainer", "format is 3", "up to 2", "state.ron"] {
-                assert!(told.contains(part), "{told}");
-            }
-        }
-
-        for damaged in ["", "(format: 1, step: 4", "(format: 1, step: 4)"] {
-            fs::write(&path, damaged).unwrap();
-            let told = read_state(folder.path()).unwrap_err().to_string();
-            assert!(told.contains("older checkpoint"), "{told}");
-            assert!(!told.contains('\n'), "{told}");
-        }
     }
 }
