@@ -6,6 +6,7 @@
 //! that step.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use mmface_engine::Result;
@@ -29,11 +30,13 @@ impl TensorBoard {
     pub fn open(folder: &Path, step: u64) -> Result<Self> {
         file::create_folder(folder)?;
         let now = seconds();
-        // The process distinguishes two starts within a second.
+        // Process and count distinguish two starts within a second.
+        static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!(
-            "events.out.tfevents.{:010}.mmface.{}",
+            "events.out.tfevents.{:010}.mmface.{}.{}",
             now as u64,
-            std::process::id()
+            std::process::id(),
+            COUNT.fetch_add(1, Ordering::Relaxed)
         );
         let path = folder.join(name);
         let mut writer = Self {
