@@ -25,7 +25,7 @@ fn main() -> Result<()> {
     let [model, io, words @ ..] = arguments.as_slice() else {
         anyhow::bail!("usage: check_checkpoint MODEL IO [f32|bf16|q8_0] [exact|fast]");
     };
-    let mut options = LoadOptions::default();
+    let mut options = LoadOptions::for_device(&Device::Cpu);
     for word in words {
         match word.as_str() {
             "f32" => options.storage = Storage::F32,

@@ -7,7 +7,7 @@ use candle_nn::VarBuilder;
 use candle_nn::var_builder::SimpleBackend;
 use serde::Serialize;
 
-use crate::kernels::{Precision, Storage};
+use crate::kernels::{Precision, Route, Storage};
 use crate::model::LoadOptions;
 use crate::model::autoencoder_kl::{AutoencoderKl, AutoencoderKlConfig};
 use crate::model::autoencoder_tiny::{AutoencoderTiny, AutoencoderTinyConfig};
@@ -192,7 +192,7 @@ fn forward(setup: &Setup) -> Result<Outcome> {
     let options = LoadOptions {
         storage: setup.storage,
         precision: setup.precision,
-        trainable: false,
+        ..LoadOptions::for_device(&Device::Cpu)
     };
     let side = setup.size / 8;
     let random = |seed, shape: &[usize]| random(seed, shape, 1.0);
@@ -253,7 +253,11 @@ fn autoencoder(setup: &Setup) -> Result<Outcome> {
     let picture = random(2, &[setup.batch, 3, setup.size, setup.size], 1.0)?;
     if matches!(setup.stage, Stage::TaeDecode | Stage::TaeEncode) {
         let counted = Counted::default();
-        let tiny = AutoencoderTiny::load(counted.builder(), &AutoencoderTinyConfig::taef1())?;
+        let tiny = AutoencoderTiny::load(
+            counted.builder(),
+            &AutoencoderTinyConfig::taef1(),
+            Route::Fused,
+        )?;
         let times = match setup.stage {
             Stage::TaeDecode => time(setup.runs, || tiny.decode(&latent).map(drop))?,
             _ => time(setup.runs, || tiny.encode(&picture).map(drop))?,
@@ -265,7 +269,7 @@ fn autoencoder(setup: &Setup) -> Result<Outcome> {
         _ => ("flux_vae", AutoencoderKlConfig::flux()),
     };
     let counted = Counted::default();
-    let vae = AutoencoderKl::load(counted.builder(), config)?;
+    let vae = AutoencoderKl::load(counted.builder(), config, Route::Fused)?;
     let times = match setup.stage {
         Stage::DemoDecode | Stage::VaeDecode => time(setup.runs, || vae.decode(&latent).map(drop))?,
         _ => time(setup.runs, || vae.encode(&picture).map(drop))?,

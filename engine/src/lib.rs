@@ -21,6 +21,7 @@ pub mod picture;
 pub mod pipeline;
 pub mod precision;
 pub mod provenance;
+pub mod route;
 pub mod sampling;
 mod start;
 pub mod system;

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use candle_core::{Device, Tensor};
-use mmface_engine::kernels::Precision;
+use mmface_engine::kernels::{Precision, Route};
 use mmface_engine::model::dit::DitConfig;
 use mmface_engine::{Error, Result};
 use serde::Serialize;
@@ -105,6 +105,7 @@ pub fn bench_train_step(case: &Case) -> Result<Timing> {
         min_snr_gamma: None,
         precision: case.precision,
         checkpointing: case.checkpointing,
+        route: Route::of(&Device::Cpu),
     };
     let parameters = model::initialise(&dit, 1, &Device::Cpu)?;
     let mut training = Training::new(settings, parameters, &Device::Cpu)?;

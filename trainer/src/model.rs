@@ -7,7 +7,6 @@ use candle_core::backprop::GradStore;
 use candle_core::{DType, Device, Result, Tensor, Var, bail};
 use candle_nn::VarBuilder;
 use mmface_engine::kernels::RopeTable;
-use mmface_engine::kernels::{Precision, Storage};
 use mmface_engine::model::LoadOptions;
 use mmface_engine::model::dit::{Block, Dit, DitConfig, DitInput};
 use rand_chacha::ChaCha8Rng;
@@ -19,6 +18,9 @@ use crate::optim::{Gradients, Parameters};
 use crate::rng::{Purpose, fill_normal, stream, uniform};
 
 /// Weights before the first update (reference.md section 1, Initialisation).
+///
+/// # Errors
+/// When the device has no memory for them.
 pub fn initialise(config: &DitConfig, seed: u64, device: &Device) -> Result<Parameters> {
     let shapes: HashMap<String, Vec<usize>> = config.tensors().into_iter().collect();
     let mut names: Vec<&String> = shapes.keys().collect();
@@ -87,13 +89,18 @@ fn initial_values(
     values
 }
 
-/// Builds the transformer on tensors by name. With `trainable`, gradients reach the variables whose
-/// tensors these are.
+/// Builds the transformer on tensors by name. When it is trainable, gradients reach the variables
+/// whose tensors these are.
+///
+/// # Shapes
+/// - tensors: those of [`DitConfig::tensors`]
+///
+/// # Errors
+/// When a tensor is missing or has another shape, or the route has no kernels for the device.
 pub fn load(
     config: &DitConfig,
     tensors: &BTreeMap<String, Tensor>,
-    precision: Precision,
-    trainable: bool,
+    options: LoadOptions,
     device: &Device,
 ) -> mmface_engine::Result<Dit> {
     let map: HashMap<String, Tensor> = tensors
@@ -101,16 +108,7 @@ pub fn load(
         .map(|(name, tensor)| (name.clone(), tensor.clone()))
         .collect();
     let vb = VarBuilder::from_tensors(map, DType::F32, device);
-    let options = LoadOptions {
-        storage: Storage::F32,
-        precision,
-        trainable,
-    };
-    let mut dit = Dit::load(vb, config.clone(), options)?;
-    if trainable {
-        dit.fuse();
-    }
-    Ok(dit)
+    Ok(Dit::load(vb, config.clone(), options)?)
 }
 
 /// The parameters' tensors; clones keep their identity, so that gradients find them.
@@ -132,6 +130,9 @@ fn pooled(dit: &Dit, batch: &Batch) -> Result<Tensor> {
 ///
 /// # Shapes
 /// - noisy: `[batch, channels, side, side]`, result: `[batch, out channels, side, side]`
+///
+/// # Errors
+/// When the batch's shapes do not fit.
 pub fn predict(dit: &Dit, batch: &Batch, noisy: &Tensor) -> Result<Tensor> {
     let latent = Tensor::cat(&[noisy, &batch.condition], 1)?;
     let pooled = pooled(dit, batch)?;
@@ -145,6 +146,9 @@ pub fn predict(dit: &Dit, batch: &Batch, noisy: &Tensor) -> Result<Tensor> {
 }
 
 /// Loss of a batch; its gradients, times `scale`, are added to `gradients`.
+///
+/// # Errors
+/// When the batch's shapes do not fit, or memory does not suffice.
 pub fn backward(
     dit: &Dit,
     parameters: &Parameters,

@@ -12,14 +12,14 @@ use mmface_engine::device;
 use mmface_engine::file::{self, Overwrite};
 use mmface_engine::format::hex;
 use mmface_engine::job::near_size;
-use mmface_engine::kernels::{Precision, Storage};
+use mmface_engine::kernels::Route;
 use mmface_engine::model::LoadOptions;
 use mmface_engine::model::autoencoder_kl::AutoencoderKl;
 use mmface_engine::model::clip_text::{ClipText, ClipTextConfig};
 use mmface_engine::model::dit::Dit;
 use mmface_engine::picture::convert::from_tensor;
 use mmface_engine::picture::write::encode_rgb;
-use mmface_engine::pipeline::{LatentMap, Pipeline, Transformer, load_package};
+use mmface_engine::pipeline::{LatentMap, Pipeline, Transformer, load_options, load_package};
 use mmface_engine::system::interrupt;
 use mmface_engine::text::{PromptTokenizer, TextEncoder};
 use mmface_engine::weights::Package;
@@ -176,6 +176,7 @@ fn encoder(config: &Config, preparation: &Preparation) -> Result<Box<dyn Encoder
     let (autoencoder, hash) = load_autoencoder(
         &frozen_parts::autoencoder(&preparation.weights),
         &Device::Cpu,
+        Route::Fused,
     )?;
     Ok(Box::new(Frozen { autoencoder, hash }))
 }
@@ -186,7 +187,7 @@ fn show(config: &Config, preparation: &Preparation, folder: &Path) -> Result<()>
     if !vae.is_dir() {
         return Ok(());
     }
-    let (autoencoder, _) = load_autoencoder(&vae, &Device::Cpu)?;
+    let (autoencoder, _) = load_autoencoder(&vae, &Device::Cpu, Route::Fused)?;
     let store = LatentStore::open(folder, SPLITS[0].0)?;
     if store.channels != autoencoder.config().latent_channels {
         return Ok(());
@@ -215,7 +216,8 @@ fn show(config: &Config, preparation: &Preparation, folder: &Path) -> Result<()>
 /// # Errors
 /// When the frozen parts cannot be loaded or do not fit the configuration.
 pub fn probes(config: &Config, weights: &Path, device: &Device) -> Result<Probes> {
-    let (autoencoder, _) = load_autoencoder(&frozen_parts::autoencoder(weights), device)?;
+    let route = config.route_on(device);
+    let (autoencoder, _) = load_autoencoder(&frozen_parts::autoencoder(weights), device, route)?;
     let (text, _) = load_text(&frozen_parts::text(weights))?;
     let channels = config.model.dit().channels / 2;
     if autoencoder.config().latent_channels != channels {
@@ -303,7 +305,8 @@ pub fn load_model(
         Some(from) => {
             let folder = checkpoint::find(from)?;
             let config = checkpoint::read_state(&folder)?.config;
-            let dit = exported_transformer(&folder, &config, options.precision, &device.device)?;
+            let options = load_options(&options, &device);
+            let dit = exported_transformer(&folder, &config, options, &device.device)?;
             (Transformer::Other(Box::new(dit)), config.resolution)
         }
     };
@@ -329,7 +332,7 @@ pub fn load_model(
 fn exported_transformer(
     checkpoint: &Path,
     config: &Config,
-    precision: Precision,
+    options: LoadOptions,
     device: &Device,
 ) -> Result<Dit> {
     let weights = checkpoint::read_initial(checkpoint, config, device)?;
@@ -339,11 +342,15 @@ fn exported_transformer(
         let weight = export::rounded(&weight.as_detached_tensor())?;
         rounded.insert(name, weight);
     }
-    model::load(&config.model.dit(), &rounded, precision, false, device)
+    model::load(&config.model.dit(), &rounded, options, device)
 }
 
 /// Loads an autoencoder in diffusers' layout, and the hash of its files.
-pub fn load_autoencoder(folder: &Path, device: &Device) -> Result<(AutoencoderKl, String)> {
+pub fn load_autoencoder(
+    folder: &Path,
+    device: &Device,
+    route: Route,
+) -> Result<(AutoencoderKl, String)> {
     let (config, weights) = (folder.join("config.json"), weight_file(folder)?);
     let parsed = serde_json::from_slice(&read(&config)?).map_err(|error| {
         Error::content(
@@ -353,7 +360,7 @@ pub fn load_autoencoder(folder: &Path, device: &Device) -> Result<(AutoencoderKl
         )
     })?;
     Ok((
-        AutoencoderKl::load(var_builder(&weights, device)?, parsed)?,
+        AutoencoderKl::load(var_builder(&weights, device)?, parsed, route)?,
         hash_files(&[&config, &weights])?,
     ))
 }
@@ -377,12 +384,8 @@ pub fn load_text(folder: &Path) -> Result<(TextEncoder, String)> {
     // Both SD 2.1's tokenizer and the demo's pad with id 0 (reference.md section 2).
     let config = ClipTextConfig::from_transformers(&config, 0).map_err(bad)?;
     let tokens = PromptTokenizer::from_json(&tokenizer, config.tokens, config.pad)?;
-    let options = LoadOptions {
-        storage: Storage::F32,
-        precision: Precision::Exact,
-        trainable: false,
-    };
-    let tower = ClipText::load(var_builder(&weights, &Device::Cpu)?, config, options)?;
+    let vb = var_builder(&weights, &Device::Cpu)?;
+    let tower = ClipText::load(vb, config, LoadOptions::for_device(&Device::Cpu))?;
     Ok((
         TextEncoder::new(tokens, tower).with_capacity(0),
         hash_files(&[&config_path, &weights, &tokenizer])?,

@@ -1,6 +1,7 @@
 //! Single settings of a configuration changed by name, as `--set rate.base=3e-4` asks.
 
 use mmface_engine::format::similar;
+use mmface_engine::kernels::Route;
 use mmface_engine::{Error, Result};
 use serde_json::Value;
 
@@ -49,6 +50,7 @@ fn complete(config: &Config) -> Config {
     let mut config = config.clone();
     config.epochs.get_or_insert(1);
     config.every.sample.get_or_insert(1);
+    config.route.get_or_insert(Route::Fused);
     config
 }
 
@@ -129,6 +131,7 @@ mod tests {
             "steps=500",
             "name=other",
             "precision=Exact",
+            "route=Composed",
             "optimizer.moments=Bits8",
             "optimizer.max_grad_norm=None",
             "rate.base = 3e-4",
@@ -144,7 +147,7 @@ mod tests {
         }
         let mut wanted = demo();
         (wanted.steps, wanted.name) = (500, "other".into());
-        wanted.precision = Precision::Exact;
+        (wanted.precision, wanted.route) = (Precision::Exact, Some(Route::Composed));
         wanted.optimizer.moments = Moments::Bits8;
         wanted.optimizer.max_grad_norm = None;
         (wanted.rate.base, wanted.rate.cooldown) = (3e-4, Some((400, 100)));
@@ -190,6 +193,7 @@ mod tests {
             ("steps", "KEY=VALUE"),
             ("steps=many", "many"),
             ("precision=Fats", "Fast"),
+            ("route=Card", "Composed"),
             ("model=Huge", "Paper"),
             ("every.zebra=1", "checkpoint"),
             ("steps=1.5", "whole number from 0"),

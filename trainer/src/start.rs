@@ -12,7 +12,7 @@ use crate::data::prepared::PreparedData;
 use crate::model;
 use crate::optim::Parameters;
 use crate::optim::lr_schedule::learning_rate;
-use crate::step::Training;
+use crate::step::{Settings, Training};
 
 /// Where a run starts.
 #[derive(Clone, Debug)]
@@ -212,7 +212,7 @@ fn fresh(
 ) -> Result<Begun> {
     refuse_taken(out)?;
     config.count_steps(samples)?;
-    let training = Training::new((&config).into(), parameters, device)?;
+    let training = Training::new(Settings::of(&config, device), parameters, device)?;
     let state = State::new(config, origin, earlier);
     Ok(Begun {
         training,

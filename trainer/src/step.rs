@@ -1,7 +1,8 @@
 //! One update: gradients of a batch, clipping, AdamW, average.
 
 use candle_core::Device;
-use mmface_engine::kernels::Precision;
+use mmface_engine::kernels::{Precision, Route};
+use mmface_engine::model::LoadOptions;
 use mmface_engine::model::dit::{Dit, DitConfig};
 use mmface_engine::{Error, Result};
 use mmface_run_protocol::Weights;
@@ -39,10 +40,13 @@ pub struct Settings {
     pub precision: Precision,
     /// Which blocks are computed again in the backward pass.
     pub checkpointing: Checkpointing,
+    /// Which implementation of every operation runs, the optimizer's too.
+    pub route: Route,
 }
 
-impl From<&Config> for Settings {
-    fn from(config: &Config) -> Self {
+impl Settings {
+    /// Those of a run on a device.
+    pub fn of(config: &Config, device: &Device) -> Self {
         Self {
             dit: config.model.dit(),
             optimizer: config.optimizer.clone(),
@@ -50,6 +54,7 @@ impl From<&Config> for Settings {
             min_snr_gamma: config.min_snr_gamma,
             precision: config.precision,
             checkpointing: config.checkpointing,
+            route: config.route_on(device),
         }
     }
 }
@@ -71,16 +76,19 @@ pub struct Training {
 
 impl Training {
     /// Starts training from these weights.
+    ///
+    /// # Errors
+    /// When the weights are not the transformer's, the route has no kernels for the device, or memory
+    /// does not suffice.
     pub fn new(settings: Settings, parameters: Parameters, device: &Device) -> Result<Self> {
-        let dit = model::load(
-            &settings.dit,
-            &model::tensors(&parameters),
-            settings.precision,
-            true,
-            device,
-        )?;
-        let ema = Ema::new(settings.ema_decay, &parameters)?;
-        let optimizer = AdamW::new(settings.optimizer.clone());
+        let route = settings.route;
+        let options = LoadOptions {
+            precision: settings.precision,
+            ..LoadOptions::trainable(route)
+        };
+        let dit = model::load(&settings.dit, &model::tensors(&parameters), options, device)?;
+        let ema = Ema::new(settings.ema_decay, &parameters, route)?;
+        let optimizer = AdamW::new(settings.optimizer.clone(), route);
         Ok(Self {
             settings,
             parameters,
@@ -96,12 +104,23 @@ impl Training {
         &self.device
     }
 
+    /// Which implementation of every operation runs.
+    pub fn route(&self) -> Route {
+        self.settings.route
+    }
+
     /// The transformer on the averaged weights, for evaluation.
+    ///
+    /// # Errors
+    /// When memory does not suffice.
     pub fn averaged(&self) -> Result<Dit> {
         self.frozen(Weights::Averaged)
     }
 
     /// The transformer without gradients, on the raw or on the averaged weights.
+    ///
+    /// # Errors
+    /// When memory does not suffice.
     pub fn frozen(&self, weights: Weights) -> Result<Dit> {
         let tensors = match weights {
             Weights::Averaged => self.ema.tensors(),
@@ -111,16 +130,17 @@ impl Training {
                 .map(|(name, var)| (name.clone(), var.as_detached_tensor()))
                 .collect(),
         };
-        model::load(
-            &self.settings.dit,
-            &tensors,
-            self.settings.precision,
-            false,
-            &self.device,
-        )
+        let options = LoadOptions {
+            precision: self.settings.precision,
+            ..LoadOptions::frozen(self.settings.route)
+        };
+        model::load(&self.settings.dit, &tensors, options, &self.device)
     }
 
     /// Noisy latents and target of a batch under the run's objective.
+    ///
+    /// # Errors
+    /// When the batch's shapes do not fit.
     pub fn target(&self, batch: &Batch) -> Result<Target> {
         Target::new(
             self.settings.dit.objective,
@@ -132,6 +152,9 @@ impl Training {
     }
 
     /// Adds the gradients of a part of a batch, weighted by its share; returns the part's loss.
+    ///
+    /// # Errors
+    /// When the batch's shapes do not fit, or memory does not suffice.
     pub fn accumulate(&self, batch: &Batch, share: f64, gradients: &mut Gradients) -> Result<f32> {
         let target = self.target(batch)?;
         Ok(model::backward(
@@ -146,8 +169,14 @@ impl Training {
     }
 
     /// Clips and applies the gradients. A loss or norm that is not finite changes nothing.
+    ///
+    /// # Shapes
+    /// - gradients: those of their parameters
+    ///
+    /// # Errors
+    /// When a gradient fits no parameter.
     pub fn apply(&mut self, loss: f32, gradients: &Gradients, rate: f64) -> Result<Outcome> {
-        let grad_norm = global_norm(gradients)?;
+        let grad_norm = global_norm(gradients, self.settings.route)?;
         if !loss.is_finite() || !grad_norm.is_finite() {
             return Ok(Outcome {
                 loss,
@@ -167,6 +196,9 @@ impl Training {
     }
 
     /// One update from one batch.
+    ///
+    /// # Errors
+    /// As [`Training::accumulate`] and [`Training::apply`].
     pub fn update(&mut self, batch: &Batch, rate: f64) -> Result<Outcome> {
         let mut gradients = Gradients::new();
         let loss = self.accumulate(batch, 1.0, &mut gradients)?;
@@ -176,6 +208,9 @@ impl Training {
     /// Checks that every tensor that can learn gets a gradient: a silent operation without one
     /// would leave weights untrained. Of the last block, the text half's end gets none
     /// (reference.md section 1, Gradients).
+    ///
+    /// # Errors
+    /// With the names of those that get none.
     pub fn probe(&self, batch: &Batch) -> Result<()> {
         let mut gradients = Gradients::new();
         self.accumulate(batch, 1.0, &mut gradients)?;

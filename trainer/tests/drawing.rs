@@ -14,6 +14,7 @@ use mmface_engine::contract::{Cancel, PipelineOptions};
 use mmface_engine::device::{DeviceChoice, OpenDevice};
 use mmface_engine::job::{Condition, Draw, Job, Named as _, Objective};
 use mmface_engine::kernels::Precision;
+use mmface_engine::model::LoadOptions;
 use mmface_engine::model::dit::DitConfig;
 use mmface_engine::picture::{RgbImage, read};
 use mmface_engine::pipeline::{Pipeline, Transformer, load_package};
@@ -24,7 +25,7 @@ use mmface_trainer::evaluate::{self, Options};
 use mmface_trainer::optim::Parameters;
 use mmface_trainer::rng::{Purpose, fill_normal, stream};
 use mmface_trainer::sheets::{self, PROMPTS};
-use mmface_trainer::step::Training;
+use mmface_trainer::step::{Settings, Training};
 use mmface_trainer::{export, model, package, prepare};
 
 fn demo() -> PathBuf {
@@ -62,7 +63,12 @@ fn write_checkpoint(out: &Path, objective: Objective) -> Config {
     let mut config = config(Moments::F32);
     config.model = Model::Custom(dit.clone());
     config.resolution = 64;
-    let training = Training::new((&config).into(), weights(&dit), &Device::Cpu).unwrap();
+    let training = Training::new(
+        Settings::of(&config, &Device::Cpu),
+        weights(&dit),
+        &Device::Cpu,
+    )
+    .unwrap();
     let mut state = State::new(config.clone(), "random weights".into(), (0, 0));
     (state.step, state.samples) = (7, 28);
     checkpoint::save(out, &training, &state).unwrap();
@@ -187,8 +193,11 @@ fn a_sheet_shows_what_a_person_draws() {
         let dit = small(objective);
         let tensors: BTreeMap<String, Tensor> = model::tensors(&weights(&dit));
         let transformer = |trainable| {
-            let precision = Precision::Exact;
-            model::load(&dit, &tensors, precision, trainable, &Device::Cpu).unwrap()
+            let options = LoadOptions {
+                trainable,
+                ..LoadOptions::for_device(&Device::Cpu)
+            };
+            model::load(&dit, &tensors, options, &Device::Cpu).unwrap()
         };
         let config = Config {
             model: Model::Custom(dit.clone()),

@@ -8,18 +8,14 @@ mod common;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use common::{bytes, config, prepare, program};
+use common::{bytes, config_by, prepare, program};
+use mmface_engine::kernels::Route;
 use mmface_trainer::checkpoint;
 use mmface_trainer::config::{Config, Every, Moments};
 use mmface_trainer::rng::{Purpose, below, stream};
 
-/// Kills that must have hit a living run.
-const KILLS: usize = 20;
-/// Of these, kills while a checkpoint was being written.
-const DURING_WRITE: usize = 3;
-
-fn tiny() -> Config {
-    let config = config(Moments::F32);
+fn tiny(route: Route) -> Config {
+    let config = config_by(route, Moments::F32);
     Config {
         steps: 40,
         every: Every {
@@ -54,8 +50,18 @@ fn writing(out: &Path) -> bool {
 
 #[test]
 fn twenty_kills_change_nothing() {
+    kills_change_nothing(Route::Fused, 20, 3);
+}
+
+#[test]
+fn nor_do_kills_of_the_composed_route() {
+    kills_change_nothing(Route::Composed, 6, 1);
+}
+
+/// So many kills must hit a living run, so many of them while a checkpoint is being written.
+fn kills_change_nothing(route: Route, least_kills: usize, least_in_write: usize) {
     let folder = tempfile::tempdir().unwrap();
-    let config = prepare(folder.path(), &tiny());
+    let config = prepare(folder.path(), &tiny(route));
     let whole = folder.path().join("whole");
     let begun = Instant::now();
     assert!(
@@ -69,7 +75,7 @@ fn twenty_kills_change_nothing() {
 
     let mut rng = stream(20, Purpose::Bench, 99);
     let (mut kills, mut in_write, mut rounds) = (0, 0, 0);
-    while kills < KILLS || in_write < DURING_WRITE {
+    while kills < least_kills || in_write < least_in_write {
         rounds += 1;
         assert!(
             rounds < 200,
@@ -79,7 +85,7 @@ fn twenty_kills_change_nothing() {
         // A run is killed up to four times before it may end.
         for _ in 0..4 {
             let mut child = start(folder.path(), &config, &out);
-            let wait_for_write = in_write < DURING_WRITE && kills % 2 == 0;
+            let wait_for_write = in_write < least_in_write && kills % 2 == 0;
             let delay = length.mul_f64(below(&mut rng, 1000) as f64 / 1000.0);
             let deadline = Instant::now() + delay;
             let mut hit = false;

@@ -11,7 +11,7 @@ use mmface_engine::model::dit::DitConfig;
 use mmface_engine::weights::Package;
 use mmface_trainer::checkpoint::{self, State};
 use mmface_trainer::config::{Config, Model, Moments};
-use mmface_trainer::step::Training;
+use mmface_trainer::step::{Settings, Training};
 use mmface_trainer::{export, model, package};
 
 /// A checkpoint of a small transformer for the demo's frozen parts.
@@ -26,7 +26,12 @@ fn checkpoint(out: &Path) -> Config {
     config.model = Model::Custom(dit.clone());
     config.resolution = 64;
     let parameters = model::initialise(&dit, 1, &Device::Cpu).unwrap();
-    let training = Training::new((&config).into(), parameters, &Device::Cpu).unwrap();
+    let training = Training::new(
+        Settings::of(&config, &Device::Cpu),
+        parameters,
+        &Device::Cpu,
+    )
+    .unwrap();
     let mut state = State::new(config.clone(), "random weights".into(), (0, 0));
     (state.step, state.samples) = (7, 28);
     checkpoint::save(out, &training, &state).unwrap();

@@ -17,7 +17,7 @@ use std::process::Command;
 use candle_core::{DType, Device, Tensor};
 use common::{config, data, train, write_data};
 use mmface_engine::job::{Named as _, Objective};
-use mmface_engine::kernels::Precision;
+use mmface_engine::model::LoadOptions;
 use mmface_engine::model::dit::{DitConfig, DitInput};
 use mmface_engine::model::rope::TextRope;
 use mmface_run_protocol::checkpoint_layout::{EMA_FILE, RAW_FILE};
@@ -108,7 +108,13 @@ fn inputs(dit: &DitConfig) -> HashMap<String, Tensor> {
 fn our_answer(file: &Path, dit: &DitConfig, inputs: &HashMap<String, Tensor>) -> Tensor {
     let weights = checkpoint::read_weights(file, dit, &Device::Cpu).unwrap();
     let tensors = model::tensors(&weights);
-    let ours = model::load(dit, &tensors, Precision::Exact, false, &Device::Cpu).unwrap();
+    let ours = model::load(
+        dit,
+        &tensors,
+        LoadOptions::for_device(&Device::Cpu),
+        &Device::Cpu,
+    )
+    .unwrap();
     ours.forward(&DitInput {
         latent: &inputs["x"],
         time: &inputs["t"],

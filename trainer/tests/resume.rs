@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use candle_core::Device;
-use common::{Recorded, bytes, config, data, largest_difference, train, write_data};
+use common::{Recorded, bytes, config, config_by, data, largest_difference, train, write_data};
+use mmface_engine::kernels::Route;
 use mmface_run_protocol::checkpoint_layout::{
     self, EMA_FILE, OPTIMIZER_FILE, RAW_FILE, STATE_FILE,
 };
@@ -21,10 +22,12 @@ use mmface_trainer::run::{self, Changes, RunContext, Start};
 fn a_cut_run_ends_with_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
     write_data(folder.path());
-    for moments in [Moments::F32, Moments::Bits8] {
-        let config = config(moments);
+    let moments = [Moments::F32, Moments::Bits8];
+    let both = |moments| [Route::Fused, Route::Composed].map(|route| (moments, route));
+    for (moments, route) in moments.into_iter().flat_map(both) {
+        let config = config_by(route, moments);
         let data = data(&config, folder.path());
-        let whole = folder.path().join(format!("whole-{moments:?}"));
+        let whole = folder.path().join(format!("whole-{moments:?}-{route:?}"));
         let (end, events) = train(Start::Fresh(config.clone()), &data, &whole, None);
         let expected = bytes(&end);
         assert!(
@@ -33,13 +36,15 @@ fn a_cut_run_ends_with_the_same_bytes() {
         );
         // Cuts before, at, and after the border between two epochs of five samples in batches of four.
         for cut in [1, 5, 7, 10] {
-            let out = folder.path().join(format!("cut-{moments:?}-{cut}"));
+            let out = folder
+                .path()
+                .join(format!("cut-{moments:?}-{route:?}-{cut}"));
             let (stopped, _) = train(Start::Fresh(config.clone()), &data, &out, Some(cut));
             assert_eq!(checkpoint::find(&out).unwrap(), stopped);
             let (end, _) = train(Start::Checkpoint(stopped), &data, &out, None);
             assert!(
                 bytes(&end) == expected,
-                "{moments:?}: a run cut after {cut} updates differs"
+                "{moments:?}, {route:?}: a run cut after {cut} updates differs"
             );
             let metrics = std::fs::read_to_string(out.join("metrics.jsonl")).unwrap();
             assert_eq!(metrics.matches("held_out").count(), 3, "{metrics}");
@@ -49,11 +54,17 @@ fn a_cut_run_ends_with_the_same_bytes() {
 
 #[test]
 fn accumulation_and_checkpointing_do_not_change_the_run() {
+    for route in [Route::Fused, Route::Composed] {
+        accumulation_and_checkpointing_change_nothing(route);
+    }
+}
+
+fn accumulation_and_checkpointing_change_nothing(route: Route) {
     let folder = tempfile::tempdir().unwrap();
     write_data(folder.path());
     let plain = Config {
         accumulation: 1,
-        ..config(Moments::F32)
+        ..config_by(route, Moments::F32)
     };
     let data = data(&plain, folder.path());
     let end = |name: &str, config: Config| {
@@ -70,7 +81,7 @@ fn accumulation_and_checkpointing_do_not_change_the_run() {
         ));
         assert!(
             by_block == expected,
-            "{checkpointing:?} checkpointing changed the bytes"
+            "{route:?}: {checkpointing:?} checkpointing changed the bytes"
         );
     }
     let split = end(
@@ -86,6 +97,53 @@ fn accumulation_and_checkpointing_do_not_change_the_run() {
     for (name, a) in &one {
         let difference = largest_difference(a.as_tensor(), other[name].as_tensor());
         assert!(difference < 2e-3, "{name} differs by {difference}");
+    }
+}
+
+#[test]
+fn both_routes_train_alike_and_go_on_from_each_other_s_checkpoints() {
+    let folder = tempfile::tempdir().unwrap();
+    write_data(folder.path());
+    for moments in [Moments::F32, Moments::Bits8] {
+        let run = |route: Route| {
+            let config = config_by(route, moments);
+            let data = data(&config, folder.path());
+            let out = folder.path().join(format!("{moments:?}-{route:?}"));
+            train(Start::Fresh(config), &data, &out, None).0
+        };
+        let ends = [Route::Fused, Route::Composed].map(run);
+        let [fused, composed] = ends.each_ref().map(|end| bytes(end));
+        assert!(fused != composed, "{moments:?}: one route ran twice");
+        assert_eq!(
+            fused.map(|file| file.len()),
+            composed.map(|file| file.len()),
+            "{moments:?}: the checkpoints differ in kind"
+        );
+        let dit = config(moments).model.dit();
+        let [one, other] = ends
+            .each_ref()
+            .map(|end| checkpoint::read_weights(&end.join(RAW_FILE), &dit, &Device::Cpu).unwrap());
+        for (name, a) in &one {
+            let difference = largest_difference(a.as_tensor(), other[name].as_tensor());
+            assert!(
+                difference < 2e-3,
+                "{moments:?}: {name} differs by {difference}"
+            );
+        }
+        // What one route wrote, the other one reads and writes again byte for byte.
+        for (end, other) in ends.iter().zip([Route::Composed, Route::Fused]) {
+            let mut state = checkpoint::read_state(end).unwrap();
+            assert_ne!(state.config.route, Some(other));
+            state.config.route = Some(other);
+            let training = checkpoint::load(end, &state, &Device::Cpu).unwrap();
+            assert_eq!(training.route(), other);
+            let again = folder.path().join(format!("{moments:?}-again-{other:?}"));
+            let written = checkpoint::save(&again, &training, &state).unwrap();
+            assert!(
+                bytes(&written) == bytes(end),
+                "{moments:?}, read by {other:?}"
+            );
+        }
     }
 }
 

@@ -162,6 +162,7 @@ impl ComputeArgs {
     pub fn options(&self, previews: PreviewPolicy) -> PipelineOptions {
         PipelineOptions {
             device: self.device,
+            route: None,
             precision: self.precision(),
             storage: match self.memory {
                 MemoryArg::Auto => Storage::F32,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::device::DeviceChoice;
 use crate::precision::{Precision, Storage};
+use crate::route::Route;
 
 /// Which previews a running job makes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +27,8 @@ pub enum PreviewPolicy {
 pub struct PipelineOptions {
     /// Where.
     pub device: DeviceChoice,
+    /// By which implementation; left out, that of the device.
+    pub route: Option<Route>,
     /// With which products.
     pub precision: Precision,
     /// How weights lie in memory.
@@ -40,6 +43,7 @@ impl Default for PipelineOptions {
     fn default() -> Self {
         Self {
             device: DeviceChoice::default(),
+            route: None,
             precision: Precision::Fast,
             storage: Storage::default(),
             previews: PreviewPolicy::default(),

@@ -1,7 +1,7 @@
 //! Convolutions of the frozen networks (autoencoders, face parser), with what stands around them
 //! fused in: normalisation before, residual and activation after, nearest upsampling on the way in.
 //!
-//! These networks are never trained here, so the CPU form keeps only packed weights and tracks no
+//! These networks are never trained here, so the fused route keeps only packed weights and tracks no
 //! gradient.
 
 use std::sync::Arc;
@@ -10,90 +10,9 @@ use candle_core::{DType, Result, Tensor};
 use candle_nn::VarBuilder;
 
 use super::cpu::conv::PackedConv;
-use super::group_norm::{GroupNorm, plain_group_norm};
-
-/// Zeros around the picture, in pixels.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Padding {
-    /// Above and to the left.
-    pub before: usize,
-    /// Below and to the right.
-    pub after: usize,
-}
-
-impl Padding {
-    /// The same number of pixels on all sides.
-    pub const fn all(pixels: usize) -> Self {
-        Self {
-            before: pixels,
-            after: pixels,
-        }
-    }
-
-    /// Below and to the right only, as diffusers pads before a strided convolution.
-    pub const fn after(pixels: usize) -> Self {
-        Self {
-            before: 0,
-            after: pixels,
-        }
-    }
-}
-
-/// What kind of convolution a layer is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ConvShape {
-    /// Channels in.
-    pub inputs: usize,
-    /// Channels out.
-    pub outputs: usize,
-    /// Side of the square window.
-    pub kernel: usize,
-    /// Step of the window.
-    pub stride: usize,
-    /// Zeros around the picture.
-    pub padding: Padding,
-}
-
-impl ConvShape {
-    /// 3×3, stride 1, the picture keeps its size.
-    pub const fn same3(inputs: usize, outputs: usize) -> Self {
-        Self {
-            inputs,
-            outputs,
-            kernel: 3,
-            stride: 1,
-            padding: Padding::all(1),
-        }
-    }
-
-    /// 1×1: a linear layer over the channels of each pixel.
-    pub const fn pointwise(inputs: usize, outputs: usize) -> Self {
-        Self {
-            inputs,
-            outputs,
-            kernel: 1,
-            stride: 1,
-            padding: Padding::all(0),
-        }
-    }
-
-    /// 3×3, stride 2: halves the picture.
-    pub const fn halving(inputs: usize, outputs: usize, padding: Padding) -> Self {
-        Self {
-            inputs,
-            outputs,
-            kernel: 3,
-            stride: 2,
-            padding,
-        }
-    }
-
-    /// Side of the result for a side of the input, or `None` when the window does not fit.
-    pub fn output_side(&self, side: usize) -> Option<usize> {
-        let padded = side + self.padding.before + self.padding.after;
-        Some(padded.checked_sub(self.kernel)? / self.stride + 1)
-    }
-}
+use super::group_norm::plain_group_norm;
+pub use super::types::{ConvShape, Fused, Padding};
+use crate::route::Route;
 
 /// A frozen convolution.
 #[derive(Clone, Debug)]
@@ -104,15 +23,18 @@ pub struct Conv {
 
 #[derive(Clone, Debug)]
 enum Form {
-    /// For candle's operations: weight `[outputs, inputs, kernel, kernel]`, bias `[outputs]`.
+    /// For the composed route: weight `[outputs, inputs, kernel, kernel]`, bias `[outputs]`.
     Dense(Tensor, Option<Tensor>),
-    /// For our CPU kernels.
+    /// For the fused route.
     Packed(Arc<PackedConv>),
 }
 
 impl Conv {
     /// Reads `weight` and, when asked, `bias`.
-    pub fn load(vb: VarBuilder, shape: ConvShape, bias: bool) -> Result<Self> {
+    ///
+    /// # Errors
+    /// When a tensor is missing or has another shape, or the route has no kernels for its device.
+    pub fn load(vb: VarBuilder, shape: ConvShape, bias: bool, route: Route) -> Result<Self> {
         let ConvShape {
             inputs,
             outputs,
@@ -125,11 +47,19 @@ impl Conv {
         } else {
             None
         };
-        Self::new(weight, bias, shape)
+        Self::new(weight, bias, shape, route)
     }
 
     /// Reads a linear layer `[outputs, inputs]` with bias as a 1×1 convolution.
-    pub fn load_linear(vb: VarBuilder, inputs: usize, outputs: usize) -> Result<Self> {
+    ///
+    /// # Errors
+    /// As [`Conv::load`].
+    pub fn load_linear(
+        vb: VarBuilder,
+        inputs: usize,
+        outputs: usize,
+        route: Route,
+    ) -> Result<Self> {
         let weight = vb
             .get((outputs, inputs), "weight")?
             .reshape((outputs, inputs, 1, 1))?;
@@ -137,35 +67,23 @@ impl Conv {
             weight,
             Some(vb.get(outputs, "bias")?),
             ConvShape::pointwise(inputs, outputs),
+            route,
         )
     }
 
-    /// A convolution from its tensors; packed for our kernels when they are on the CPU.
+    /// A convolution from its tensors; on the fused route they are packed.
     ///
     /// # Shapes
     /// - weight: `[outputs, inputs, kernel, kernel]`, bias: `[outputs]`
-    pub fn new(weight: Tensor, bias: Option<Tensor>, shape: ConvShape) -> Result<Self> {
-        let dense = Self::dense(weight, bias, shape)?;
-        let Form::Dense(weight, bias) = &dense.form else {
-            return Ok(dense);
-        };
-        if !weight.device().is_cpu() {
-            return Ok(dense);
-        }
-        let values = |t: &Tensor| t.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>();
-        let bias = bias.as_ref().map(values).transpose()?;
-        let packed = PackedConv::new(&values(weight)?, bias.as_deref(), shape)?;
-        Ok(Self {
-            shape,
-            form: Form::Packed(Arc::new(packed)),
-        })
-    }
-
-    /// A convolution that runs on candle's operations everywhere.
     ///
-    /// # Shapes
-    /// - weight: `[outputs, inputs, kernel, kernel]`, bias: `[outputs]`
-    pub fn dense(weight: Tensor, bias: Option<Tensor>, shape: ConvShape) -> Result<Self> {
+    /// # Errors
+    /// When a tensor has another shape, or the route has no kernels for its device.
+    pub fn new(
+        weight: Tensor,
+        bias: Option<Tensor>,
+        shape: ConvShape,
+        route: Route,
+    ) -> Result<Self> {
         let expected = [shape.outputs, shape.inputs, shape.kernel, shape.kernel];
         if weight.dims() != expected {
             candle_core::bail!(
@@ -173,10 +91,26 @@ impl Conv {
                 weight.dims()
             );
         }
-        Ok(Self {
-            shape,
-            form: Form::Dense(weight, bias),
-        })
+        if let Some(bias) = &bias
+            && bias.dims() != [shape.outputs]
+        {
+            candle_core::bail!(
+                "convolution bias is {:?}, expected [{}]",
+                bias.dims(),
+                shape.outputs
+            );
+        }
+        route.check(weight.device())?;
+        let form = match route {
+            Route::Composed => Form::Dense(weight, bias),
+            Route::Fused => {
+                let values = |t: &Tensor| t.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>();
+                let bias = bias.as_ref().map(values).transpose()?;
+                let packed = PackedConv::new(&values(&weight)?, bias.as_deref(), shape)?;
+                Form::Packed(Arc::new(packed))
+            }
+        };
+        Ok(Self { shape, form })
     }
 
     /// Channels, window, stride and padding.
@@ -185,25 +119,14 @@ impl Conv {
     }
 }
 
-/// What is computed together with a convolution, so that no intermediate picture is written.
-/// The order is: normalise and SiLU, upsample, convolve, add the residual, ReLU.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Fused<'a> {
-    /// GroupNorm and SiLU of the input.
-    pub norm_silu: Option<&'a GroupNorm>,
-    /// Nearest upsampling of the input by two.
-    pub upsample: bool,
-    /// Added to the result; has its shape.
-    pub residual: Option<&'a Tensor>,
-    /// ReLU of the result.
-    pub relu: bool,
-}
-
 /// Convolution with what [`Fused`] puts around it.
 ///
 /// # Shapes
 /// - x: `[batch, inputs, height, width]`
 /// - result and residual: `[batch, outputs, height', width']` by [`ConvShape::output_side`]
+///
+/// # Errors
+/// When shapes do not fit.
 pub fn conv2d(x: &Tensor, conv: &Conv, fused: Fused) -> Result<Tensor> {
     match &conv.form {
         Form::Dense(weight, bias) => plain_conv2d(x, (weight, bias.as_ref()), conv.shape, fused),
@@ -250,8 +173,11 @@ fn plain_conv2d(
 /// # Shapes
 /// - x: `[batch, a, height, width]`, skip: `[batch, b, 2·height, 2·width]`
 /// - result: `[batch, a + b, 2·height, 2·width]`
-pub fn upsample_concat(x: &Tensor, skip: &Tensor) -> Result<Tensor> {
-    if x.device().is_cpu() {
+///
+/// # Errors
+/// When shapes do not fit.
+pub fn upsample_concat(x: &Tensor, skip: &Tensor, route: Route) -> Result<Tensor> {
+    if route == Route::Fused {
         return super::cpu::conv::upsample_concat(x, skip);
     }
     let (_, _, height, width) = x.dims4()?;
@@ -275,19 +201,22 @@ mod tests {
         let mut window = vec![0f32; 9];
         window[0] = 1.; // the window's top left corner
         let weight = Tensor::from_vec(window, (1, 1, 3, 3), &Device::Cpu).unwrap();
-        let conv = Conv::new(weight, None, ConvShape::halving(1, 1, Padding::after(1))).unwrap();
-        let y = conv2d(&x.contiguous().unwrap(), &conv, Fused::default()).unwrap();
-        assert_eq!(y.dims(), [1, 1, 2, 2]);
-        assert_eq!(
-            y.flatten_all().unwrap().to_vec1::<f32>().unwrap(),
-            [0., 2., 0., 2.]
-        );
+        let shape = ConvShape::halving(1, 1, Padding::after(1));
+        for route in [Route::Fused, Route::Composed] {
+            let conv = Conv::new(weight.clone(), None, shape, route).unwrap();
+            let y = conv2d(&x.contiguous().unwrap(), &conv, Fused::default()).unwrap();
+            assert_eq!(y.dims(), [1, 1, 2, 2]);
+            assert_eq!(
+                y.flatten_all().unwrap().to_vec1::<f32>().unwrap(),
+                [0., 2., 0., 2.]
+            );
+        }
     }
 
     #[test]
     fn the_wrong_shape_is_named() {
         let weight = Tensor::zeros((2, 3, 3, 3), DType::F32, &Device::Cpu).unwrap();
-        let error = Conv::new(weight, None, ConvShape::same3(4, 2))
+        let error = Conv::new(weight, None, ConvShape::same3(4, 2), Route::Fused)
             .unwrap_err()
             .to_string();
         assert!(

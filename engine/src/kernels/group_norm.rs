@@ -3,21 +3,14 @@
 use candle_core::{DType, Result, Tensor};
 use candle_nn::VarBuilder;
 
-/// Scale and shift of one GroupNorm layer.
-#[derive(Clone, Debug)]
-pub struct GroupNorm {
-    /// Scale of each channel, `[channels]`.
-    pub weight: Tensor,
-    /// Shift of each channel, `[channels]`.
-    pub bias: Tensor,
-    /// Number of groups; divides the channels.
-    pub groups: usize,
-    /// Added to the variance.
-    pub eps: f64,
-}
+pub use super::types::GroupNorm;
+use crate::route::Route;
 
 impl GroupNorm {
     /// Reads `weight` and `bias`.
+    ///
+    /// # Errors
+    /// When a tensor is missing or has another shape, or the groups do not divide the channels.
     pub fn load(vb: VarBuilder, channels: usize, groups: usize, eps: f64) -> Result<Self> {
         if groups == 0 || !channels.is_multiple_of(groups) {
             candle_core::bail!(
@@ -32,25 +25,29 @@ impl GroupNorm {
             eps,
         })
     }
-
-    /// Number of channels.
-    pub fn channels(&self) -> usize {
-        self.weight.elem_count()
-    }
 }
 
 /// `GroupNorm(x)`, then SiLU when asked.
 ///
 /// # Shapes
 /// - x and result: `[batch, channels, height, width]`
-pub fn group_norm(x: &Tensor, norm: &GroupNorm, silu: bool) -> Result<Tensor> {
-    if x.device().is_cpu() && x.dtype() == DType::F32 && !x.track_op() {
+///
+/// # Errors
+/// When the channels do not fit.
+pub fn group_norm(x: &Tensor, norm: &GroupNorm, silu: bool, route: Route) -> Result<Tensor> {
+    if route.infers(&[x]) {
         return super::cpu::norm::group_norm(x, norm, silu);
     }
     plain_group_norm(x, norm, silu)
 }
 
-/// The same as a composition of candle operations; see [`group_norm`].
+/// The same as a composition of tensor operations; see [`group_norm`].
+///
+/// # Shapes
+/// - x and result: `[batch, channels, height, width]`
+///
+/// # Errors
+/// When the channels do not fit.
 pub fn plain_group_norm(x: &Tensor, norm: &GroupNorm, silu: bool) -> Result<Tensor> {
     let (batch, channels, height, width) = x.dims4()?;
     let grouped = x
@@ -84,7 +81,7 @@ mod tests {
             groups: 2,
             eps: 1e-6,
         };
-        let y = group_norm(&x, &norm, false)
+        let y = group_norm(&x, &norm, false, Route::Fused)
             .unwrap()
             .contiguous()
             .unwrap()
@@ -119,7 +116,7 @@ mod tests {
             };
             for silu in [false, true] {
                 let (a, b) = (
-                    group_norm(&x, &norm, silu).unwrap(),
+                    group_norm(&x, &norm, silu, Route::Fused).unwrap(),
                     plain_group_norm(&x, &norm, silu).unwrap(),
                 );
                 let worst = (a - b)

@@ -1,6 +1,8 @@
 //! Attention of one head over all pixels, in the middle of the autoencoders and the face parser.
 
-use candle_core::{D, DType, Result, Tensor};
+use candle_core::{D, Result, Tensor};
+
+use crate::route::Route;
 
 /// Rows of scores that exist at a time: the whole matrix of a 1024² picture would take 1 GB.
 const ROWS: usize = 1024;
@@ -9,14 +11,28 @@ const ROWS: usize = 1024;
 ///
 /// # Shapes
 /// - query, key, value and result: `[batch, channels, height, width]`
-pub fn pixel_attention(query: &Tensor, key: &Tensor, value: &Tensor) -> Result<Tensor> {
-    if query.device().is_cpu() && query.dtype() == DType::F32 {
+///
+/// # Errors
+/// When shapes do not fit.
+pub fn pixel_attention(
+    query: &Tensor,
+    key: &Tensor,
+    value: &Tensor,
+    route: Route,
+) -> Result<Tensor> {
+    if route == Route::Fused {
         return super::cpu::pixel_attention::pixel_attention(query, key, value);
     }
     plain_pixel_attention(query, key, value)
 }
 
-/// The same as a composition of candle operations; see [`pixel_attention`].
+/// The same as a composition of tensor operations; see [`pixel_attention`].
+///
+/// # Shapes
+/// - query, key, value and result: `[batch, channels, height, width]`
+///
+/// # Errors
+/// When shapes do not fit.
 pub fn plain_pixel_attention(query: &Tensor, key: &Tensor, value: &Tensor) -> Result<Tensor> {
     let (batch, channels, height, width) = query.dims4()?;
     let pixels = height * width;
@@ -58,7 +74,7 @@ mod tests {
             let draw =
                 || Tensor::randn(0f32, 1., (batch, channels, height, width), &Device::Cpu).unwrap();
             let (q, k, v) = (draw(), draw(), draw());
-            let fast = pixel_attention(&q, &k, &v).unwrap();
+            let fast = pixel_attention(&q, &k, &v, Route::Fused).unwrap();
             let plain = plain_pixel_attention(&q, &k, &v).unwrap();
             let worst = (fast - plain)
                 .unwrap()
@@ -76,7 +92,7 @@ mod tests {
     fn equal_keys_average_the_values() {
         let q = Tensor::randn(0f32, 1., (1, 4, 3, 5), &Device::Cpu).unwrap();
         let v = Tensor::randn(0f32, 1., (1, 4, 3, 5), &Device::Cpu).unwrap();
-        let y = pixel_attention(&q, &q.zeros_like().unwrap(), &v).unwrap();
+        let y = pixel_attention(&q, &q.zeros_like().unwrap(), &v, Route::Fused).unwrap();
         let mean = v
             .mean_keepdim((2, 3))
             .unwrap()

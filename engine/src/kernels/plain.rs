@@ -1,14 +1,18 @@
-//! The fused operations as compositions of candle operations: every one has a gradient and runs
-//! on every device. They are the GPU path and the oracle for the CPU kernels.
+//! The transformer's operations as compositions of the tensor library's operations: every one has a
+//! gradient and runs on every device. They are the composed route, which is what a card runs, and the
+//! oracle of the kernels for the CPU.
 
 use candle_core::{D, Result, Tensor};
 
-use super::{Activation, LAYER_NORM_EPS, RopeTable};
+use super::types::{Activation, LAYER_NORM_EPS, RopeTable};
 
 /// `x · weightᵀ + bias`.
 ///
 /// # Shapes
 /// - x: `[.., in]`, weight: `[out, in]`, bias: `[out]`, result: `[.., out]`
+///
+/// # Errors
+/// When shapes do not fit.
 pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
     let mut dims = x.dims().to_vec();
     let inputs = dims.pop().unwrap_or(1);
@@ -25,11 +29,23 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tens
 }
 
 /// GELU in its tanh form.
+///
+/// # Shapes
+/// - x and result: any, alike
+///
+/// # Errors
+/// When the device fails.
 pub fn gelu(x: &Tensor) -> Result<Tensor> {
     x.gelu()
 }
 
 /// Any [`Activation`].
+///
+/// # Shapes
+/// - x and result: any, alike
+///
+/// # Errors
+/// When the device fails.
 pub fn activation(x: &Tensor, activation: Activation) -> Result<Tensor> {
     match activation {
         Activation::None => Ok(x.clone()),
@@ -42,7 +58,13 @@ pub fn activation(x: &Tensor, activation: Activation) -> Result<Tensor> {
     }
 }
 
-/// `LN(x) · weight + bias`; see [`super::layer_norm`].
+/// `LN(x) · weight + bias`; see [`super::layer_norm()`].
+///
+/// # Shapes
+/// - x and result: `[.., width]`, weight and bias: `[width]`
+///
+/// # Errors
+/// When shapes do not fit.
 pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, epsilon: f64) -> Result<Tensor> {
     let centred = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
     let variance = centred.sqr()?.mean_keepdim(D::Minus1)?;
@@ -54,11 +76,20 @@ pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, epsilon: f64) -> R
 ///
 /// # Shapes
 /// - modulation: `[batch, chunks · width]`, result: `[batch, 1, width]`
+///
+/// # Errors
+/// When the vectors have no such chunk.
 pub fn modulation_chunk(modulation: &Tensor, index: usize, width: usize) -> Result<Tensor> {
     modulation.narrow(1, index * width, width)?.unsqueeze(1)
 }
 
 /// `LN(x) · (1 + scale) + shift`; see [`super::layer_norm_modulate`].
+///
+/// # Shapes
+/// - x and result: `[batch, tokens, width]`, modulation: `[batch, chunks · width]`
+///
+/// # Errors
+/// When shapes do not fit.
 pub fn layer_norm_modulate(
     x: &Tensor,
     modulation: &Tensor,
@@ -78,6 +109,12 @@ pub fn layer_norm_modulate(
 }
 
 /// `residual + gate · branch`; see [`super::linear_gated`].
+///
+/// # Shapes
+/// - residual, branch and result: `[batch, tokens, width]`, modulation: `[batch, chunks · width]`
+///
+/// # Errors
+/// When shapes do not fit.
 pub fn gate_residual(
     residual: &Tensor,
     branch: &Tensor,
@@ -92,6 +129,9 @@ pub fn gate_residual(
 ///
 /// # Shapes
 /// - x and result: `[batch, heads, tokens, head_dim]`
+///
+/// # Errors
+/// When the table is not one of as many tokens and channel pairs.
 pub fn rotate(x: &Tensor, rope: &RopeTable) -> Result<Tensor> {
     let (batch, heads, tokens, head_dim) = x.dims4()?;
     let pairs = x.reshape((batch, heads, tokens, head_dim / 2, 2))?;
@@ -103,6 +143,12 @@ pub fn rotate(x: &Tensor, rope: &RopeTable) -> Result<Tensor> {
 }
 
 /// Joint attention; see [`super::joint_attention`].
+///
+/// # Shapes
+/// - as there
+///
+/// # Errors
+/// When shapes do not fit.
 pub fn joint_attention(
     image_qkv: &Tensor,
     text_qkv: Option<&Tensor>,
@@ -115,6 +161,11 @@ pub fn joint_attention(
     };
     let (batch, tokens, triple) = qkv.dims3()?;
     let width = triple / 3;
+    if heads == 0 || !triple.is_multiple_of(3 * heads) {
+        candle_core::bail!(
+            "attention: {triple} values a token are not q, k and v of {heads} heads"
+        );
+    }
     let head_dim = width / heads;
     let part = |index: usize| -> Result<Tensor> {
         qkv.narrow(2, index * width, width)?

@@ -44,6 +44,10 @@ fn error(actual: &Tensor, expected: &Tensor) -> f32 {
     }) / top
 }
 
+fn packed(weight: Tensor, storage: Storage, precision: Precision) -> Result<Weight> {
+    Weight::frozen(weight, storage, precision, Route::Fused)
+}
+
 fn on_threads<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
@@ -67,7 +71,7 @@ fn packed_weights_multiply_like_dense_ones() -> Result<()> {
     for (storage, precision, tolerance) in MODES {
         for (n, k) in [(7, 5), (33, 64), (96, 96), (40, 47)] {
             let (w, b, m) = (random(&[n, k], 1), random(&[n], 2), random(&[2, 3 * n], 3));
-            let weight = Weight::packed(w.clone(), storage, precision)?;
+            let weight = packed(w.clone(), storage, precision)?;
             assert_eq!(weight.outputs(), n);
             let (x, residual) = (random(&[2, 9, k], 4), random(&[2, 9, n], 5));
             let plain = plain::linear(&x, &w, Some(&b))?;
@@ -106,10 +110,32 @@ fn packed_weights_multiply_like_dense_ones() -> Result<()> {
 }
 
 #[test]
+fn the_composed_route_keeps_and_multiplies_plain_tensors() -> Result<()> {
+    let (w, b, x) = (
+        random(&[33, 64], 1),
+        random(&[33], 2),
+        random(&[2, 9, 64], 3),
+    );
+    for (storage, precision, _) in MODES {
+        let weight = Weight::frozen(w.clone(), storage, precision, Route::Composed)?;
+        assert_eq!((weight.outputs(), weight.bytes()), (33, 33 * 64 * 4));
+        let expected = plain::linear(&x, &w, Some(&b))?;
+        assert_eq!(flat(&linear(&x, &weight, Some(&b))?), flat(&expected));
+        let expected = plain::gelu(&expected)?;
+        assert_eq!(flat(&linear_gelu(&x, &weight, &b)?), flat(&expected));
+    }
+    let m = random(&[2, 6 * 64], 4);
+    let ours = layer_norm_modulate(&x, &m, 3, 4, Precision::Fast, Route::Composed)?;
+    let expected = plain::layer_norm_modulate(&x, &m, 3, 4)?;
+    assert_eq!((ours.dtype(), flat(&ours)), (DType::F32, flat(&expected)));
+    Ok(())
+}
+
+#[test]
 fn weights_take_the_bytes_of_their_storage() -> Result<()> {
     let w = random(&[64, 128], 1);
     let bytes = |storage| {
-        Ok::<_, candle_core::Error>(Weight::packed(w.clone(), storage, Precision::Exact)?.bytes())
+        Ok::<_, candle_core::Error>(packed(w.clone(), storage, Precision::Exact)?.bytes())
     };
     assert_eq!(bytes(Storage::F32)?, 64 * 128 * 4);
     assert_eq!(bytes(Storage::Bf16)?, 64 * 128 * 2);
@@ -125,14 +151,10 @@ fn bf16_storage_keeps_bf16_weights_exactly() -> Result<()> {
     let x = random(&[5, 64], 2);
     let exact = linear(
         &x,
-        &Weight::packed(w.clone(), Storage::F32, Precision::Exact)?,
+        &packed(w.clone(), Storage::F32, Precision::Exact)?,
         None,
     )?;
-    let stored = linear(
-        &x,
-        &Weight::packed(w, Storage::Bf16, Precision::Exact)?,
-        None,
-    )?;
+    let stored = linear(&x, &packed(w, Storage::Bf16, Precision::Exact)?, None)?;
     assert_eq!(flat(&exact), flat(&stored));
     Ok(())
 }
@@ -140,7 +162,7 @@ fn bf16_storage_keeps_bf16_weights_exactly() -> Result<()> {
 #[test]
 fn rows_do_not_depend_on_their_number_or_the_threads() -> Result<()> {
     for (storage, precision, _) in MODES {
-        let weight = Weight::packed(random(&[100, 96], 1), storage, precision)?;
+        let weight = packed(random(&[100, 96], 1), storage, precision)?;
         let (x, b) = (random(&[43, 96], 2), random(&[100], 3));
         let all = flat(&on_threads(2, || linear_gelu(&x, &weight, &b))?);
         assert_eq!(all, flat(&on_threads(1, || linear_gelu(&x, &weight, &b))?));
@@ -181,7 +203,7 @@ fn attention_equals_plain_and_ignores_batch_and_threads() -> Result<()> {
             );
             let table = rope(image + text, head_dim / 2);
             let ours = |a: &Tensor, t: &Tensor| {
-                joint_attention(a, Some(t), heads, Some(&table), precision)
+                joint_attention(a, Some(t), heads, Some(&table), precision, Route::Fused)
             };
             let all = on_threads(2, || ours(&a, &t))?;
             let name = format!("{image}+{text} tokens, {heads} heads of {head_dim}, {precision:?}");
@@ -195,7 +217,7 @@ fn attention_equals_plain_and_ignores_batch_and_threads() -> Result<()> {
             assert_eq!(flat(&all), flat(&on_threads(1, || ours(&a, &t))?), "{name}");
             let one = ours(&a.narrow(0, 1, 1)?, &t.narrow(0, 1, 1)?)?;
             assert_eq!(flat(&all.narrow(0, 1, 1)?), flat(&one), "{name}");
-            let single = joint_attention(&a, None, heads, None, precision)?;
+            let single = joint_attention(&a, None, heads, None, precision, Route::Fused)?;
             assert!(
                 error(&single, &plain::joint_attention(&a, None, heads, None)?) < tolerance,
                 "{name}"
@@ -208,7 +230,7 @@ fn attention_equals_plain_and_ignores_batch_and_threads() -> Result<()> {
 #[test]
 fn tokens_of_a_longer_sequence_are_read_in_place() -> Result<()> {
     for precision in [Precision::Exact, Precision::Fast] {
-        let weight = Weight::packed(random(&[32, 48], 1), Storage::F32, precision)?;
+        let weight = packed(random(&[32, 48], 1), Storage::F32, precision)?;
         let x = random(&[3, 10, 48], 2);
         let part = x.narrow(1, 4, 5)?;
         let expected = linear(&part.contiguous()?, &weight, None)?;
@@ -227,13 +249,13 @@ fn tokens_of_a_longer_sequence_are_read_in_place() -> Result<()> {
 fn layer_norms_equal_plain() -> Result<()> {
     let (x, m) = (random(&[2, 9, 72], 1), random(&[2, 432], 2));
     for (precision, tolerance) in [(Precision::Exact, 2e-6), (Precision::Fast, 5e-3)] {
-        let ours = layer_norm_modulate(&x, &m, 3, 4, precision)?;
+        let ours = layer_norm_modulate(&x, &m, 3, 4, precision, Route::Fused)?;
         assert!(error(&ours, &plain::layer_norm_modulate(&x, &m, 3, 4)?) < tolerance);
     }
     let (w, b) = (random(&[72], 3), random(&[72], 4));
     assert!(
         error(
-            &layer_norm(&x, &w, &b, 1e-5)?,
+            &layer_norm(&x, &w, &b, 1e-5, Route::Fused)?,
             &plain::layer_norm(&x, &w, &b, 1e-5)?
         ) < 2e-6
     );
@@ -242,13 +264,23 @@ fn layer_norms_equal_plain() -> Result<()> {
 
 #[test]
 fn wrong_shapes_are_errors() -> Result<()> {
-    let weight = Weight::packed(random(&[8, 16], 1), Storage::F32, Precision::Exact)?;
+    let weight = packed(random(&[8, 16], 1), Storage::F32, Precision::Exact)?;
     assert!(linear(&random(&[2, 15], 2), &weight, None).is_err());
     assert!(linear(&random(&[2, 16], 2), &weight, Some(&random(&[9], 3))).is_err());
     let (residual, x) = (random(&[2, 3, 8], 4), random(&[2, 3, 16], 5));
     assert!(linear_gated(&x, &weight, None, &residual, &random(&[2, 16], 6), 2).is_err());
     assert!(linear_gated(&x, &weight, None, &residual, &random(&[3, 24], 6), 2).is_err());
-    assert!(joint_attention(&random(&[1, 4, 20], 1), None, 2, None, Precision::Exact).is_err());
-    assert!(Weight::packed(random(&[8], 1), Storage::F32, Precision::Exact).is_err());
+    assert!(
+        joint_attention(
+            &random(&[1, 4, 20], 1),
+            None,
+            2,
+            None,
+            Precision::Exact,
+            Route::Fused
+        )
+        .is_err()
+    );
+    assert!(packed(random(&[8], 1), Storage::F32, Precision::Exact).is_err());
     Ok(())
 }

@@ -5,6 +5,7 @@ use candle_core::{Result as CandleResult, Tensor};
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
 
+use crate::kernels::Route;
 use crate::kernels::conv::{Conv, ConvShape, Fused, Padding, conv2d};
 use crate::{Error, Result};
 
@@ -78,8 +79,9 @@ impl AutoencoderTinyConfig {
 struct Block([Conv; 3]);
 
 impl Block {
-    fn load(vb: VarBuilder, width: usize) -> CandleResult<Self> {
-        let conv = |i: usize| Conv::load(vb.pp("conv").pp(i), ConvShape::same3(width, width), true);
+    fn load(vb: VarBuilder, width: usize, route: Route) -> CandleResult<Self> {
+        let shape = ConvShape::same3(width, width);
+        let conv = |i: usize| Conv::load(vb.pp("conv").pp(i), shape, true, route);
         Ok(Self([conv(0)?, conv(2)?, conv(4)?]))
     }
 
@@ -140,11 +142,14 @@ pub struct AutoencoderTiny {
 
 impl AutoencoderTiny {
     /// Reads the weights under diffusers' names.
-    pub fn load(vb: VarBuilder, config: &AutoencoderTinyConfig) -> Result<Self> {
+    ///
+    /// # Errors
+    /// When the configuration is impossible, or a tensor is missing or has another shape.
+    pub fn load(vb: VarBuilder, config: &AutoencoderTinyConfig, route: Route) -> Result<Self> {
         config.check()?;
         Ok(Self {
-            encoder: encoder(vb.pp("encoder.layers"), config)?,
-            decoder: decoder(vb.pp("decoder.layers"), config)?,
+            encoder: encoder(vb.pp("encoder.layers"), config, route)?,
+            decoder: decoder(vb.pp("decoder.layers"), config, route)?,
         })
     }
 
@@ -152,6 +157,9 @@ impl AutoencoderTiny {
     ///
     /// # Shapes
     /// - x: `[batch, 3, height, width]` in -1..=1, result: `[batch, latent channels, height / 8, width / 8]`
+    ///
+    /// # Errors
+    /// When the shape does not fit.
     pub fn encode(&self, x: &Tensor) -> Result<Tensor> {
         Ok(run(&self.encoder, x.affine(0.5, 0.5)?)?.contiguous()?)
     }
@@ -161,6 +169,9 @@ impl AutoencoderTiny {
     ///
     /// # Shapes
     /// - z: `[batch, latent channels, height, width]`, result: `[batch, 3, 8 · height, 8 · width]`, about -1..=1
+    ///
+    /// # Errors
+    /// When the shape does not fit.
     pub fn decode(&self, z: &Tensor) -> Result<Tensor> {
         // Values beyond ±3 hold no picture: a soft clamp.
         let z = ((z / 3.0)?.tanh()? * 3.0)?;
@@ -168,7 +179,11 @@ impl AutoencoderTiny {
     }
 }
 
-fn encoder(vb: VarBuilder, config: &AutoencoderTinyConfig) -> CandleResult<Vec<Layer>> {
+fn encoder(
+    vb: VarBuilder,
+    config: &AutoencoderTinyConfig,
+    route: Route,
+) -> CandleResult<Vec<Layer>> {
     let mut layers = Vec::new();
     let mut width = 3;
     for (level, (&outputs, &blocks)) in config
@@ -178,10 +193,15 @@ fn encoder(vb: VarBuilder, config: &AutoencoderTinyConfig) -> CandleResult<Vec<L
         .enumerate()
     {
         let conv = if level == 0 {
-            Conv::load(vb.pp(layers.len()), ConvShape::same3(width, outputs), true)?
+            Conv::load(
+                vb.pp(layers.len()),
+                ConvShape::same3(width, outputs),
+                true,
+                route,
+            )?
         } else {
             let shape = ConvShape::halving(width, outputs, Padding::all(1));
-            Conv::load(vb.pp(layers.len()), shape, false)?
+            Conv::load(vb.pp(layers.len()), shape, false, route)?
         };
         layers.push(Layer::Conv {
             conv,
@@ -189,7 +209,11 @@ fn encoder(vb: VarBuilder, config: &AutoencoderTinyConfig) -> CandleResult<Vec<L
             relu: false,
         });
         for _ in 0..blocks {
-            layers.push(Layer::Block(Block::load(vb.pp(layers.len()), outputs)?));
+            layers.push(Layer::Block(Block::load(
+                vb.pp(layers.len()),
+                outputs,
+                route,
+            )?));
         }
         width = outputs;
     }
@@ -197,6 +221,7 @@ fn encoder(vb: VarBuilder, config: &AutoencoderTinyConfig) -> CandleResult<Vec<L
         vb.pp(layers.len()),
         ConvShape::same3(width, config.latent_channels),
         true,
+        route,
     )?;
     layers.push(Layer::Conv {
         conv,
@@ -206,12 +231,17 @@ fn encoder(vb: VarBuilder, config: &AutoencoderTinyConfig) -> CandleResult<Vec<L
     Ok(layers)
 }
 
-fn decoder(vb: VarBuilder, config: &AutoencoderTinyConfig) -> CandleResult<Vec<Layer>> {
+fn decoder(
+    vb: VarBuilder,
+    config: &AutoencoderTinyConfig,
+    route: Route,
+) -> CandleResult<Vec<Layer>> {
     let widths = &config.decoder_block_out_channels;
     let first = Conv::load(
         vb.pp(0),
         ConvShape::same3(config.latent_channels, widths[0]),
         true,
+        route,
     )?;
     let mut layers = vec![Layer::Conv {
         conv: first,
@@ -222,7 +252,7 @@ fn decoder(vb: VarBuilder, config: &AutoencoderTinyConfig) -> CandleResult<Vec<L
     let mut index = 2;
     for (level, (&width, &blocks)) in widths.iter().zip(&config.num_decoder_blocks).enumerate() {
         for _ in 0..blocks {
-            layers.push(Layer::Block(Block::load(vb.pp(index), width)?));
+            layers.push(Layer::Block(Block::load(vb.pp(index), width, route)?));
             index += 1;
         }
         let is_last = level + 1 == widths.len();
@@ -230,7 +260,7 @@ fn decoder(vb: VarBuilder, config: &AutoencoderTinyConfig) -> CandleResult<Vec<L
             index += 1;
         }
         let shape = ConvShape::same3(width, if is_last { 3 } else { width });
-        let conv = Conv::load(vb.pp(index), shape, is_last)?;
+        let conv = Conv::load(vb.pp(index), shape, is_last, route)?;
         layers.push(Layer::Conv {
             conv,
             upsample: !is_last,
@@ -255,12 +285,14 @@ mod tests {
             decoder_block_out_channels: vec![8; 4],
             ..AutoencoderTinyConfig::taef1()
         };
-        let model =
-            AutoencoderTiny::load(VarBuilder::zeros(DType::F32, &Device::Cpu), &config).unwrap();
-        let x = Tensor::zeros((1, 3, 32, 16), DType::F32, &Device::Cpu).unwrap();
-        let z = model.encode(&x).unwrap();
-        assert_eq!(z.dims(), [1, 16, 4, 2]);
-        assert_eq!(model.decode(&z).unwrap().dims(), [1, 3, 32, 16]);
+        for route in [Route::Fused, Route::Composed] {
+            let vb = VarBuilder::zeros(DType::F32, &Device::Cpu);
+            let model = AutoencoderTiny::load(vb, &config, route).unwrap();
+            let x = Tensor::zeros((1, 3, 32, 16), DType::F32, &Device::Cpu).unwrap();
+            let z = model.encode(&x).unwrap();
+            assert_eq!(z.dims(), [1, 16, 4, 2]);
+            assert_eq!(model.decode(&z).unwrap().dims(), [1, 3, 32, 16]);
+        }
     }
 
     #[test]
@@ -269,7 +301,8 @@ mod tests {
             num_decoder_blocks: vec![1],
             ..AutoencoderTinyConfig::taesd()
         };
-        let loaded = AutoencoderTiny::load(VarBuilder::zeros(DType::F32, &Device::Cpu), &config);
+        let vb = VarBuilder::zeros(DType::F32, &Device::Cpu);
+        let loaded = AutoencoderTiny::load(vb, &config, Route::Fused);
         assert!(matches!(loaded, Err(Error::Input(_))));
     }
 }

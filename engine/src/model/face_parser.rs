@@ -6,6 +6,7 @@ use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
 
 use super::residual::{AttentionBlock, ResidualBlock};
+use crate::kernels::Route;
 use crate::kernels::conv::{Conv, ConvShape, Fused, Padding, conv2d, upsample_concat};
 use crate::kernels::group_norm::GroupNorm;
 use crate::labels::LabelImage;
@@ -69,11 +70,15 @@ pub struct FaceParser {
     up: Vec<ResidualBlock>,
     norm_out: GroupNorm,
     conv_out: Conv,
+    route: Route,
 }
 
 impl FaceParser {
     /// Reads the weights.
-    pub fn load(vb: VarBuilder, config: FaceParserConfig) -> Result<Self> {
+    ///
+    /// # Errors
+    /// When the configuration is impossible, or a tensor is missing or has another shape.
+    pub fn load(vb: VarBuilder, config: FaceParserConfig, route: Route) -> Result<Self> {
         config.check()?;
         let (widths, groups) = (&config.widths, config.groups);
         let (first, last) = (widths[0], widths[widths.len() - 1]);
@@ -82,8 +87,14 @@ impl FaceParser {
             .map(|i| {
                 let vb = vb.pp("down").pp(i);
                 Ok([
-                    ResidualBlock::load(vb.pp(0), widths[i.saturating_sub(1)], widths[i], groups)?,
-                    ResidualBlock::load(vb.pp(1), widths[i], widths[i], groups)?,
+                    ResidualBlock::load(
+                        vb.pp(0),
+                        widths[i.saturating_sub(1)],
+                        widths[i],
+                        groups,
+                        route,
+                    )?,
+                    ResidualBlock::load(vb.pp(1), widths[i], widths[i], groups, route)?,
                 ])
             })
             .collect::<CandleResult<_>>()?;
@@ -93,13 +104,14 @@ impl FaceParser {
                     vb.pp("pool").pp(i),
                     ConvShape::halving(widths[i], widths[i], Padding::all(1)),
                     true,
+                    route,
                 )
             })
             .collect::<CandleResult<_>>()?;
         let up = (0..levels - 1)
             .map(|i| {
                 let (below, skip) = (widths[levels - 1 - i], widths[levels - 2 - i]);
-                ResidualBlock::load(vb.pp("up").pp(i), below + skip, skip, groups)
+                ResidualBlock::load(vb.pp("up").pp(i), below + skip, skip, groups, route)
             })
             .collect::<CandleResult<_>>()?;
         let names = ["norm", "to_q", "to_k", "to_v", "to_out"];
@@ -108,18 +120,21 @@ impl FaceParser {
                 vb.pp("conv_in"),
                 ConvShape::halving(3, first, Padding::all(1)),
                 true,
+                route,
             )?,
             down,
             pool,
-            attention: AttentionBlock::load(vb.pp("attn"), last, groups, names)?,
-            mid: ResidualBlock::load(vb.pp("mid"), last, last, groups)?,
+            attention: AttentionBlock::load(vb.pp("attn"), last, groups, names, route)?,
+            mid: ResidualBlock::load(vb.pp("mid"), last, last, groups, route)?,
             up,
             norm_out: GroupNorm::load(vb.pp("norm_out"), first, groups, config.eps)?,
             conv_out: Conv::load(
                 vb.pp("conv_out"),
                 ConvShape::same3(first, config.classes),
                 true,
+                route,
             )?,
+            route,
             config,
         })
     }
@@ -134,6 +149,9 @@ impl FaceParser {
     /// # Shapes
     /// - x: `[batch, 3, height, width]` in -1..=1, sides multiples of 2 to the number of levels
     /// - result: `[batch, classes, height / 2, width / 2]`
+    ///
+    /// # Errors
+    /// When a side is no such multiple.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let (_, _, height, width) = x.dims4()?;
         let factor = 1 << self.config.widths.len();
@@ -158,7 +176,7 @@ impl FaceParser {
         }
         h = self.mid.forward(&self.attention.forward(&h)?)?;
         for (block, skip) in self.up.iter().zip(skips.iter().rev()) {
-            h = block.forward(&upsample_concat(&h, skip)?)?;
+            h = block.forward(&upsample_concat(&h, skip, self.route)?)?;
         }
         let fused = Fused {
             norm_silu: Some(&self.norm_out),
@@ -171,6 +189,9 @@ impl FaceParser {
     ///
     /// # Shapes
     /// - x: `[1, 3, height, width]` in -1..=1; the network was trained on [`FaceParserConfig::size`]
+    ///
+    /// # Errors
+    /// As [`Self::forward`], and when there is more than one picture or the scores are not finite.
     pub fn parse(&self, x: &Tensor) -> Result<LabelImage> {
         let (batch, _, height, width) = x.dims4()?;
         if batch != 1 {
@@ -237,7 +258,12 @@ mod tests {
             widths: vec![8, 8, 16],
             ..FaceParserConfig::default()
         };
-        FaceParser::load(VarBuilder::zeros(DType::F32, &Device::Cpu), config).unwrap()
+        FaceParser::load(
+            VarBuilder::zeros(DType::F32, &Device::Cpu),
+            config,
+            Route::Fused,
+        )
+        .unwrap()
     }
 
     #[test]

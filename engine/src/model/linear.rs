@@ -3,7 +3,7 @@
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 
-use super::LoadOptions;
+use super::load_options::LoadOptions;
 use crate::kernels::{self, Weight};
 
 /// `x · weightᵀ + bias`.
@@ -40,12 +40,18 @@ impl Linear {
     /// - weight: `[outputs, inputs]`, bias: `[outputs]`
     ///
     /// # Errors
-    /// When the weight cannot be packed.
+    /// When the weight is not a matrix, or the route has no kernels for its device.
     pub fn new(weight: Tensor, bias: Option<Tensor>, options: LoadOptions) -> Result<Self> {
-        let weight = if options.trainable {
-            Weight::dense(weight, options.precision)
+        let LoadOptions {
+            route,
+            storage,
+            precision,
+            trainable,
+        } = options;
+        let weight = if trainable {
+            Weight::trainable(weight, precision, route)?
         } else {
-            Weight::packed(weight, options.storage, options.precision)?
+            Weight::frozen(weight, storage, precision, route)?
         };
         Ok(Self { weight, bias })
     }

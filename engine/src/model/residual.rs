@@ -3,6 +3,7 @@
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 
+use crate::kernels::Route;
 use crate::kernels::conv::{Conv, ConvShape, Fused, conv2d};
 use crate::kernels::group_norm::{GroupNorm, group_norm};
 use crate::kernels::pixel_attention::pixel_attention;
@@ -22,7 +23,16 @@ pub struct ResidualBlock {
 
 impl ResidualBlock {
     /// Reads the block; `conv_shortcut` exists where the widths differ.
-    pub fn load(vb: VarBuilder, inputs: usize, outputs: usize, groups: usize) -> Result<Self> {
+    ///
+    /// # Errors
+    /// When a tensor is missing or has another shape, or the groups do not divide a width.
+    pub fn load(
+        vb: VarBuilder,
+        inputs: usize,
+        outputs: usize,
+        groups: usize,
+        route: Route,
+    ) -> Result<Self> {
         let shortcut = if inputs == outputs {
             None
         } else {
@@ -30,19 +40,35 @@ impl ResidualBlock {
                 vb.pp("conv_shortcut"),
                 ConvShape::pointwise(inputs, outputs),
                 true,
+                route,
             )?)
         };
         Ok(Self {
             norm1: GroupNorm::load(vb.pp("norm1"), inputs, groups, GROUP_NORM_EPS)?,
-            conv1: Conv::load(vb.pp("conv1"), ConvShape::same3(inputs, outputs), true)?,
+            conv1: Conv::load(
+                vb.pp("conv1"),
+                ConvShape::same3(inputs, outputs),
+                true,
+                route,
+            )?,
             norm2: GroupNorm::load(vb.pp("norm2"), outputs, groups, GROUP_NORM_EPS)?,
-            conv2: Conv::load(vb.pp("conv2"), ConvShape::same3(outputs, outputs), true)?,
+            conv2: Conv::load(
+                vb.pp("conv2"),
+                ConvShape::same3(outputs, outputs),
+                true,
+                route,
+            )?,
             shortcut,
         })
     }
 
+    /// Runs the block.
+    ///
     /// # Shapes
     /// - x: `[batch, inputs, height, width]`, result: `[batch, outputs, height, width]`
+    ///
+    /// # Errors
+    /// When the channels do not fit.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let h = conv2d(
             x,
@@ -76,6 +102,7 @@ pub struct AttentionBlock {
     key: Conv,
     value: Conv,
     out: Conv,
+    route: Route,
 }
 
 /// Names of an attention block's parts: norm, query, key, value, output projection.
@@ -83,32 +110,43 @@ pub type AttentionNames = [&'static str; 5];
 
 impl AttentionBlock {
     /// Reads the block under the given names.
+    ///
+    /// # Errors
+    /// When a tensor is missing or has another shape, or the groups do not divide the channels.
     pub fn load(
         vb: VarBuilder,
         channels: usize,
         groups: usize,
         names: AttentionNames,
+        route: Route,
     ) -> Result<Self> {
         let [norm, query, key, value, out] = names;
-        let linear = |name| Conv::load_linear(vb.pp(name), channels, channels);
+        let linear = |name| Conv::load_linear(vb.pp(name), channels, channels, route);
         Ok(Self {
             norm: GroupNorm::load(vb.pp(norm), channels, groups, GROUP_NORM_EPS)?,
             query: linear(query)?,
             key: linear(key)?,
             value: linear(value)?,
             out: linear(out)?,
+            route,
         })
     }
 
+    /// Runs the block.
+    ///
     /// # Shapes
     /// - x and result: `[batch, channels, height, width]`
+    ///
+    /// # Errors
+    /// When the channels do not fit.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let h = group_norm(x, &self.norm, false)?;
+        let h = group_norm(x, &self.norm, false, self.route)?;
         let project = |conv| conv2d(&h, conv, Fused::default());
         let h = pixel_attention(
             &project(&self.query)?,
             &project(&self.key)?,
             &project(&self.value)?,
+            self.route,
         )?;
         conv2d(
             &h,

@@ -9,6 +9,7 @@ use crate::device::OpenDevice;
 use crate::job::DrawChanges;
 use crate::model::LoadOptions;
 use crate::model::dit::Dit;
+use crate::route::Route;
 use crate::sampling::{LinearPreview, NoiseSchedule};
 use crate::weights::manifest::{PackageManifest, Part};
 use crate::weights::package::Package;
@@ -24,6 +25,20 @@ pub enum Transformer {
     Own,
     /// Another one in its place, on the same device: a checkpoint's.
     Other(Box<Dit>),
+}
+
+/// How a transformer is loaded for a pipeline with these options on this device.
+pub fn load_options(options: &PipelineOptions, device: &OpenDevice) -> LoadOptions {
+    let route = options.route.unwrap_or(Route::of(&device.device));
+    match route {
+        Route::Fused => LoadOptions {
+            storage: options.storage,
+            precision: options.precision,
+            ..LoadOptions::frozen(route)
+        },
+        // It knows nothing but f32; the recipe is to name what ran.
+        Route::Composed => LoadOptions::frozen(route),
+    }
 }
 
 /// Finds a model and loads it as [`load_package`] does.
@@ -64,15 +79,12 @@ pub fn load_package(
 ) -> Result<(Parts, ModelSummary)> {
     let manifest = package.manifest();
     let reading = Reading::new(package, progress, cancel);
-    let load_options = LoadOptions {
-        storage: options.storage,
-        precision: options.precision,
-        trainable: false,
-    };
+    let load_options = load_options(options, device);
+    let route = load_options.route;
     // The tower runs twice a job: exact products cost nothing there and keep the features.
     let exact = LoadOptions {
-        storage: options.storage,
-        ..LoadOptions::default()
+        storage: load_options.storage,
+        ..LoadOptions::frozen(route)
     };
     let dit = match transformer {
         Transformer::Own => {
@@ -81,9 +93,9 @@ pub fn load_package(
         Transformer::Other(dit) => *dit,
     };
     let text = package.load_text(&device.device, exact, reading.watch(Part::Text))?;
-    let vae = package.load_autoencoder(&device.device, reading.watch(Part::Vae))?;
-    let tiny = package.load_tiny(&device.device)?;
-    let summary = summarise(package, &dit, device, options);
+    let vae = package.load_autoencoder(&device.device, route, reading.watch(Part::Vae))?;
+    let tiny = package.load_tiny(&device.device, route)?;
+    let summary = summarise(package, &dit, device, load_options);
     let codec = LatentCodec {
         tiny,
         tiny_shift: manifest.latent.tiny_shift,
@@ -117,7 +129,7 @@ fn summarise(
     package: &Package,
     dit: &Dit,
     device: &OpenDevice,
-    options: &PipelineOptions,
+    options: LoadOptions,
 ) -> ModelSummary {
     let manifest = package.manifest();
     let objective = dit.config().objective;

@@ -31,7 +31,7 @@ pub fn decode_bytes(config: &AutoencoderKlConfig, side: usize) -> u64 {
 /// Asks for the free bytes of a device; `None` where it does not say.
 pub type Free = fn(&Device) -> Option<u64>;
 
-/// What the system says; only the CPU's memory is known.
+/// What the system says. The tensors of a device lie in its own memory, and only the host's is known.
 pub fn free_on(device: &Device) -> Option<u64> {
     device.is_cpu().then(system::memory::available).flatten()
 }

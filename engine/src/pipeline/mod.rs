@@ -13,7 +13,7 @@ mod trail;
 mod tests;
 
 pub use codec::{LatentCodec, LatentMap};
-pub use load::{Transformer, load_package};
+pub use load::{Transformer, load_options, load_package};
 pub use memory::{Free, decode_bytes};
 pub use parts::Parts;
 

@@ -16,6 +16,7 @@ use super::*;
 use crate::Error;
 use crate::contract::{PreviewPolicy, Trail, TrailStep};
 use crate::job::{Condition, Draw, Fork, Guide, Objective, Sampler};
+use crate::kernels::Route;
 use crate::labels::{LabelImage, class};
 use crate::model::LoadOptions;
 use crate::model::autoencoder_kl::{AutoencoderKl, AutoencoderKlConfig};
@@ -68,7 +69,7 @@ fn random_dit(config: DitConfig, poison: Option<&str>) -> Dit {
         weights.insert(name, (values * scale).unwrap());
     }
     let vb = VarBuilder::from_tensors(weights, DType::F32, &Device::Cpu);
-    Dit::load(vb, config, LoadOptions::default()).unwrap()
+    Dit::load(vb, config, LoadOptions::for_device(&Device::Cpu)).unwrap()
 }
 
 fn parts_of(objective: Objective, poison: Option<&str>) -> Parts {
@@ -81,9 +82,18 @@ fn parts_of(objective: Objective, poison: Option<&str>) -> Parts {
         inner: 1024,
         ..ClipTextConfig::sd21()
     };
-    let tower =
-        ClipText::load(bundled("text.safetensors"), config, LoadOptions::default()).unwrap();
-    let vae = AutoencoderKl::load(bundled("vae.safetensors"), AutoencoderKlConfig::demo()).unwrap();
+    let tower = ClipText::load(
+        bundled("text.safetensors"),
+        config,
+        LoadOptions::for_device(&Device::Cpu),
+    )
+    .unwrap();
+    let vae = AutoencoderKl::load(
+        bundled("vae.safetensors"),
+        AutoencoderKlConfig::demo(),
+        Route::Fused,
+    )
+    .unwrap();
     let tokenizer = PromptTokenizer::from_json(&demo("tokenizer.json"), 48, 0).unwrap();
     Parts {
         dit: random_dit(small(objective), poison),

@@ -166,7 +166,11 @@ mod tests {
     fn demo() -> TextEncoder {
         let package = Package::open(&here("../assets/models/demo")).unwrap();
         package
-            .load_text(&Device::Cpu, LoadOptions::default(), |_, _| true)
+            .load_text(
+                &Device::Cpu,
+                LoadOptions::for_device(&Device::Cpu),
+                |_, _| true,
+            )
             .unwrap()
     }
 

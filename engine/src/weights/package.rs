@@ -16,6 +16,7 @@ use super::hash;
 use super::manifest::{self, PackageManifest, Part};
 use super::report::LoadReport;
 use crate::file::{self, Overwrite};
+use crate::kernels::Route;
 use crate::model::LoadOptions;
 use crate::model::autoencoder_kl::AutoencoderKl;
 use crate::model::autoencoder_tiny::{AutoencoderTiny, AutoencoderTinyConfig};
@@ -251,13 +252,17 @@ impl Package {
                 Ok(LoadReport::compare(file, &tensors))
             }
             Part::Vae => LoadReport::of_model(file, |vb| {
-                AutoencoderKl::load(vb, manifest.latent.autoencoder())
+                AutoencoderKl::load(vb, manifest.latent.autoencoder(), Route::Composed)
             }),
             Part::Tiny => {
-                LoadReport::of_model(file, |vb| AutoencoderTiny::load(vb, &self.tiny_config()))
+                let config = self.tiny_config();
+                LoadReport::of_model(file, |vb| {
+                    AutoencoderTiny::load(vb, &config, Route::Composed)
+                })
             }
             Part::Parser => {
-                LoadReport::of_model(file, |vb| FaceParser::load(vb, FaceParserConfig::default()))
+                let config = FaceParserConfig::default;
+                LoadReport::of_model(file, |vb| FaceParser::load(vb, config(), Route::Composed))
             }
             Part::Tokenizer | Part::Vocabulary | Part::Merges => Ok(LoadReport::default()),
         }
@@ -326,28 +331,33 @@ impl Package {
     pub fn load_autoencoder<'a>(
         &self,
         device: &Device,
+        route: Route,
         watch: impl Fn(&str, f32) -> bool + Send + Sync + 'a,
     ) -> Result<AutoencoderKl> {
         let config = self.manifest.latent.autoencoder();
         self.weights(Part::Vae)?
-            .load(device, watch, |vb| AutoencoderKl::load(vb, config))
+            .load(device, watch, |vb| AutoencoderKl::load(vb, config, route))
     }
 
     /// Loads the preview decoder, where the package has one.
     ///
     /// # Errors
     /// As [`Package::weights`] and [`TensorFile::load`].
-    pub fn load_tiny(&self, device: &Device) -> Result<Option<AutoencoderTiny>> {
+    pub fn load_tiny(&self, device: &Device, route: Route) -> Result<Option<AutoencoderTiny>> {
         if !self.has(Part::Tiny) {
             return Ok(None);
         }
         let config = self.tiny_config();
         self.weights(Part::Tiny)?
-            .load(device, |_, _| true, |vb| AutoencoderTiny::load(vb, &config))
+            .load(
+                device,
+                |_, _| true,
+                |vb| AutoencoderTiny::load(vb, &config, route),
+            )
             .map(Some)
     }
 
-    /// Loads the face parser.
+    /// Loads the face parser, by the route of the device.
     ///
     /// # Errors
     /// As [`Package::weights`] and [`TensorFile::load`].
@@ -355,7 +365,7 @@ impl Package {
         self.weights(Part::Parser)?.load(
             device,
             |_, _| true,
-            |vb| FaceParser::load(vb, FaceParserConfig::default()),
+            |vb| FaceParser::load(vb, FaceParserConfig::default(), Route::of(device)),
         )
     }
 

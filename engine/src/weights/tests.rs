@@ -13,6 +13,7 @@ use super::registry::{Origin, Root};
 use super::verify::{seal, states};
 use super::*;
 use crate::job::Objective;
+use crate::kernels::Route;
 use crate::model::LoadOptions;
 use crate::model::dit::{DitConfig, DitInput};
 use crate::{Error, Result};
@@ -152,12 +153,14 @@ fn a_package_loads_from_a_folder_and_from_an_archive() {
 fn run(package: &Package) -> f32 {
     let device = Device::Cpu;
     let dit = package
-        .load_dit(&device, LoadOptions::default(), |_, _| true)
+        .load_dit(&device, LoadOptions::for_device(&Device::Cpu), |_, _| true)
         .unwrap();
     let text = package
-        .load_text(&device, LoadOptions::default(), |_, _| true)
+        .load_text(&device, LoadOptions::for_device(&Device::Cpu), |_, _| true)
         .unwrap();
-    package.load_autoencoder(&device, |_, _| true).unwrap();
+    package
+        .load_autoencoder(&device, Route::Fused, |_, _| true)
+        .unwrap();
     let (_, features) = text.encode("blonde hair").unwrap();
     let input = DitInput {
         latent: &Tensor::ones((1, 32, 8, 8), DType::F32, &device).unwrap(),
@@ -191,7 +194,11 @@ fn faults_of_parts_are_named_part_by_part() {
     changed[last..].copy_from_slice(&f32::NAN.to_le_bytes());
     std::fs::write(&dit, &changed).unwrap();
     assert_eq!(problem(&states(&package), Part::Dit), "");
-    let text = one_line(package.load_dit(&Device::Cpu, LoadOptions::default(), |_, _| true));
+    let text = one_line(package.load_dit(
+        &Device::Cpu,
+        LoadOptions::for_device(&Device::Cpu),
+        |_, _| true,
+    ));
     assert!(text.contains("NaN") && text.contains("tensor `"), "{text}");
     let checked = verify(&package, &mut |_, _, _| true).unwrap();
     assert!(problem(&checked, Part::Dit).contains("other bytes"));
@@ -213,7 +220,11 @@ fn faults_of_parts_are_named_part_by_part() {
     );
     seal(&folder, &[]).unwrap();
     let package = Package::open(&folder).unwrap();
-    let text = one_line(package.load_dit(&Device::Cpu, LoadOptions::default(), |_, _| true));
+    let text = one_line(package.load_dit(
+        &Device::Cpu,
+        LoadOptions::for_device(&Device::Cpu),
+        |_, _| true,
+    ));
     assert!(text.contains("unknown to the model: `blocks.2."), "{text}");
 
     save(
@@ -226,7 +237,11 @@ fn faults_of_parts_are_named_part_by_part() {
     );
     seal(&folder, &[]).unwrap();
     let package = Package::open(&folder).unwrap();
-    let text = one_line(package.load_dit(&Device::Cpu, LoadOptions::default(), |_, _| true));
+    let text = one_line(package.load_dit(
+        &Device::Cpu,
+        LoadOptions::for_device(&Device::Cpu),
+        |_, _| true,
+    ));
     assert!(
         text.contains("of another shape: `") && text.contains("[16"),
         "{text}"
@@ -239,7 +254,7 @@ fn loading_stops_between_tensors() {
     let package = Package::open(&folder).unwrap();
     let seen = std::sync::atomic::AtomicUsize::new(0);
     let watch = |_: &str, _: f32| seen.fetch_add(1, std::sync::atomic::Ordering::Relaxed) < 3;
-    let result = package.load_dit(&Device::Cpu, LoadOptions::default(), watch);
+    let result = package.load_dit(&Device::Cpu, LoadOptions::for_device(&Device::Cpu), watch);
     assert!(matches!(result, Err(Error::Cancelled)));
     assert_eq!(seen.into_inner(), 4);
 }

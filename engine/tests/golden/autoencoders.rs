@@ -2,6 +2,7 @@
 
 use candle_core::{DType, Device};
 use candle_nn::VarBuilder;
+use mmface_engine::kernels::Route;
 use mmface_engine::model::autoencoder_kl::{AutoencoderKl, AutoencoderKlConfig};
 use mmface_engine::model::autoencoder_tiny::{AutoencoderTiny, AutoencoderTinyConfig};
 use mmface_engine::model::face_parser::{FaceParser, FaceParserConfig};
@@ -11,46 +12,58 @@ fn builder(fixture: &Fixture) -> VarBuilder<'static> {
     VarBuilder::from_tensors(fixture.weights(), DType::F32, &Device::Cpu)
 }
 
+/// Either route must give the reference's numbers.
+const ROUTES: [Route; 2] = [Route::Fused, Route::Composed];
+
 pub fn kl(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
     let config: AutoencoderKlConfig = serde_json::from_value(fixture.config().clone())?;
     let scale = config.scaling_factor;
-    let autoencoder = AutoencoderKl::load(builder(fixture), config)?;
-    let posterior = autoencoder.encode(&fixture.input("x")?)?;
-    report.compare("mean", &posterior.mean, &fixture.output("mean")?)?;
-    report.compare("logvar", &posterior.logvar, &fixture.output("logvar")?)?;
-    let sample = posterior.sample(&fixture.input("eps")?)?;
-    report.compare("sample", &sample, &fixture.output("sample")?)?;
-    // The authors scale without the shift.
-    let scaled = (posterior.mode() * scale)?;
-    report.compare("scaled_mean", &scaled, &fixture.output("scaled_mean")?)?;
-    report.compare(
-        "y",
-        &autoencoder.decode(&fixture.input("z")?)?,
-        &fixture.output("y")?,
-    )
+    for route in ROUTES {
+        let autoencoder = AutoencoderKl::load(builder(fixture), config.clone(), route)?;
+        let posterior = autoencoder.encode(&fixture.input("x")?)?;
+        report.compare("mean", &posterior.mean, &fixture.output("mean")?)?;
+        report.compare("logvar", &posterior.logvar, &fixture.output("logvar")?)?;
+        let sample = posterior.sample(&fixture.input("eps")?)?;
+        report.compare("sample", &sample, &fixture.output("sample")?)?;
+        // The authors scale without the shift.
+        let scaled = (posterior.mode() * scale)?;
+        report.compare("scaled_mean", &scaled, &fixture.output("scaled_mean")?)?;
+        report.compare(
+            "y",
+            &autoencoder.decode(&fixture.input("z")?)?,
+            &fixture.output("y")?,
+        )?;
+    }
+    Ok(())
 }
 
 pub fn tiny(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
     let config: AutoencoderTinyConfig = serde_json::from_value(fixture.config().clone())?;
-    let autoencoder = AutoencoderTiny::load(builder(fixture), &config)?;
-    report.compare(
-        "latents",
-        &autoencoder.encode(&fixture.input("x")?)?,
-        &fixture.output("latents")?,
-    )?;
-    report.compare(
-        "y",
-        &autoencoder.decode(&fixture.input("z")?)?,
-        &fixture.output("y")?,
-    )
+    for route in ROUTES {
+        let autoencoder = AutoencoderTiny::load(builder(fixture), &config, route)?;
+        report.compare(
+            "latents",
+            &autoencoder.encode(&fixture.input("x")?)?,
+            &fixture.output("latents")?,
+        )?;
+        report.compare(
+            "y",
+            &autoencoder.decode(&fixture.input("z")?)?,
+            &fixture.output("y")?,
+        )?;
+    }
+    Ok(())
 }
 
 pub fn face_parser(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
     let config: FaceParserConfig = serde_json::from_value(fixture.config().clone())?;
-    let parser = FaceParser::load(builder(fixture), config)?;
-    report.compare(
-        "logits",
-        &parser.forward(&fixture.input("x")?)?,
-        &fixture.output("logits")?,
-    )
+    for route in ROUTES {
+        let parser = FaceParser::load(builder(fixture), config.clone(), route)?;
+        report.compare(
+            "logits",
+            &parser.forward(&fixture.input("x")?)?,
+            &fixture.output("logits")?,
+        )?;
+    }
+    Ok(())
 }

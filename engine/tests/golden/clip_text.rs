@@ -3,6 +3,7 @@
 use anyhow::Context as _;
 use candle_core::{DType, Device};
 use candle_nn::VarBuilder;
+use mmface_engine::kernels::Route;
 use mmface_engine::model::LoadOptions;
 use mmface_engine::model::clip_text::{ClipText, ClipTextConfig};
 use mmface_tests::golden::{Fixture, Report};
@@ -18,12 +19,12 @@ pub fn run(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
         .input("input_ids")?
         .to_dtype(DType::U32)?
         .to_vec2::<u32>()?;
-    for trainable in [false, true] {
+    for options in [
+        LoadOptions::frozen(Route::Fused),
+        LoadOptions::trainable(Route::Fused),
+        LoadOptions::frozen(Route::Composed),
+    ] {
         let vb = VarBuilder::from_tensors(fixture.weights(), DType::F32, &Device::Cpu);
-        let options = LoadOptions {
-            trainable,
-            ..LoadOptions::default()
-        };
         let output = ClipText::load(vb, config.clone(), options)?.outputs(&ids)?;
         for (name, tensor) in [
             ("penultimate", &output.penultimate),

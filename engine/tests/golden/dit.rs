@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use candle_core::{DType, Device, Tensor, Var};
 use candle_nn::VarBuilder;
 use mmface_engine::job::Objective;
-use mmface_engine::kernels::{self, RopeTable};
+use mmface_engine::kernels::{self, RopeTable, Route};
 use mmface_engine::model::dit::{Attention, Block, Dit, DitConfig, DitInput, time_features};
 use mmface_engine::model::rope::{self, TextRope};
 use mmface_engine::model::{LoadOptions, linear::Linear};
@@ -56,14 +56,14 @@ fn builder(tensors: HashMap<String, Tensor>) -> VarBuilder<'static> {
     VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu)
 }
 
-/// Inference and training load the weights differently; both must give the reference's numbers.
-fn both_modes() -> [LoadOptions; 2] {
+/// Inference and training load the weights differently, and each runs by either route; all must give
+/// the reference's numbers.
+fn all_modes() -> [LoadOptions; 4] {
     [
-        LoadOptions::default(),
-        LoadOptions {
-            trainable: true,
-            ..LoadOptions::default()
-        },
+        LoadOptions::frozen(Route::Fused),
+        LoadOptions::trainable(Route::Fused),
+        LoadOptions::frozen(Route::Composed),
+        LoadOptions::trainable(Route::Composed),
     ]
 }
 
@@ -115,7 +115,7 @@ impl Inputs {
 pub fn forward(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
     let config = dit_config(fixture.config())?;
     let inputs = Inputs::read(fixture)?;
-    for options in both_modes() {
+    for options in all_modes() {
         let dit = Dit::load(
             builder(tensors(&variables(fixture)?)),
             config.clone(),
@@ -151,13 +151,16 @@ pub fn block(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
         fixture.input("c")?,
     );
     let rope = grid_rope(&config, number(fixture.config(), "grid")?, text.dim(1)?)?;
-    for options in both_modes() {
+    for options in all_modes() {
         let block = Block::load(&builder(tensors(&variables(fixture)?)), &config, options)?;
         let modulation = block.modulation(&condition)?;
         report.compare("modulation", &modulation, &fixture.output("modulation")?)?;
         let text_chunk = if config.dual_stream { 6 } else { 0 };
         let normalise = |x: &Tensor, chunk| {
-            kernels::layer_norm_modulate(x, &modulation, chunk, chunk + 1, options.precision)
+            let LoadOptions {
+                precision, route, ..
+            } = options;
+            kernels::layer_norm_modulate(x, &modulation, chunk, chunk + 1, precision, route)
         };
         let (attn_image, attn_text) = block.attention().forward(
             &normalise(&image, 0)?,
@@ -221,7 +224,7 @@ pub fn timestep_embedding(fixture: &Fixture, report: &mut Report) -> anyhow::Res
         Ok(Linear::new(
             get("weight")?,
             Some(get("bias")?),
-            LoadOptions::default(),
+            LoadOptions::frozen(Route::Fused),
         )?)
     };
     let y = layer("2")?.forward(&layer("0")?.forward(&features)?.silu()?)?;
@@ -236,15 +239,23 @@ pub fn timestep_embedding(fixture: &Fixture, report: &mut Report) -> anyhow::Res
     Ok(())
 }
 
-/// Gradient of `sum(a · ga) + sum(b · gb)` with respect to inputs and variables.
+/// Gradient of `sum(a · ga) + sum(b · gb)` with respect to inputs and variables, by either route.
 pub fn gradients(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
+    for route in [Route::Fused, Route::Composed] {
+        gradients_by(route, fixture, report)?;
+    }
+    Ok(())
+}
+
+/// What fused branches leave of a weight's gradient; the composed route leaves nothing.
+type LeftGradients = Box<dyn Fn(&Tensor) -> Option<Tensor>>;
+
+fn gradients_by(route: Route, fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
     let config = dit_config(fixture.config())?;
     let variables = variables(fixture)?;
     let vb = builder(tensors(&variables));
-    let options = LoadOptions {
-        trainable: true,
-        ..LoadOptions::default()
-    };
+    let options = LoadOptions::trainable(route);
+    let mut left: LeftGradients = Box::new(|_| None);
     let case = fixture
         .file
         .trim_end_matches(".safetensors")
@@ -279,18 +290,17 @@ pub fn gradients(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
         if let Ok(expected) = fixture.output("y") {
             report.compare("y", &y, &expected)?;
         }
+        left = Box::new(move |weight| dit.take_leaf_gradient(weight));
         (y * fixture.input("g_y")?)?.sum_all()?
     } else {
         let (image, text) = (input("image")?, input("text")?);
         let rope = grid_rope(&config, number(fixture.config(), "grid")?, text.dim(1)?)?;
         let (y_image, y_text) = if fixture.input("c").is_ok() {
             let block = Block::load(&vb, &config, options)?;
-            block.forward(
-                &image,
-                &text,
-                &block.modulation(&input("c")?)?,
-                rope.as_ref(),
-            )?
+            let modulation = block.modulation(&input("c")?)?;
+            let outputs = block.forward(&image, &text, &modulation, rope.as_ref())?;
+            left = Box::new(move |weight| block.take_leaf_gradient(weight));
+            outputs
         } else {
             Attention::load(&vb.pp("attn"), &config, options)?.forward(
                 &image,
@@ -322,10 +332,13 @@ pub fn gradients(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
             .get(parameter)
             .with_context(|| format!("no variable {parameter}"))?;
         let expected = fixture.output(&name)?;
-        match gradients.get(var) {
-            Some(gradient) => report.compare(&name, gradient, &expected)?,
-            None => report.compare(&name, &expected.zeros_like()?, &expected)?,
-        }
+        let gradient = match (gradients.get(var), left(var)) {
+            (Some(gradient), Some(left)) => (gradient + left)?,
+            (Some(gradient), None) => gradient.clone(),
+            (None, Some(left)) => left,
+            (None, None) => expected.zeros_like()?,
+        };
+        report.compare(&name, &gradient, &expected)?;
     }
     Ok(())
 }

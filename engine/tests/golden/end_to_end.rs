@@ -6,6 +6,7 @@ use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use mmface_engine::contract::Cancel;
 use mmface_engine::job::{Draw, Job, Sampler};
+use mmface_engine::kernels::Route;
 use mmface_engine::model::LoadOptions;
 use mmface_engine::model::autoencoder_tiny::{AutoencoderTiny, AutoencoderTinyConfig};
 use mmface_engine::model::clip_text::TextFeatures;
@@ -24,17 +25,24 @@ fn part(weights: &HashMap<String, Tensor>, prefix: &str) -> VarBuilder<'static> 
     VarBuilder::from_tensors(tensors.collect(), DType::F32, &Device::Cpu)
 }
 
-/// Kind `end_to_end`.
+/// Kind `end_to_end`, by either route.
 pub fn end_to_end(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
+    for route in [Route::Fused, Route::Composed] {
+        draw(route, fixture, report)?;
+    }
+    Ok(())
+}
+
+fn draw(route: Route, fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
     let config = fixture.config();
     let weights = fixture.weights();
     let dit = Dit::load(
         part(&weights, "dit."),
         dit_config(&config["dit"])?,
-        LoadOptions::default(),
+        LoadOptions::frozen(route),
     )?;
     let tiny: AutoencoderTinyConfig = serde_json::from_value(config["tae"].clone())?;
-    let tiny = AutoencoderTiny::load(part(&weights, "tae."), &tiny)?;
+    let tiny = AutoencoderTiny::load(part(&weights, "tae."), &tiny, route)?;
     let features = |branch: &str| -> anyhow::Result<TextFeatures> {
         Ok(TextFeatures {
             sequence: fixture.input(&format!("seq_{branch}"))?,

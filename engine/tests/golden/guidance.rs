@@ -3,6 +3,7 @@
 use anyhow::Context as _;
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
+use mmface_engine::kernels::Route;
 use mmface_engine::model::LoadOptions;
 use mmface_engine::model::dit::{Dit, DitInput};
 use mmface_engine::sampling::guidance;
@@ -56,7 +57,12 @@ pub fn guided_output(
 }
 
 /// The transformer of a fixture; names of other parts are left alone.
-pub fn load(fixture: &Fixture, config: &serde_json::Value, prefix: &str) -> anyhow::Result<Dit> {
+pub fn load(
+    fixture: &Fixture,
+    config: &serde_json::Value,
+    prefix: &str,
+    route: Route,
+) -> anyhow::Result<Dit> {
     let builder = VarBuilder::from_tensors(fixture.weights(), DType::F32, &Device::Cpu);
     let builder = if prefix.is_empty() {
         builder
@@ -66,15 +72,18 @@ pub fn load(fixture: &Fixture, config: &serde_json::Value, prefix: &str) -> anyh
     Ok(Dit::load(
         builder,
         dit_config(config)?,
-        LoadOptions::default(),
+        LoadOptions::frozen(route),
     )?)
 }
 
 fn model(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
     let config = fixture.config();
     let weight = config["guidance"].as_f64().context("no guidance")?;
-    let dit = load(fixture, config, "")?;
     let time = f64::from(fixture.input("t")?.to_vec1::<f32>()?[0]);
-    let actual = guided_output(&dit, fixture, &fixture.input("z")?, time, weight)?;
-    report.compare("y", &actual, &fixture.output("y")?)
+    for route in [Route::Fused, Route::Composed] {
+        let dit = load(fixture, config, "", route)?;
+        let actual = guided_output(&dit, fixture, &fixture.input("z")?, time, weight)?;
+        report.compare("y", &actual, &fixture.output("y")?)?;
+    }
+    Ok(())
 }

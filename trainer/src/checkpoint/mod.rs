@@ -6,6 +6,7 @@
 mod state;
 mod weights;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,11 +19,11 @@ use mmface_run_protocol::checkpoint_layout::{
     self, EMA_FILE, Leftover, MARKER, OPTIMIZER_FILE, RAW_FILE, STATE_FILE, folder, is_complete,
 };
 
-use crate::config::{Config, Moments};
+use crate::config::Config;
 use crate::optim::Ema;
-use crate::optim::adamw::{AdamW, Moment, Slot};
-use crate::optim::adamw8bit::{BLOCK, Quantised, SMALLEST};
-use crate::step::Training;
+use crate::optim::adamw::{AdamW, Moment, Slot, StoredMoment, is_quantised, moment_bytes};
+use crate::optim::adamw8bit::{BLOCK, Quantised};
+use crate::step::{Settings, Training};
 use crate::tensors::{self, Blob, U8, bytes, f32_values};
 pub use state::{FORMAT, State, read_state};
 pub use weights::{check_initial, read_initial, read_weights};
@@ -129,12 +130,8 @@ pub fn expected_bytes(config: &Config) -> u64 {
     let mut bytes = 0;
     for (_, shape) in config.model.dit().tensors() {
         let count: usize = shape.iter().product();
-        let moments = match config.optimizer.moments {
-            Moments::Bits8 if count >= SMALLEST => 2 * count + 8 * count.div_ceil(BLOCK),
-            _ => 8 * count,
-        };
         // Raw and averaged weights are f32.
-        bytes += (8 * count + moments) as u64;
+        bytes += (8 * count + moment_bytes(config.optimizer.moments, count)) as u64;
     }
     bytes
 }
@@ -203,8 +200,9 @@ pub fn load(checkpoint: &Path, state: &State, device: &Device) -> Result<Trainin
         &state.config.model.dit(),
         device,
     )?;
-    let mut training = Training::new((&state.config).into(), raw, device)?;
-    training.ema = Ema::restore(state.config.ema_decay, state.ema_calls, average);
+    let mut training = Training::new(Settings::of(&state.config, device), raw, device)?;
+    let (decay, calls) = (state.config.ema_decay, state.ema_calls);
+    training.ema = Ema::restore(decay, calls, average, training.route());
     read_optimizer(&checkpoint.join(OPTIMIZER_FILE), &mut training, state)?;
     Ok(training)
 }
@@ -217,29 +215,28 @@ fn blobs(tensors: &BTreeMap<String, Tensor>) -> Result<BTreeMap<String, Blob<'st
 }
 
 fn write_optimizer(path: &Path, optimizer: &AdamW) -> Result<()> {
+    let moments = optimizer
+        .slots
+        .iter()
+        .map(|(name, slot)| Ok((name, slot.moment.stored()?)))
+        .collect::<Result<Vec<_>>>()?;
     let mut blobs = BTreeMap::new();
-    for (name, slot) in &optimizer.slots {
+    for (name, moment) in &moments {
         let mut put = |part: &str, blob| blobs.insert(format!("{part}.{name}"), blob);
-        match &slot.moment {
-            Moment::Values { first, second } => {
+        match moment {
+            StoredMoment::Values { first, second } => {
                 put("first", Blob::f32(&[first.len()], first));
                 put("second", Blob::f32(&[second.len()], second));
             }
-            Moment::Quantised(state) => {
-                put("first", Blob::u8(&[state.first.len()], &state.first));
-                put("second", Blob::u8(&[state.second.len()], &state.second));
-                put(
-                    "first_scale",
-                    Blob::f32(&[state.first_scale.len()], &state.first_scale),
-                );
-                put(
-                    "second_scale",
-                    Blob::f32(&[state.second_scale.len()], &state.second_scale),
-                );
-            }
-            Moment::Tensors { first, second } => {
-                put("first", Blob::tensor(&first.flatten_all()?)?);
-                put("second", Blob::tensor(&second.flatten_all()?)?);
+            StoredMoment::Codes(codes) => {
+                put("first", Blob::u8(&[codes.first.len()], &codes.first));
+                put("second", Blob::u8(&[codes.second.len()], &codes.second));
+                for (part, scale) in [
+                    ("first_scale", &codes.first_scale),
+                    ("second_scale", &codes.second_scale),
+                ] {
+                    put(part, Blob::f32(&[scale.len()], scale));
+                }
             }
         }
     }
@@ -258,7 +255,6 @@ fn read_optimizer(path: &Path, training: &mut Training, state: &State) -> Result
     for (name, &updates) in &state.updates {
         let parameter = training.parameters.get(name).ok_or_else(|| damaged(name))?;
         let count = parameter.elem_count();
-        let mut moment = Moment::zeros(parameter, state.config.optimizer.moments)?;
         let floats = |part: &str, count: usize| -> Result<Vec<f32>> {
             let (_, bytes) = bytes(&file, &format!("{part}.{name}"), ElementType::F32)
                 .ok_or_else(|| damaged(name))?;
@@ -277,30 +273,21 @@ fn read_optimizer(path: &Path, training: &mut Training, state: &State) -> Result
                 Err(damaged(name))
             }
         };
-        match &mut moment {
-            Moment::Values { first, second } => {
-                (*first, *second) = (floats("first", count)?, floats("second", count)?)
+        let stored = if is_quantised(state.config.optimizer.moments, count) {
+            let blocks = count.div_ceil(BLOCK);
+            StoredMoment::Codes(Cow::Owned(Quantised {
+                first: codes("first")?,
+                second: codes("second")?,
+                first_scale: floats("first_scale", blocks)?,
+                second_scale: floats("second_scale", blocks)?,
+            }))
+        } else {
+            StoredMoment::Values {
+                first: floats("first", count)?.into(),
+                second: floats("second", count)?.into(),
             }
-            Moment::Quantised(old) => {
-                let blocks = old.first_scale.len();
-                *old = Quantised {
-                    first: codes("first")?,
-                    second: codes("second")?,
-                    first_scale: floats("first_scale", blocks)?,
-                    second_scale: floats("second_scale", blocks)?,
-                };
-            }
-            Moment::Tensors { first, second } => {
-                let restore = |part: &str| -> Result<Tensor> {
-                    Ok(Tensor::from_vec(
-                        floats(part, count)?,
-                        parameter.shape(),
-                        parameter.device(),
-                    )?)
-                };
-                (*first, *second) = (restore("first")?, restore("second")?);
-            }
-        }
+        };
+        let moment = Moment::restore(stored, parameter, training.route())?;
         training
             .optimizer
             .slots

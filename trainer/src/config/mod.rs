@@ -8,8 +8,9 @@ mod check_tests;
 mod number;
 mod read;
 
+use candle_core::Device;
 use mmface_engine::format::hex;
-use mmface_engine::kernels::Precision;
+use mmface_engine::kernels::{Precision, Route};
 use mmface_engine::model::dit::DitConfig;
 use mmface_engine::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -280,6 +281,10 @@ pub struct Config {
     /// Which blocks are computed again in the backward pass instead of keeping what it needs.
     #[serde(default, alias = "block_checkpointing")]
     pub checkpointing: Checkpointing,
+    /// Which implementation of every operation runs; left out, that of the device. `Composed` on the
+    /// CPU runs what a card would.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route: Option<Route>,
     /// Intervals.
     #[serde(default)]
     pub every: Every,
@@ -299,6 +304,11 @@ fn default_gamma() -> Option<f64> {
 }
 
 impl Config {
+    /// Which implementation of every operation runs on a device.
+    pub fn route_on(&self, device: &Device) -> Route {
+        self.route.unwrap_or(Route::of(device))
+    }
+
     /// Updates in which every one of `samples` is seen once.
     pub fn steps_per_epoch(&self, samples: usize) -> u64 {
         samples.div_ceil(self.batch.max(1)) as u64

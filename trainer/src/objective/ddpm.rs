@@ -20,6 +20,9 @@ pub fn time_at(part: f32) -> f32 {
 ///
 /// # Shapes
 /// - data, noise: `[batch, channels, side, side]`, time: `[batch]`, whole numbers `0..1000` as f32
+///
+/// # Errors
+/// When shapes do not fit.
 pub fn target(data: &Tensor, noise: &Tensor, time: &Tensor, gamma: Option<f64>) -> Result<Target> {
     let schedule = NoiseSchedule::default();
     let times: Vec<usize> = time

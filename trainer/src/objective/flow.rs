@@ -10,6 +10,9 @@ use crate::config::TimeSampling;
 ///
 /// # Shapes
 /// - data, noise: `[batch, channels, side, side]`, time: `[batch]` in `[0, 1)`
+///
+/// # Errors
+/// When shapes do not fit.
 pub fn target(data: &Tensor, noise: &Tensor, time: &Tensor) -> Result<Target> {
     let time = per_sample(time)?;
     let noisy = (noise.broadcast_mul(&(1.0 - &time)?)? + data.broadcast_mul(&time)?)?;

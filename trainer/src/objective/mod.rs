@@ -25,6 +25,9 @@ impl Target {
     /// # Shapes
     /// - data, noise: `[batch, channels, side, side]`
     /// - time: `[batch]`, flow time in `[0, 1)` or diffusion time in `0..1000`
+    ///
+    /// # Errors
+    /// When shapes do not fit.
     pub fn new(
         objective: Objective,
         gamma: Option<f64>,
@@ -43,6 +46,10 @@ impl Target {
     /// # Shapes
     /// - prediction: `[batch, channels or more, side, side]`; further channels (learned variance)
     ///   are ignored
+    /// - result: `[]`
+    ///
+    /// # Errors
+    /// When shapes do not fit.
     pub fn loss(&self, prediction: &Tensor) -> Result<Tensor> {
         let errors = self.sample_errors(prediction)?;
         match &self.weight {
@@ -51,7 +58,13 @@ impl Target {
         }
     }
 
-    /// Unweighted mean squared error of each sample, `[batch]`.
+    /// Unweighted mean squared error of each sample.
+    ///
+    /// # Shapes
+    /// - prediction: as in [`Target::loss`], result: `[batch]`
+    ///
+    /// # Errors
+    /// When shapes do not fit.
     pub fn sample_errors(&self, prediction: &Tensor) -> Result<Tensor> {
         let channels = self.target.dim(1)?;
         let prediction = if prediction.dim(1)? == channels {

@@ -15,7 +15,7 @@ pub const BLOCK: usize = 256;
 pub const SMALLEST: usize = 4096;
 
 /// Code of zero in the signed map.
-const SIGNED_ZERO: u8 = 127;
+pub const SIGNED_ZERO: u8 = 127;
 
 /// Map of the first moment: 256 values in rising order, from about −1 to 1.
 pub static SIGNED: LazyLock<[f32; 256]> = LazyLock::new(|| map(true));
@@ -58,10 +58,28 @@ pub fn nearest(map: &[f32; 256], value: f32) -> u8 {
     (if closer_below { above - 1 } else { above }) as u8
 }
 
+/// The largest value that is nearest to each entry but the last: a value's code is the number of
+/// bounds below it.
+pub fn bounds(map: &[f32; 256]) -> [f32; 255] {
+    std::array::from_fn(|code| {
+        let (below, above) = (map[code], map[code + 1]);
+        // As [`nearest`] decides, in f32.
+        let is_nearer_below = |value: f32| value - below <= above - value;
+        let mut bound = below + (above - below) / 2.0;
+        while is_nearer_below(bound.next_up()) {
+            bound = bound.next_up();
+        }
+        while !is_nearer_below(bound) {
+            bound = bound.next_down();
+        }
+        bound
+    })
+}
+
 /// Both moments of one tensor as bytes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Quantised {
-    /// Codes of the first moment.
+    /// Codes of the first moment, one for each value.
     pub first: Vec<u8>,
     /// Codes of the second moment.
     pub second: Vec<u8>,

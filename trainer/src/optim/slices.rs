@@ -1,4 +1,4 @@
-//! Access to a tensor's numbers in place, for the updates that have no kernel of their own.
+//! Access in place to the numbers of a tensor in the host's memory, for the fused route's updates.
 
 use std::cell::RefCell;
 

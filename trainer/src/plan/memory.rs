@@ -1,30 +1,33 @@
 //! What a run needs of a process's memory, and which settings need less.
 
+use mmface_engine::kernels::Route;
 use mmface_engine::model::dit::DitConfig;
 use mmface_run_protocol::plan::MemoryEstimate;
 
 use crate::config::{Checkpointing, Config, Moments};
-use crate::optim::adamw8bit::{BLOCK, SMALLEST};
+use crate::optim::adamw::moment_bytes;
 
 /// f32 values that one block keeps for the backward pass, for each token and channel, when its
 /// branches are fused: their inputs (2), q k v (3), attention (1), the branches before their gates
 /// (2), the MLP's hidden layer (4); less what is freed before the last block is through. Checked
 /// against measured memory in the tests.
 const VALUES_PER_CHANNEL: f64 = 11.0;
-/// The same when every operation stands alone, as on a card: the normalised inputs, the joined
+/// The same on the composed route, where every operation stands alone: the normalised inputs, the joined
 /// projections, the hidden layer after GELU, and the gradients in flight come on top.
 const VALUES_PER_CHANNEL_APART: f64 = 22.0;
 /// Memory of a process before it does anything.
 const PROCESS: u64 = 32 << 20;
 
-/// Estimates the memory of one of `ranks` processes; captions have `tokens` tokens. `fused` says
-/// whether a block's branches are one operation each (on the CPU).
+/// Estimates the memory of one of `ranks` processes that run by this route; captions have `tokens`
+/// tokens.
 pub fn memory_estimate(
     config: &Config,
     ranks: usize,
     tokens: usize,
-    fused: bool,
+    route: Route,
 ) -> MemoryEstimate {
+    // Branches of a block are one operation each.
+    let fused = route == Route::Fused;
     let dit = config.model.dit();
     let parameters = dit.parameter_count() as u64;
     let part = (config.batch / (ranks * config.accumulation).max(1)).max(1) as f64;
@@ -50,11 +53,14 @@ pub fn memory_estimate(
     } * dit.hidden
         * dit.hidden
         * 4;
-    // Hidden rows and their gradient, and rows of a branch, kept between calls.
+    // Hidden rows and their gradient, and rows of a branch, kept between calls of fused operations.
     let spare = if fused {
         per_token * (2.0 * dit.mlp_ratio + 2.0)
     } else {
-        0.0
+        // AdamW by tensor operations makes so many tensors of the largest parameter's size on its way.
+        let sizes = dit.tensors().into_iter().map(|(_, shape)| shape);
+        let largest = sizes.map(|shape| shape.iter().product::<usize>()).max();
+        (8 * 4 * largest.unwrap_or(0)) as f64
     } as u64;
     let plain = (block * depth) as u64;
     // Blocks that keep everything, inputs of all, and one block that is computed again.
@@ -89,13 +95,7 @@ pub fn memory_estimate(
 fn optimizer_bytes(dit: &DitConfig, moments: Moments) -> u64 {
     dit.tensors()
         .iter()
-        .map(|(_, shape)| {
-            let count: usize = shape.iter().product();
-            match moments {
-                Moments::Bits8 if count >= SMALLEST => 2 * count + 8 * count.div_ceil(BLOCK),
-                _ => 8 * count,
-            }
-        })
+        .map(|(_, shape)| moment_bytes(moments, shape.iter().product()))
         .sum::<usize>() as u64
 }
 
@@ -133,7 +133,7 @@ mod tests {
     fn memory_items_follow_the_settings() {
         let preset = presets::find("paper-256-flow").unwrap();
         let config = preset.config().unwrap();
-        let estimate = memory_estimate(&config, 2, 77, true);
+        let estimate = memory_estimate(&config, 2, 77, Route::Fused);
         assert_eq!(estimate.weights, 4 * 1_345_298_624);
         // Two bytes a value, and a scale for each of 256 twice.
         let share = estimate.optimizer as f64 / 1_345_298_624.0;
@@ -146,8 +146,8 @@ mod tests {
             checkpointing: Checkpointing::None,
             ..config.clone()
         };
-        let apart = memory_estimate(&full, 2, 77, false);
-        let full = memory_estimate(&full, 2, 77, true);
+        let apart = memory_estimate(&full, 2, 77, Route::Composed);
+        let full = memory_estimate(&full, 2, 77, Route::Fused);
         assert_eq!(full.optimizer, 8 * 1_345_298_624);
         assert_eq!(full.activations, estimate.activations_plain);
         assert!(apart.activations > 5 * apart.activations_checkpointed);
@@ -161,7 +161,7 @@ mod tests {
             },
             2,
             77,
-            true,
+            Route::Fused,
         );
         assert!(halved.activations * 10 < estimate.activations * 6);
     }
@@ -183,7 +183,8 @@ mod tests {
                 checkpointing,
                 ..presets::find("demo").unwrap().config().unwrap()
             };
-            let ratio = memory_estimate(&config, 1, 48, true).total() as f64 / 1e6 / measured;
+            let ratio =
+                memory_estimate(&config, 1, 48, Route::Fused).total() as f64 / 1e6 / measured;
             assert!(
                 (0.98..1.2).contains(&ratio),
                 "{resolution} {batch}: {ratio}"

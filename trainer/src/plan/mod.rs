@@ -5,9 +5,10 @@ mod memory;
 mod probe;
 mod table;
 
+use candle_core::Device;
 use mmface_engine::Result;
 use mmface_engine::job::Named as _;
-use mmface_engine::kernels::Precision;
+use mmface_engine::kernels::{Precision, Route};
 use mmface_run_protocol::plan::{Plan, Probe};
 
 use crate::checkpoint::expected_bytes;
@@ -29,7 +30,8 @@ pub fn plan_run(config: &Config, samples: usize, ranks: usize, tokens: usize) ->
     config.count_steps(samples)?;
     config.check_ranks(ranks)?;
     let dit = config.model.dit();
-    let memory = memory_estimate(&config, ranks, tokens, true);
+    let route = config.route_on(&Device::Cpu);
+    let memory = memory_estimate(&config, ranks, tokens, route);
     let checkpoint_bytes = expected_bytes(&config);
     let latent = dit.channels / 2 * (config.resolution / 8).pow(2) * 2;
     let points = CURVE.min(config.steps.max(2) - 1);
@@ -59,9 +61,10 @@ pub fn plan_run(config: &Config, samples: usize, ranks: usize, tokens: usize) ->
         checkpoint_bytes,
         disk_checkpoints: checkpoint_bytes * (config.every.keep as u64 + 2),
         disk_latents: (samples as u64).saturating_mul((config.variants * 3 * latent) as u64),
-        precision: match config.precision {
-            Precision::Exact => "f32".into(),
-            Precision::Fast => "bf16 products, f32 sums and weights".into(),
+        precision: match (config.precision, route) {
+            // The composed route knows no other products.
+            (Precision::Exact, _) | (_, Route::Composed) => "f32".into(),
+            (Precision::Fast, Route::Fused) => "bf16 products, f32 sums and weights".into(),
         },
         probe: None,
         seconds_per_update: None,

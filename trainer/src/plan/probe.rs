@@ -26,7 +26,7 @@ pub fn probe(config: &Config, ranks: usize, tokens: usize) -> Result<Probe> {
             depth,
             ..dit.clone()
         };
-        let mut settings = Settings::from(config);
+        let mut settings = Settings::of(config, &Device::Cpu);
         settings.dit = small.clone();
         let parameters = model::initialise(&small, 1, &Device::Cpu)?;
         let mut training = Training::new(settings, parameters, &Device::Cpu)?;

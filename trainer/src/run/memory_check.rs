@@ -4,7 +4,7 @@ use mmface_engine::{Error, Result, system};
 use mmface_run_protocol::plan::MemoryEstimate;
 
 use super::RunContext;
-use crate::config::{Config, Moments};
+use crate::config::Config;
 use crate::plan::memory_estimate;
 
 /// Refuses a run that some process has too little memory for; a shortage that is to be ignored
@@ -24,23 +24,14 @@ pub(super) fn check(config: &Config, context: &mut RunContext<'_>) -> Result<Opt
 
 /// What a process of the run needs on its device.
 pub(super) fn estimate(config: &Config, context: &RunContext<'_>) -> MemoryEstimate {
-    let on_cpu = context.device.is_cpu();
-    let mut held = config.clone();
-    if !on_cpu {
-        // Cards keep the moments in f32.
-        held.optimizer.moments = Moments::F32;
-    }
-    memory_estimate(
-        &held,
-        context.group.ranks(),
-        context.data.text.tokens,
-        on_cpu,
-    )
+    let route = config.route_on(&context.device);
+    let (ranks, tokens) = (context.group.ranks(), context.data.text.tokens);
+    memory_estimate(config, ranks, tokens, route)
 }
 
 /// Compares what the run will need with what this process can get.
 fn check_own(config: &Config, context: &RunContext<'_>) -> Result<Option<String>> {
-    // A card holds nothing of this process yet.
+    // Whose memory is asked, the host's or the card's; a card holds nothing of this process yet.
     let has = if context.device.is_cpu() {
         system::memory::resident()
     } else {

@@ -157,6 +157,7 @@ pub(super) fn build(
             pooled: text,
         },
         precision,
+        route: None,
         checkpointing: if file.switch("training.gradient_checkpointing", false)? {
             Checkpointing::Full
         } else {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use candle_core::Tensor;
-use mmface_engine::kernels::Precision;
+use mmface_engine::kernels::{Precision, Route};
 use mmface_engine::model::dit::DitConfig;
 use mmface_engine::weights::Package;
 use mmface_run_protocol::checkpoint_layout::{EMA_FILE, OPTIMIZER_FILE, RAW_FILE};
@@ -188,6 +188,14 @@ pub fn config(moments: Moments) -> Config {
         sample: None,
     };
     config
+}
+
+/// The same by a certain route.
+pub fn config_by(route: Route, moments: Moments) -> Config {
+    Config {
+        route: Some(route),
+        ..config(moments)
+    }
 }
 
 /// Keeps what it hears.

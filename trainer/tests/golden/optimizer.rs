@@ -1,12 +1,13 @@
-//! AdamW with f32 and with 8-bit moments.
+//! AdamW with f32 and with 8-bit moments, by either route.
 
 use anyhow::{Context as _, ensure};
 use candle_core::{DType, Device, Tensor, Var};
+use mmface_engine::kernels::Route;
 use mmface_tests::golden::{Fixture, Report};
 use mmface_trainer::config::{Moments, OptimizerConfig};
 use mmface_trainer::optim::adamw8bit::{BLOCK, SIGNED, UNSIGNED, quantise_block};
 use mmface_trainer::optim::clip::{clip_factor, global_norm};
-use mmface_trainer::optim::{AdamW, Gradients, Moment, Parameters};
+use mmface_trainer::optim::{AdamW, Gradients, Parameters, StoredMoment};
 
 /// The optimizer's settings in the fixtures' spelling.
 pub fn config(config: &serde_json::Value, moments: Moments) -> anyhow::Result<OptimizerConfig> {
@@ -29,6 +30,13 @@ pub fn config(config: &serde_json::Value, moments: Moments) -> anyhow::Result<Op
 
 /// Ten updates of two tensors under one clipping norm.
 pub fn adamw(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
+    for route in [Route::Fused, Route::Composed] {
+        adamw_by(route, fixture, report)?;
+    }
+    Ok(())
+}
+
+fn adamw_by(route: Route, fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
     let settings = config(fixture.config(), Moments::F32)?;
     let rate = fixture.config()["lr"].as_f64().context("no lr")?;
     let names = ["p0", "p1"];
@@ -36,14 +44,14 @@ pub fn adamw(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
     for name in names {
         parameters.insert(name.to_owned(), Var::from_tensor(&fixture.input(name)?)?);
     }
-    let mut optimizer = AdamW::new(settings.clone());
+    let mut optimizer = AdamW::new(settings.clone(), route);
     let (mut norms, mut values) = (Vec::new(), [Vec::new(), Vec::new()]);
     for step in 0..fixture.output("grad_norm")?.elem_count() {
         let mut gradients = Gradients::new();
         for (name, gradient) in names.iter().zip(["g0", "g1"]) {
             gradients.insert((*name).to_owned(), fixture.input(gradient)?.get(step)?);
         }
-        let norm = global_norm(&gradients)?;
+        let norm = global_norm(&gradients, route)?;
         norms.push(norm);
         optimizer.update(
             &parameters,
@@ -71,7 +79,10 @@ pub fn adamw8bit(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
     if fixture.output("map_signed").is_ok() {
         quantise(fixture, report)
     } else {
-        steps(fixture, report)
+        for route in [Route::Fused, Route::Composed] {
+            steps(route, fixture, report)?;
+        }
+        Ok(())
     }
 }
 
@@ -154,9 +165,9 @@ fn mostly_within(
     Ok(())
 }
 
-fn steps(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
+fn steps(route: Route, fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
     let rate = fixture.config()["lr"].as_f64().context("no lr")?;
-    let mut optimizer = AdamW::new(config(fixture.config(), Moments::Bits8)?);
+    let mut optimizer = AdamW::new(config(fixture.config(), Moments::Bits8)?, route);
     let mut parameters = Parameters::new();
     for name in ["big", "small"] {
         parameters.insert(name.to_owned(), Var::from_tensor(&fixture.input(name)?)?);
@@ -210,11 +221,14 @@ fn states(
         .slots
         .get("big")
         .context("no state of the big tensor")?;
-    let Moment::Quantised(state) = &slot.moment else {
+    let StoredMoment::Codes(state) = slot.moment.stored()? else {
         anyhow::bail!("the big tensor's moments are not 8-bit")
     };
     ensure!(
-        matches!(optimizer.slots["small"].moment, Moment::Values { .. }),
+        matches!(
+            optimizer.slots["small"].moment.stored()?,
+            StoredMoment::Values { .. }
+        ),
         "the small tensor's moments are not f32"
     );
     let output = |name: &str| fixture.output(&format!("{prefix}{name}"));

@@ -2,6 +2,7 @@
 
 use anyhow::Context as _;
 use candle_core::{Device, Tensor, Var};
+use mmface_engine::kernels::Route;
 use mmface_tests::golden::{Fixture, Report};
 use mmface_trainer::config::Schedule;
 use mmface_trainer::optim::lr_schedule::schedule_multiplier;
@@ -41,13 +42,16 @@ pub fn ema(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
     )?;
 
     let (params, shadow) = (fixture.input("params")?, fixture.output("shadow")?);
-    let parameters = Parameters::from([("p".to_owned(), Var::from_tensor(&params.get(0)?)?)]);
-    let mut ema = Ema::new(decay, &parameters)?;
-    let mut shadows = Vec::new();
-    for call in 0..params.dim(0)? {
-        parameters["p"].set(&params.get(call)?)?;
-        ema.update(&parameters)?;
-        shadows.push(ema.shadow["p"].as_detached_tensor().copy()?);
+    for route in [Route::Fused, Route::Composed] {
+        let parameters = Parameters::from([("p".to_owned(), Var::from_tensor(&params.get(0)?)?)]);
+        let mut ema = Ema::new(decay, &parameters, route)?;
+        let mut shadows = Vec::new();
+        for call in 0..params.dim(0)? {
+            parameters["p"].set(&params.get(call)?)?;
+            ema.update(&parameters)?;
+            shadows.push(ema.shadow["p"].as_detached_tensor().copy()?);
+        }
+        report.compare("shadow", &Tensor::stack(&shadows, 0)?, &shadow)?;
     }
-    report.compare("shadow", &Tensor::stack(&shadows, 0)?, &shadow)
+    Ok(())
 }

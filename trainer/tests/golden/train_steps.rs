@@ -1,8 +1,9 @@
-//! Five updates of a small transformer under both objectives, with each kind of checkpointing.
+//! Five updates of a small transformer under both objectives, by either route and with each kind of
+//! checkpointing.
 
 use anyhow::{Context as _, ensure};
 use candle_core::{DType, Device, Tensor, Var};
-use mmface_engine::kernels::Precision;
+use mmface_engine::kernels::{Precision, Route};
 use mmface_tests::golden::{Fixture, Report};
 use mmface_trainer::config::{Checkpointing, Moments};
 use mmface_trainer::data::batches::Batch;
@@ -31,16 +32,19 @@ fn batch(fixture: &Fixture, step: usize) -> anyhow::Result<Batch> {
 
 /// Losses, norms, final weights and averages.
 pub fn run(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
-    for checkpointing in [
+    let all = [
         Checkpointing::None,
         Checkpointing::Selective,
         Checkpointing::Full,
-    ] {
-        let training = train(fixture, report, checkpointing)?;
+    ];
+    let both = |checkpointing| [Route::Fused, Route::Composed].map(|route| (route, checkpointing));
+    for (route, checkpointing) in all.into_iter().flat_map(both) {
+        let training = train(fixture, report, route, checkpointing)?;
         for (name, parameter) in &training.parameters {
-            report.compare(name, parameter, &fixture.output(&format!("w.{name}"))?)?;
+            let named = format!("{name}, {route:?}");
+            report.compare(&named, parameter, &fixture.output(&format!("w.{name}"))?)?;
             report.compare(
-                name,
+                &named,
                 &training.ema.shadow[name],
                 &fixture.output(&format!("ema.{name}"))?,
             )?;
@@ -52,6 +56,7 @@ pub fn run(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
 fn train(
     fixture: &Fixture,
     report: &mut Report,
+    route: Route,
     checkpointing: Checkpointing,
 ) -> anyhow::Result<Training> {
     let config = fixture.config();
@@ -62,6 +67,7 @@ fn train(
         min_snr_gamma: config["gamma"].as_f64(),
         precision: Precision::Exact,
         checkpointing,
+        route,
     };
     let rate = config["lr"].as_f64().context("no lr")?;
     let mut parameters = Parameters::new();

@@ -68,6 +68,7 @@ impl EngineSettings {
         Setup {
             options: mmface_engine::contract::PipelineOptions {
                 device: self.processor.choice(),
+                route: None,
                 precision: self.precision,
                 previews: self.previews,
                 ..Default::default()

@@ -4,21 +4,7 @@ use super::features::multiversion;
 use super::output::Slot;
 use super::pack::PANEL;
 use super::simd::{GELU_CUBIC, GELU_SLOPE, exp, sigmoid};
-use serde::{Deserialize, Serialize};
-
-/// A function applied to every value of a layer's output.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Activation {
-    /// The value itself.
-    #[default]
-    None,
-    /// GELU in its tanh form.
-    GeluTanh,
-    /// GELU with the error function.
-    GeluErf,
-    /// `x · sigmoid(1.702 x)`.
-    QuickGelu,
-}
+use crate::kernels::types::Activation;
 
 /// `residual + gate · value`, the gate chosen by batch element.
 #[derive(Clone, Copy)]

@@ -10,12 +10,13 @@ use rayon::prelude::*;
 
 use super::buffer::{Buffer, extent};
 use super::features::{Isa, isa, l2_cache_bytes};
-use super::finish::{Activation, Finish, finish};
+use super::finish::{Finish, finish};
 use super::output::{FloatSlot, Slot, blocks};
 use super::pack::{self, Kind, Left, LeftLayout, PANEL, TILE, View};
 use super::tile::{Multiplier, Operands, Sums};
 use super::weight::PackedWeight;
-use crate::kernels::Precision;
+use crate::kernels::types::Activation;
+use crate::precision::Precision;
 
 /// Rows, columns and the summed dimension of a product.
 pub type Shape = (usize, usize, usize);

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use super::attention::attention;
 use super::features::multiversion;
-use super::finish::{Activation, Finish, Gated};
+use super::finish::{Finish, Gated};
 use super::gemm::weight_product;
 use super::layer_norm;
 use super::operands::{chunk_range, with_floats};
@@ -18,7 +18,8 @@ use super::pack::{Elements, Kind, Left};
 use super::simd::bf16_bits;
 use super::tokens::Tokens;
 use super::weight::PackedWeight;
-use crate::kernels::{LAYER_NORM_EPS, Precision, RopeTable};
+use crate::kernels::types::{Activation, LAYER_NORM_EPS, RopeTable};
+use crate::precision::Precision;
 
 /// Gate and residual that end a branch.
 pub struct Branch<'a> {
@@ -274,7 +275,7 @@ pub fn joint_attention(
     })
 }
 
-/// Whether a tensor is something that these functions read.
+/// Whether a tensor is something that these functions read: one of their numbers, without a gradient.
 pub fn readable(x: &Tensor) -> bool {
-    x.device().is_cpu() && !x.track_op() && matches!(x.dtype(), DType::F32 | DType::BF16)
+    !x.track_op() && matches!(x.dtype(), DType::F32 | DType::BF16)
 }

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::features::multiversion;
 use super::output::written;
 use super::picture::{Affine, Size, affine, affine_silu, from_channels_last, with_channels_last};
-use crate::kernels::group_norm::GroupNorm;
+use crate::kernels::types::GroupNorm;
 
 /// Pixels whose sums are taken in f32; blocks are added in f64, always in the same order.
 const BLOCK: usize = 512;

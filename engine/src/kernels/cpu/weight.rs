@@ -10,7 +10,7 @@ use super::buffer::Buffer;
 use super::features::multiversion;
 use super::pack::{self, Kind, PANEL, View};
 use super::simd::bf16_pair;
-use crate::kernels::{Precision, Storage};
+use crate::precision::{Precision, Storage};
 
 /// Weights of one column that share a scale in Q8_0.
 const BLOCK: usize = 32;

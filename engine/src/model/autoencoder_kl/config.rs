@@ -132,6 +132,9 @@ impl AutoencoderKlConfig {
     }
 
     /// Refuses shapes that cannot be built, before anything is allocated.
+    ///
+    /// # Errors
+    /// With one sentence naming the shape.
     pub fn check(&self) -> Result<()> {
         let widths = &self.block_out_channels;
         let in_range = |n: usize, most: usize| (1..=most).contains(&n);

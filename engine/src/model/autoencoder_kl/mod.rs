@@ -10,6 +10,7 @@ use candle_nn::VarBuilder;
 pub use config::AutoencoderKlConfig;
 
 use super::residual::{AttentionBlock, GROUP_NORM_EPS, ResidualBlock};
+use crate::kernels::Route;
 use crate::kernels::conv::{Conv, ConvShape, Fused, Padding, conv2d};
 use crate::kernels::group_norm::GroupNorm;
 use crate::{Error, Result};
@@ -29,7 +30,13 @@ impl Posterior {
         &self.mean
     }
 
-    /// The latent for standard normal noise `eps` of the mean's shape.
+    /// The latent for standard normal noise `eps`.
+    ///
+    /// # Shapes
+    /// - eps and result: the mean's
+    ///
+    /// # Errors
+    /// When the shape does not fit.
     pub fn sample(&self, eps: &Tensor) -> CandleResult<Tensor> {
         &self.mean + ((&self.logvar * 0.5)?.exp()? * eps)?
     }
@@ -45,10 +52,13 @@ pub struct AutoencoderKl {
 
 impl AutoencoderKl {
     /// Reads the weights under diffusers' names.
-    pub fn load(vb: VarBuilder, config: AutoencoderKlConfig) -> Result<Self> {
+    ///
+    /// # Errors
+    /// When the configuration is impossible, or a tensor is missing or has another shape.
+    pub fn load(vb: VarBuilder, config: AutoencoderKlConfig, route: Route) -> Result<Self> {
         config.check()?;
-        let encoder = Encoder::load(&vb, &config)?;
-        let decoder = Decoder::load(&vb, &config)?;
+        let encoder = Encoder::load(&vb, &config, route)?;
+        let decoder = Decoder::load(&vb, &config, route)?;
         Ok(Self {
             config,
             encoder,
@@ -66,6 +76,9 @@ impl AutoencoderKl {
     /// # Shapes
     /// - x: `[batch, 3, height, width]` in -1..=1, sides multiples of [`AutoencoderKlConfig::factor`]
     /// - mean, logvar: `[batch, latent channels, height / factor, width / factor]`
+    ///
+    /// # Errors
+    /// When a side is no such multiple.
     pub fn encode(&self, x: &Tensor) -> Result<Posterior> {
         let (_, _, height, width) = x.dims4()?;
         let factor = self.config.factor();
@@ -93,6 +106,9 @@ impl AutoencoderKl {
     /// # Shapes
     /// - z: `[batch, latent channels, height, width]`
     /// - result: `[batch, 3, height · factor, width · factor]`, about -1..=1, not clamped
+    ///
+    /// # Errors
+    /// When the channels do not fit.
     pub fn decode(&self, z: &Tensor) -> Result<Tensor> {
         Ok(self.decoder.forward(z)?)
     }
@@ -100,6 +116,12 @@ impl AutoencoderKl {
     /// As [`Self::decode`], in square tiles of `tile` latent values a side that overlap by
     /// `overlap` and are blended linearly: needs memory for one tile only. The normalisation
     /// sees one tile at a time, so colours differ slightly from a decode in one piece.
+    ///
+    /// # Shapes
+    /// - as [`Self::decode`]
+    ///
+    /// # Errors
+    /// When the channels do not fit, or the overlap leaves no tile.
     pub fn decode_tiled(&self, z: &Tensor, tile: usize, overlap: usize) -> Result<Tensor> {
         tiles::decode(z, tile, overlap, self.config.factor(), |part| {
             self.decode(part)
@@ -107,6 +129,12 @@ impl AutoencoderKl {
     }
 
     /// From the autoencoder's scale to the transformer's: `(z − shift) · scale`.
+    ///
+    /// # Shapes
+    /// - z and result: any, alike
+    ///
+    /// # Errors
+    /// When the device fails.
     pub fn to_model_space(&self, z: &Tensor) -> Result<Tensor> {
         let AutoencoderKlConfig {
             scaling_factor: scale,
@@ -117,6 +145,12 @@ impl AutoencoderKl {
     }
 
     /// From the transformer's scale to the autoencoder's: `u / scale + shift`.
+    ///
+    /// # Shapes
+    /// - u and result: any, alike
+    ///
+    /// # Errors
+    /// When the device fails.
     pub fn from_model_space(&self, u: &Tensor) -> Result<Tensor> {
         Ok(u.affine(1.0 / self.config.scaling_factor, self.config.shift_factor)?)
     }
@@ -131,7 +165,12 @@ struct MidBlock {
 }
 
 impl MidBlock {
-    fn load(vb: VarBuilder, channels: usize, config: &AutoencoderKlConfig) -> CandleResult<Self> {
+    fn load(
+        vb: VarBuilder,
+        channels: usize,
+        config: &AutoencoderKlConfig,
+        route: Route,
+    ) -> CandleResult<Self> {
         let groups = config.norm_num_groups;
         let attention = if config.mid_block_add_attention {
             let vb = vb.pp("attentions.0");
@@ -141,14 +180,14 @@ impl MidBlock {
             } else {
                 ["group_norm", "to_q", "to_k", "to_v", "to_out.0"]
             };
-            Some(AttentionBlock::load(vb, channels, groups, names)?)
+            Some(AttentionBlock::load(vb, channels, groups, names, route)?)
         } else {
             None
         };
         Ok(Self {
-            first: ResidualBlock::load(vb.pp("resnets.0"), channels, channels, groups)?,
+            first: ResidualBlock::load(vb.pp("resnets.0"), channels, channels, groups, route)?,
             attention,
-            second: ResidualBlock::load(vb.pp("resnets.1"), channels, channels, groups)?,
+            second: ResidualBlock::load(vb.pp("resnets.1"), channels, channels, groups, route)?,
         })
     }
 
@@ -176,6 +215,7 @@ impl Level {
         layers: usize,
         groups: usize,
         resample: Option<(&str, ConvShape)>,
+        route: Route,
     ) -> CandleResult<Self> {
         let blocks = (0..layers)
             .map(|j| {
@@ -184,11 +224,12 @@ impl Level {
                     if j == 0 { inputs } else { outputs },
                     outputs,
                     groups,
+                    route,
                 )
             })
             .collect::<CandleResult<_>>()?;
         let resample = resample
-            .map(|(name, shape)| Conv::load(vb.pp(name), shape, true))
+            .map(|(name, shape)| Conv::load(vb.pp(name), shape, true, route))
             .transpose()?;
         Ok(Self { blocks, resample })
     }
@@ -223,7 +264,7 @@ struct Encoder {
 }
 
 impl Encoder {
-    fn load(root: &VarBuilder, config: &AutoencoderKlConfig) -> CandleResult<Self> {
+    fn load(root: &VarBuilder, config: &AutoencoderKlConfig, route: Route) -> CandleResult<Self> {
         let vb = root.pp("encoder");
         let widths = &config.block_out_channels;
         let (first, last) = (widths[0], widths[widths.len() - 1]);
@@ -238,6 +279,7 @@ impl Encoder {
                     config.layers_per_block,
                     config.norm_num_groups,
                     (i + 1 < widths.len()).then_some(("downsamplers.0.conv", halve)),
+                    route,
                 )
             })
             .collect::<CandleResult<_>>()?;
@@ -248,6 +290,7 @@ impl Encoder {
                     root.pp("quant_conv"),
                     ConvShape::pointwise(moments, moments),
                     true,
+                    route,
                 )
             })
             .transpose()?;
@@ -256,16 +299,22 @@ impl Encoder {
                 vb.pp("conv_in"),
                 ConvShape::same3(config.in_channels, first),
                 true,
+                route,
             )?,
             levels,
-            mid: MidBlock::load(vb.pp("mid_block"), last, config)?,
+            mid: MidBlock::load(vb.pp("mid_block"), last, config, route)?,
             norm_out: GroupNorm::load(
                 vb.pp("conv_norm_out"),
                 last,
                 config.norm_num_groups,
                 GROUP_NORM_EPS,
             )?,
-            conv_out: Conv::load(vb.pp("conv_out"), ConvShape::same3(last, moments), true)?,
+            conv_out: Conv::load(
+                vb.pp("conv_out"),
+                ConvShape::same3(last, moments),
+                true,
+                route,
+            )?,
             quant,
         })
     }
@@ -302,7 +351,7 @@ struct Decoder {
 }
 
 impl Decoder {
-    fn load(root: &VarBuilder, config: &AutoencoderKlConfig) -> CandleResult<Self> {
+    fn load(root: &VarBuilder, config: &AutoencoderKlConfig, route: Route) -> CandleResult<Self> {
         let vb = root.pp("decoder");
         let widths: Vec<usize> = config.block_out_channels.iter().rev().copied().collect();
         let (first, last) = (widths[0], widths[widths.len() - 1]);
@@ -317,6 +366,7 @@ impl Decoder {
                     config.layers_per_block + 1,
                     config.norm_num_groups,
                     (i + 1 < widths.len()).then_some(("upsamplers.0.conv", double)),
+                    route,
                 )
             })
             .collect::<CandleResult<_>>()?;
@@ -327,13 +377,19 @@ impl Decoder {
                     root.pp("post_quant_conv"),
                     ConvShape::pointwise(latent, latent),
                     true,
+                    route,
                 )
             })
             .transpose()?;
         Ok(Self {
             post_quant,
-            conv_in: Conv::load(vb.pp("conv_in"), ConvShape::same3(latent, first), true)?,
-            mid: MidBlock::load(vb.pp("mid_block"), first, config)?,
+            conv_in: Conv::load(
+                vb.pp("conv_in"),
+                ConvShape::same3(latent, first),
+                true,
+                route,
+            )?,
+            mid: MidBlock::load(vb.pp("mid_block"), first, config, route)?,
             levels,
             norm_out: GroupNorm::load(
                 vb.pp("conv_norm_out"),
@@ -345,6 +401,7 @@ impl Decoder {
                 vb.pp("conv_out"),
                 ConvShape::same3(last, config.out_channels),
                 true,
+                route,
             )?,
         })
     }

@@ -37,6 +37,9 @@ fn ramp(length: usize, ramp: usize, at_start: bool, at_end: bool) -> Vec<f32> {
 ///
 /// # Shapes
 /// - z: `[batch, channels, height, width]`, result: `[batch, 3, height · factor, width · factor]`
+///
+/// # Errors
+/// When the overlap leaves no tile, or `decode` fails.
 pub(super) fn decode(
     z: &Tensor,
     tile: usize,

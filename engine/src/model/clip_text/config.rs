@@ -78,6 +78,9 @@ impl ClipTextConfig {
 
     /// Reads transformers' `config.json`. `pad` is the tokenizer's id, which that file does not
     /// know reliably.
+    ///
+    /// # Errors
+    /// When a number is missing, or the file names an activation or a shape that no tower has.
     pub fn from_transformers(config: &serde_json::Value, pad: u32) -> Result<Self, String> {
         // Some files wrap the tower's config in the whole CLIP model's.
         let config = config.get("text_config").unwrap_or(config);
@@ -121,6 +124,9 @@ impl ClipTextConfig {
     }
 
     /// Refuses shapes that no tower has, before anything is allocated for them.
+    ///
+    /// # Errors
+    /// With one sentence naming the field.
     pub fn check(&self) -> Result<(), String> {
         let limits = [
             ("width", self.width, 16_384),

@@ -4,8 +4,8 @@ use candle_core::{D, Result, Tensor};
 use candle_nn::VarBuilder;
 
 use super::config::{Activation, ClipTextConfig};
-use crate::model::LoadOptions;
 use crate::model::linear::Linear;
+use crate::model::load_options::LoadOptions;
 
 /// LayerNorm with weight and bias.
 #[derive(Debug)]

@@ -18,7 +18,7 @@ use config::PREFIX;
 pub use config::{Activation, ClipTextConfig, EndOfText};
 use layer::{Layer, Norm};
 
-use super::LoadOptions;
+use super::load_options::LoadOptions;
 use crate::kernels::Storage;
 
 /// What the transformer reads of a prompt.
@@ -54,6 +54,9 @@ pub struct ClipText {
 
 impl ClipText {
     /// Loads the tower from tensors by name.
+    ///
+    /// # Errors
+    /// When the configuration is impossible, or a tensor is missing or has another shape.
     pub fn load(vb: VarBuilder, config: ClipTextConfig, options: LoadOptions) -> Result<Self> {
         config.check().map_err(candle_core::Error::msg)?;
         let bare = vb.contains_tensor("embeddings.token_embedding.weight");
@@ -64,7 +67,7 @@ impl ClipText {
         let table = match options.storage {
             Storage::F32 => embeddings.clone(),
             _ if options.trainable => embeddings.clone(),
-            _ => embeddings.to_dtype(DType::BF16),
+            Storage::Bf16 | Storage::Q8_0 => embeddings.to_dtype(DType::BF16),
         };
         let layers = vb.pp("encoder.layers");
         let layers =
@@ -99,6 +102,9 @@ impl ClipText {
     ///
     /// # Shapes
     /// - ids: batch rows of at most [`ClipTextConfig::tokens`] ids
+    ///
+    /// # Errors
+    /// When the rows differ in length or are too long, or an id is outside the vocabulary.
     pub fn forward(&self, ids: &[Vec<u32>]) -> Result<TextFeatures> {
         let output = self.outputs(ids)?;
         Ok(TextFeatures {
@@ -108,6 +114,12 @@ impl ClipText {
     }
 
     /// Everything that the tower computes; see [`ClipText::forward`].
+    ///
+    /// # Shapes
+    /// - as there
+    ///
+    /// # Errors
+    /// As there.
     pub fn outputs(&self, ids: &[Vec<u32>]) -> Result<ClipTextOutput> {
         let length = self.check_ids(ids)?;
         let flat = Tensor::from_vec(ids.concat(), ids.len() * length, self.tokens.device())?;
@@ -198,7 +210,7 @@ mod tests {
 
     fn tower(config: ClipTextConfig) -> ClipText {
         let vb = VarBuilder::from_tensors(tensors(&config), DType::F32, &Device::Cpu);
-        ClipText::load(vb, config, LoadOptions::default()).unwrap()
+        ClipText::load(vb, config, LoadOptions::for_device(&Device::Cpu)).unwrap()
     }
 
     fn bytes(tensor: &Tensor) -> Vec<u32> {
@@ -261,7 +273,7 @@ mod tests {
         };
         let bare = tensors(&config()).into_iter().map(strip).collect();
         let vb = VarBuilder::from_tensors(bare, DType::F32, &Device::Cpu);
-        let bare = ClipText::load(vb, config(), LoadOptions::default()).unwrap();
+        let bare = ClipText::load(vb, config(), LoadOptions::for_device(&Device::Cpu)).unwrap();
         let (a, b) = (
             bare.forward(&[prompt(3)]).unwrap(),
             tower(config()).forward(&[prompt(3)]).unwrap(),

@@ -3,10 +3,11 @@
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 
-use super::DitConfig;
-use crate::kernels::fused::{self, LeafGradients};
-use crate::kernels::{self, Precision, RopeTable, Weight};
-use crate::model::{LoadOptions, linear::Linear};
+use super::config::DitConfig;
+use crate::kernels::branch::{self, LeafGradients, MlpLayers, NormChunks};
+use crate::kernels::{self, Precision, RopeTable, Route, Weight};
+use crate::model::linear::Linear;
+use crate::model::load_options::LoadOptions;
 
 // Chunks of a stream's modulation vector, in checkpoint order.
 const SHIFT_ATTENTION: usize = 0;
@@ -18,38 +19,20 @@ const GATE_MLP: usize = 5;
 /// First chunk of the text stream.
 const TEXT_CHUNKS: usize = 6;
 
-/// The projections to q, k, v of one stream as one matrix `[3 · width, width]`.
-#[derive(Clone, Debug)]
-enum Projection {
-    /// Packed once.
-    Joined(Weight),
-    /// Three variables, joined anew in each step so that each gets its gradient.
-    Variables([Tensor; 3], Precision),
-}
-
-impl Projection {
-    fn load(vb: &VarBuilder, suffix: &str, width: usize, options: LoadOptions) -> Result<Self> {
-        let get = |part: &str| vb.get((width, width), &format!("to_{part}{suffix}.weight"));
-        let parts = [get("q")?, get("k")?, get("v")?];
-        if options.trainable {
-            return Ok(Self::Variables(parts, options.precision));
-        }
-        let joined = Tensor::cat(&parts, 0)?;
-        Ok(Self::Joined(Weight::packed(
-            joined,
-            options.storage,
-            options.precision,
-        )?))
+/// The projections to q, k and v of one stream as one matrix `[3 · width, width]`.
+fn load_qkv(vb: &VarBuilder, suffix: &str, width: usize, options: LoadOptions) -> Result<Weight> {
+    let get = |part: &str| vb.get((width, width), &format!("to_{part}{suffix}.weight"));
+    let parts = [get("q")?, get("k")?, get("v")?];
+    let LoadOptions {
+        route,
+        storage,
+        precision,
+        trainable,
+    } = options;
+    if trainable {
+        return Weight::trainable_stack(parts, precision, route);
     }
-
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        match self {
-            Self::Joined(weight) => kernels::linear(x, weight, None),
-            Self::Variables(parts, precision) => {
-                kernels::linear(x, &Weight::dense(Tensor::cat(parts, 0)?, *precision), None)
-            }
-        }
-    }
+    Weight::frozen(Tensor::cat(&parts, 0)?, storage, precision, route)
 }
 
 /// Joint attention of both streams: own projections for each, one softmax over all tokens.
@@ -57,8 +40,9 @@ impl Projection {
 pub struct Attention {
     heads: usize,
     precision: Precision,
-    image: Projection,
-    text: Option<Projection>,
+    route: Route,
+    image: Weight,
+    text: Option<Weight>,
     image_out: Linear,
     text_out: Option<Linear>,
 }
@@ -70,44 +54,56 @@ impl Attention {
     /// When a tensor is missing or has another shape.
     pub fn load(vb: &VarBuilder, config: &DitConfig, options: LoadOptions) -> Result<Self> {
         let width = config.hidden;
-        let text = |suffix| Projection::load(vb, suffix, width, options);
+        let text = |suffix| load_qkv(vb, suffix, width, options);
         let out = |name: &str| Linear::load(&vb.pp(name), width, width, false, options);
         Ok(Self {
             heads: config.heads,
             precision: options.precision,
-            image: Projection::load(vb, "", width, options)?,
+            route: options.route,
+            image: load_qkv(vb, "", width, options)?,
             text: config.dual_stream.then(|| text("_t")).transpose()?,
             image_out: out("to_out")?,
             text_out: config.dual_stream.then(|| out("to_out_t")).transpose()?,
         })
     }
 
-    /// Attention before the output projections.
+    /// One softmax over the projected tokens of both streams; `text` is `None` where one projection
+    /// serves all tokens.
     ///
     /// # Shapes
-    /// - image: `[batch, image tokens, width]`, text: `[batch, text tokens, width]`
+    /// - image: `[batch, image tokens, 3 · width]`, text: `[batch, text tokens, 3 · width]`
     /// - result: `[batch, image + text tokens, width]`
-    fn mix(&self, image: &Tensor, text: &Tensor, rope: Option<&RopeTable>) -> Result<Tensor> {
-        match &self.text {
-            Some(projection) => {
-                let (image, text) = (self.image.forward(image)?, projection.forward(text)?);
-                self.meet(&image, Some(&text), rope)
-            }
-            None => {
-                let all = self.image.forward(&Tensor::cat(&[image, text], 1)?)?;
-                self.meet(&all, None, rope)
-            }
-        }
-    }
-
-    /// One softmax over the projected tokens of both streams.
-    fn meet(
+    fn attend(
         &self,
         image: &Tensor,
         text: Option<&Tensor>,
         rope: Option<&RopeTable>,
     ) -> Result<Tensor> {
-        kernels::joint_attention(image, text, self.heads, rope, self.precision)
+        kernels::joint_attention(image, text, self.heads, rope, self.precision, self.route)
+    }
+
+    /// Attention of normalised tokens before the output projections.
+    ///
+    /// # Shapes
+    /// - image: `[batch, image tokens, width]`, text: `[batch, text tokens, width]`
+    /// - result: `[batch, image + text tokens, width]`
+    fn project_and_attend(
+        &self,
+        image: &Tensor,
+        text: &Tensor,
+        rope: Option<&RopeTable>,
+    ) -> Result<Tensor> {
+        let project = |x: &Tensor, weight: &Weight| kernels::linear(x, weight, None);
+        match &self.text {
+            Some(weight) => {
+                let (image, text) = (project(image, &self.image)?, project(text, weight)?);
+                self.attend(&image, Some(&text), rope)
+            }
+            None => {
+                let all = project(&Tensor::cat(&[image, text], 1)?, &self.image)?;
+                self.attend(&all, None, rope)
+            }
+        }
     }
 
     fn text_out(&self) -> &Linear {
@@ -129,8 +125,8 @@ impl Attention {
         rope: Option<&RopeTable>,
     ) -> Result<(Tensor, Tensor)> {
         let (image_tokens, text_tokens) = (image.dim(1)?, text.dim(1)?);
-        let mixed = self.mix(image, text, rope)?;
-        let part = |first, count| mixed.narrow(1, first, count);
+        let attended = self.project_and_attend(image, text, rope)?;
+        let part = |first, count| attended.narrow(1, first, count);
         Ok((
             self.image_out.forward(&part(0, image_tokens)?)?,
             self.text_out().forward(&part(image_tokens, text_tokens)?)?,
@@ -141,16 +137,29 @@ impl Attention {
 /// Linear, GELU, linear.
 #[derive(Clone, Debug)]
 struct Mlp {
-    rise: Linear,
-    fall: Linear,
+    up: Linear,
+    down: Linear,
 }
 
 impl Mlp {
     fn load(vb: &VarBuilder, config: &DitConfig, options: LoadOptions) -> Result<Self> {
         let (width, inner) = (config.hidden, config.mlp_width());
         Ok(Self {
-            rise: Linear::load(&vb.pp("0"), width, inner, true, options)?,
-            fall: Linear::load(&vb.pp("2"), inner, width, true, options)?,
+            up: Linear::load(&vb.pp("0"), width, inner, true, options)?,
+            down: Linear::load(&vb.pp("2"), inner, width, true, options)?,
+        })
+    }
+
+    fn layers(&self) -> Result<MlpLayers<'_>> {
+        fn layer(linear: &Linear) -> Result<(&Weight, &Tensor)> {
+            match linear.bias() {
+                Some(bias) => Ok((linear.weight(), bias)),
+                None => candle_core::bail!("the MLP has no bias"),
+            }
+        }
+        Ok(MlpLayers {
+            up: layer(&self.up)?,
+            down: layer(&self.down)?,
         })
     }
 }
@@ -162,8 +171,8 @@ pub struct Block {
     mlp_image: Mlp,
     mlp_text: Option<Mlp>,
     modulation: Linear,
-    precision: Precision,
-    leaves: Option<LeafGradients>,
+    /// Where fused branches leave the gradients of their weights.
+    leaves: LeafGradients,
 }
 
 impl Block {
@@ -172,6 +181,16 @@ impl Block {
     /// # Errors
     /// When a tensor is missing or has another shape.
     pub fn load(vb: &VarBuilder, config: &DitConfig, options: LoadOptions) -> Result<Self> {
+        Self::load_with(vb, config, options, LeafGradients::default())
+    }
+
+    /// As [`Block::load`], with the store of leaf gradients that the blocks of a network share.
+    pub(super) fn load_with(
+        vb: &VarBuilder,
+        config: &DitConfig,
+        options: LoadOptions,
+        leaves: LeafGradients,
+    ) -> Result<Self> {
         let width = config.hidden;
         let text = || Mlp::load(&vb.pp("mlp_t"), config, options);
         Ok(Self {
@@ -185,15 +204,13 @@ impl Block {
                 true,
                 options,
             )?,
-            precision: options.precision,
-            leaves: None,
+            leaves,
         })
     }
 
-    /// From now on the branches run as fused operations where they can, which leave the gradients
-    /// of their weights in `leaves`.
-    pub(super) fn fuse(&mut self, leaves: &LeafGradients) {
-        self.leaves = Some(leaves.clone());
+    /// Takes the gradient of a weight that fused branches have left since the last time.
+    pub fn take_leaf_gradient(&self, weight: &Tensor) -> Option<Tensor> {
+        self.leaves.take(weight)
     }
 
     /// The block's modulation vectors.
@@ -205,6 +222,11 @@ impl Block {
     /// When the width does not fit.
     pub fn modulation(&self, condition: &Tensor) -> Result<Tensor> {
         self.modulation.forward(&condition.silu()?)
+    }
+
+    /// The attention of this block.
+    pub fn attention(&self) -> &Attention {
+        &self.attention
     }
 
     /// Runs the block.
@@ -223,118 +245,66 @@ impl Block {
         modulation: &Tensor,
         rope: Option<&RopeTable>,
     ) -> Result<(Tensor, Tensor)> {
-        let text_chunks = if self.mlp_text.is_some() {
-            TEXT_CHUNKS
-        } else {
-            0
+        // One stream for all tokens has one set of modulation vectors.
+        let text_chunks = self.mlp_text.as_ref().map_or(0, |_| TEXT_CHUNKS);
+        let attended = self.attention_of(image, text, modulation, text_chunks, rope)?;
+        let stream = |residual: &Tensor, layer: &Linear, mlp: &Mlp, first: usize, chunks: usize| {
+            let x = branch::attention_output(
+                &attended,
+                first,
+                residual,
+                modulation,
+                chunks + GATE_ATTENTION,
+                layer.weight(),
+                &self.leaves,
+            )?;
+            let norm = NormChunks {
+                shift: chunks + SHIFT_MLP,
+                scale: chunks + SCALE_MLP,
+            };
+            let gate = chunks + GATE_MLP;
+            branch::mlp(&x, modulation, norm, gate, mlp.layers()?, &self.leaves)
         };
-        let attention = &self.attention;
-        let mixed = match &attention.text {
-            Some(projection) => {
-                let image = self.project(&attention.image, image, modulation, 0)?;
-                let text = self.project(projection, text, modulation, text_chunks)?;
-                attention.meet(&image, Some(&text), rope)?
-            }
-            None => {
-                let before = |x| self.before_attention(x, modulation, 0);
-                attention.mix(&before(image)?, &before(text)?, rope)?
-            }
-        };
-        let (image_out, text_out) = (&attention.image_out, attention.text_out());
-        let image_tokens = image.dim(1)?;
-        let gate = text_chunks + GATE_ATTENTION;
-        let image = self.attended(image_out, &mixed, 0, image, modulation, GATE_ATTENTION)?;
-        let text = self.attended(text_out, &mixed, image_tokens, text, modulation, gate)?;
         let mlp_text = self.mlp_text.as_ref().unwrap_or(&self.mlp_image);
+        let image_tokens = image.dim(1)?;
         Ok((
-            self.mlp(&self.mlp_image, &image, modulation, 0)?,
-            self.mlp(mlp_text, &text, modulation, text_chunks)?,
+            stream(image, &self.attention.image_out, &self.mlp_image, 0, 0)?,
+            stream(
+                text,
+                self.attention.text_out(),
+                mlp_text,
+                image_tokens,
+                text_chunks,
+            )?,
         ))
     }
 
-    /// q, k and v of a stream's tokens, whose modulation begins at chunk `chunks`.
-    fn project(
+    /// What the tokens of both streams attend to, image tokens first.
+    fn attention_of(
         &self,
-        projection: &Projection,
-        x: &Tensor,
+        image: &Tensor,
+        text: &Tensor,
         modulation: &Tensor,
-        chunks: usize,
+        text_chunks: usize,
+        rope: Option<&RopeTable>,
     ) -> Result<Tensor> {
-        if let (Some(leaves), Projection::Variables(parts, precision)) = (&self.leaves, projection)
-            && kernels::fuses(&[x, modulation])
-        {
-            let places = [SHIFT_ATTENTION, SCALE_ATTENTION].map(|place| chunks + place);
-            return fused::project(x, modulation, places, parts, *precision, leaves);
-        }
-        projection.forward(&self.before_attention(x, modulation, chunks)?)
-    }
-
-    fn before_attention(&self, x: &Tensor, modulation: &Tensor, chunks: usize) -> Result<Tensor> {
-        let (shift, scale) = (chunks + SHIFT_ATTENTION, chunks + SCALE_ATTENTION);
-        self.normalise(x, modulation, shift, scale)
-    }
-
-    /// The attention of this block.
-    pub fn attention(&self) -> &Attention {
-        &self.attention
-    }
-
-    fn normalise(
-        &self,
-        x: &Tensor,
-        modulation: &Tensor,
-        shift: usize,
-        scale: usize,
-    ) -> Result<Tensor> {
-        kernels::layer_norm_modulate(x, modulation, shift, scale, self.precision)
-    }
-
-    fn mlp(&self, mlp: &Mlp, x: &Tensor, modulation: &Tensor, chunks: usize) -> Result<Tensor> {
-        let bias = mlp
-            .rise
-            .bias()
-            .ok_or_else(|| candle_core::Error::msg("the MLP has no bias"))?;
-        if let (Some(leaves), Some(rise), Some(fall), Some(fall_bias)) = (
-            &self.leaves,
-            mlp.rise.weight().as_dense(),
-            mlp.fall.weight().as_dense(),
-            mlp.fall.bias(),
-        ) && kernels::fuses(&[x, modulation])
-        {
-            let places = [SHIFT_MLP, SCALE_MLP, GATE_MLP].map(|place| chunks + place);
-            let layers = fused::Layers {
-                rise: (rise.clone(), bias.clone()),
-                fall: (fall.clone(), fall_bias.clone()),
+        let norm = |chunks: usize| NormChunks {
+            shift: chunks + SHIFT_ATTENTION,
+            scale: chunks + SCALE_ATTENTION,
+        };
+        let attention = &self.attention;
+        let Some(text_weight) = &attention.text else {
+            // All tokens are projected together, once each stream is normalised.
+            let normalise = |x: &Tensor| {
+                let NormChunks { shift, scale } = norm(0);
+                let (precision, route) = (attention.precision, attention.route);
+                kernels::layer_norm_modulate(x, modulation, shift, scale, precision, route)
             };
-            return fused::mlp(x, modulation, places, layers, self.precision, leaves);
-        }
-        let normalised = self.normalise(x, modulation, chunks + SHIFT_MLP, chunks + SCALE_MLP)?;
-        let inner = kernels::linear_gelu(&normalised, mlp.rise.weight(), bias)?;
-        let (weight, bias) = (mlp.fall.weight(), mlp.fall.bias());
-        kernels::linear_gated(&inner, weight, bias, x, modulation, chunks + GATE_MLP)
-    }
-
-    /// The end of a stream's attention branch: of what both streams attended to, the tokens from
-    /// `first` on are this one's.
-    fn attended(
-        &self,
-        layer: &Linear,
-        mixed: &Tensor,
-        first: usize,
-        residual: &Tensor,
-        modulation: &Tensor,
-        gate: usize,
-    ) -> Result<Tensor> {
-        let weight = layer.weight();
-        if let (Some(leaves), Some(dense)) = (&self.leaves, weight.as_dense())
-            && kernels::fuses(&[mixed, residual, modulation])
-        {
-            let precision = self.precision;
-            return fused::attended(
-                mixed, first, residual, modulation, gate, dense, precision, leaves,
-            );
-        }
-        let own = mixed.narrow(1, first, residual.dim(1)?)?;
-        kernels::linear_gated(&own, weight, None, residual, modulation, gate)
+            return attention.project_and_attend(&normalise(image)?, &normalise(text)?, rope);
+        };
+        let leaves = &self.leaves;
+        let image = branch::qkv(image, modulation, norm(0), &attention.image, leaves)?;
+        let text = branch::qkv(text, modulation, norm(text_chunks), text_weight, leaves)?;
+        attention.attend(&image, Some(&text), rope)
     }
 }

@@ -13,10 +13,12 @@ use candle_nn::VarBuilder;
 pub use block::{Attention, Block};
 pub use config::{DitConfig, TIME_FEATURES};
 
-use super::{LoadOptions, linear::Linear, rope};
+use super::linear::Linear;
+use super::load_options::LoadOptions;
+use super::rope;
 use crate::job::Objective;
-use crate::kernels::fused::LeafGradients;
-use crate::kernels::{self, Precision, RopeTable, Storage};
+use crate::kernels::branch::LeafGradients;
+use crate::kernels::{self, Precision, RopeTable, Route, Storage};
 
 /// Time of the flow objective is stretched to the range of diffusion steps.
 const FLOW_TIME_SCALE: f64 = 999.0;
@@ -77,6 +79,7 @@ pub struct Dit {
     final_linear: Linear,
     final_modulation: Linear,
     device: Device,
+    route: Route,
     rope_tables: Mutex<HashMap<(usize, usize), Arc<RopeTable>>>,
     leaves: LeafGradients,
 }
@@ -107,9 +110,11 @@ impl Dit {
             true => Some(vb.get((2, d), "modality_embedder.weight")?),
             false => None,
         };
+        let leaves = LeafGradients::default();
         let mut blocks = Vec::with_capacity(config.depth);
         for i in 0..config.depth {
-            blocks.push(Block::load(&vb.pp("blocks").pp(i), &config, options)?);
+            let vb = vb.pp("blocks").pp(i);
+            blocks.push(Block::load_with(&vb, &config, options, leaves.clone())?);
         }
         let last = vb.pp("final_layer");
         Ok(Self {
@@ -130,22 +135,16 @@ impl Dit {
             )?,
             final_modulation: Linear::load(&last.pp("adaLN_modulation.1"), d, 2 * d, true, exact)?,
             device: vb.device().clone(),
+            route: options.route,
             rope_tables: Mutex::default(),
-            leaves: LeafGradients::default(),
+            leaves,
             config,
         })
     }
 
-    /// Runs the branches of a trainable network as fused operations where they can (on the CPU).
-    /// The gradients of their weights are then not among those of a backward pass: take them from
-    /// [`Dit::take_leaf_gradient`].
-    pub fn fuse(&mut self) {
-        for block in &mut self.blocks {
-            block.fuse(&self.leaves);
-        }
-    }
-
-    /// Takes the gradient of a weight that fused operations have left since the last time.
+    /// Takes the gradient of a weight of a trainable network on the fused route: its branches are one
+    /// operation each, and leave the gradients of their weights here instead of among those of the
+    /// backward pass. On the composed route there is never one.
     pub fn take_leaf_gradient(&self, weight: &Tensor) -> Option<Tensor> {
         self.leaves.take(weight)
     }
@@ -327,7 +326,8 @@ impl Dit {
             self.config.out_channels(),
             tokens.isqrt(),
         );
-        let normalised = kernels::layer_norm_modulate(image, modulation, 0, 1, Precision::Exact)?;
+        let (precision, route) = (Precision::Exact, self.route);
+        let normalised = kernels::layer_norm_modulate(image, modulation, 0, 1, precision, route)?;
         // The linear's outputs are ordered (patch row, patch column, channel), channel fastest.
         self.final_linear
             .forward(&normalised)?

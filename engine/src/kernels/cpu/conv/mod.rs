@@ -14,7 +14,7 @@ use candle_core::{Result, Tensor};
 use super::norm;
 use super::output::written;
 use super::picture::{Size, Source, from_channels_last, with_channels_last};
-use crate::kernels::conv::{ConvShape, Fused, Padding};
+use crate::kernels::types::{ConvShape, Fused, Padding};
 pub use micro::{PANEL, Rows, multiply};
 
 /// Weights of one convolution, packed once.

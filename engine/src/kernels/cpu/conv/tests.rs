@@ -4,6 +4,7 @@ use candle_core::{Device, Tensor};
 
 use crate::kernels::conv::{Conv, ConvShape, Fused, Padding, conv2d, upsample_concat};
 use crate::kernels::group_norm::GroupNorm;
+use crate::route::Route;
 
 fn draw(shape: &[usize]) -> Tensor {
     Tensor::randn(0f32, 1., shape, &Device::Cpu).unwrap()
@@ -26,8 +27,8 @@ fn pair(shape: ConvShape) -> (Conv, Conv) {
     let weight = draw(&[shape.outputs, shape.inputs, shape.kernel, shape.kernel]);
     let bias = draw(&[shape.outputs]);
     (
-        Conv::new(weight.clone(), Some(bias.clone()), shape).unwrap(),
-        Conv::dense(weight, Some(bias), shape).unwrap(),
+        Conv::new(weight.clone(), Some(bias.clone()), shape, Route::Fused).unwrap(),
+        Conv::new(weight, Some(bias), shape, Route::Composed).unwrap(),
     )
 }
 
@@ -153,8 +154,11 @@ fn bytes_depend_neither_on_the_batch_nor_on_the_threads() {
 fn concatenation_agrees_with_the_plain_twin() {
     let (x, skip) = (draw(&[2, 5, 3, 4]), draw(&[2, 7, 6, 8]));
     let plain = Tensor::cat(&[&x.upsample_nearest2d(6, 8).unwrap(), &skip], 1).unwrap();
-    assert_eq!(error(&upsample_concat(&x, &skip).unwrap(), &plain), 0.0);
-    assert!(upsample_concat(&x, &draw(&[2, 7, 6, 7])).is_err());
+    assert_eq!(
+        error(&upsample_concat(&x, &skip, Route::Fused).unwrap(), &plain),
+        0.0
+    );
+    assert!(upsample_concat(&x, &draw(&[2, 7, 6, 7]), Route::Fused).is_err());
 }
 
 #[test]

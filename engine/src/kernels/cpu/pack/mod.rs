@@ -13,7 +13,7 @@ mod avx512;
 use super::buffer::Buffer;
 use super::features::{Isa, isa, multiversion};
 use super::simd::{bf16_bits, bf16_pair};
-use crate::kernels::Precision;
+use crate::precision::Precision;
 
 /// Columns of one panel of the right operand: two 512-bit vectors.
 pub const PANEL: usize = 32;

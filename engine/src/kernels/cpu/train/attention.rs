@@ -13,7 +13,8 @@ use super::super::pack::{Kind, View};
 use super::super::simd::{exp, lane_sum};
 use super::super::tokens::Tokens;
 use super::{gradient, output};
-use crate::kernels::{Precision, RopeTable};
+use crate::kernels::types::RopeTable;
+use crate::precision::Precision;
 
 /// Attention over image and text tokens with gradients; see [`crate::kernels::joint_attention`].
 pub fn joint_attention(

@@ -9,7 +9,7 @@ use super::super::layer_norm::{modulated, statistics};
 use super::super::operands::{chunk_range, floats, with_floats};
 use super::super::simd::lane_sum;
 use super::{gradient, output};
-use crate::kernels::LAYER_NORM_EPS;
+use crate::kernels::types::LAYER_NORM_EPS;
 
 /// The same in the arithmetic of rows.
 const EPSILON: f32 = LAYER_NORM_EPS as f32;

@@ -10,7 +10,7 @@ use super::super::operands::{floats, with_floats};
 use super::super::output::{FloatSlot, written};
 use super::super::pack::View;
 use super::{gradient, output};
-use crate::kernels::Precision;
+use crate::precision::Precision;
 
 /// `x · weightᵀ + bias` with gradients.
 ///

@@ -5,7 +5,9 @@
 use candle_core::{DType, Device, Result, Tensor, Var};
 
 use super::*;
-use crate::kernels::{Precision, RopeTable, plain};
+use crate::kernels::plain;
+use crate::kernels::types::RopeTable;
+use crate::precision::Precision;
 
 /// Reproducible values in −1..1.
 fn random(shape: impl Into<Shape>, seed: u64) -> Tensor {

@@ -10,7 +10,7 @@ use super::super::linear::Products;
 use super::super::{gate, gradient, output};
 use super::spare::Spare;
 use super::{Kept, LeafGradients};
-use crate::kernels::Precision;
+use crate::precision::Precision;
 
 /// `residual + gate · (x · weightᵀ)` with gradients, `x` the tokens of `mixed` from `first` on, as
 /// many as `residual` has. The gradient of the weight goes to `leaves`.

@@ -8,7 +8,7 @@ use super::super::linear::{Products, column_sums};
 use super::super::{gate, gelu, gradient, output};
 use super::spare::Spare;
 use super::{Kept, LeafGradients};
-use crate::kernels::Precision;
+use crate::precision::Precision;
 
 /// The two layers of an MLP: weight and bias of each.
 ///

@@ -8,7 +8,7 @@ use super::super::linear::Products;
 use super::super::{gradient, output};
 use super::LeafGradients;
 use super::spare::Spare;
-use crate::kernels::Precision;
+use crate::precision::Precision;
 
 /// `(LN(x) · (1 + scale) + shift) · [q; k; v]ᵀ` with gradients, shift and scale the chunks of the
 /// modulation at `places`; the gradients of the weights go to `leaves`.
