@@ -237,7 +237,7 @@ mod tests {
                     let of = |class: u8| counts[usize::from(class)];
                     assert!(of(class::SKIN) > 5000 && of(class::HAIR) > 500, "{name}");
                 }
-                Condition::None => panic!("{name} is nothing"),
+                other => panic!("{name} is {}", other.summary()),
             }
         }
     }

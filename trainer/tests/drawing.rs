@@ -136,7 +136,7 @@ fn generated(program: &Path, package: &Path, job: &Job, folder: &Path) -> RgbIma
     let (kind, bytes) = match &job.condition {
         Condition::Mask(mask) => ("--mask", mask.to_png().unwrap()),
         Condition::Sketch(sketch) => ("--sketch", sketch.to_png().unwrap()),
-        Condition::None => panic!("evaluations follow something"),
+        other => panic!("evaluations follow mask or sketch, not {}", other.summary()),
     };
     let (condition, out) = (folder.join("condition.png"), folder.join("drawn.png"));
     std::fs::write(&condition, bytes).unwrap();

@@ -76,6 +76,20 @@ impl Conditioning<'_> {
 impl<'a> Evaluator<'a> {
     /// Prepares all steps of a walk.
     pub fn new(dit: &'a Dit, conditioning: &Conditioning, job: &Job, walk: &Walk) -> Result<Self> {
+        // Whole, so that a value which is added is looked at where it acts.
+        let Draw {
+            guidance,
+            guide,
+            // Those of the walk and of `run`, and the interval, see `Draw::guides`.
+            prompt: _,
+            negative: _,
+            seed: _,
+            count: _,
+            size: _,
+            steps: _,
+            sampler: _,
+            interval: _,
+        } = &job.draw;
         let acts: Vec<bool> = (0..walk.steps())
             .map(|step| job.draw.guides(step))
             .collect();
@@ -89,10 +103,10 @@ impl<'a> Evaluator<'a> {
         Ok(Self {
             text: dit.embed_text(&sequence)?,
             dit,
-            weight: job.draw.guidance,
+            weight: *guidance,
             acts,
             condition: conditioning.latent.clone(),
-            empty: match job.draw.guide {
+            empty: match guide {
                 Guide::Words => None,
                 Guide::WordsAndDrawing => Some(conditioning.latent.zeros_like()?),
             },
