@@ -1,8 +1,8 @@
 //! The paper's ablation (its table 3) at whatever scale the data and the machine allow.
 //!
 //! Each row switches one more part on: modality embedder, dual stream, rotary positions, the better
-//! autoencoder. What the switches replace is our own definition (reference.md section 1), since the
-//! authors published no ablation code.
+//! autoencoder. What the switches replace is our own definition (docs/reference.md section 1),
+//! since the authors published no ablation code.
 
 use std::path::{Path, PathBuf};
 

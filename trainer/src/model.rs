@@ -17,7 +17,7 @@ use crate::objective::Target;
 use crate::optim::{Gradients, Parameters};
 use crate::rng::{Purpose, fill_normal, stream, uniform};
 
-/// Weights before the first update (reference.md section 1, Initialisation).
+/// Weights before the first update (docs/reference.md section 1, Initialisation).
 ///
 /// # Errors
 /// When the device has no memory for them.

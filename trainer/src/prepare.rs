@@ -381,7 +381,7 @@ pub fn load_text(folder: &Path) -> Result<(TextEncoder, String)> {
     };
     let config =
         serde_json::from_slice(&read(&config_path)?).map_err(|error| bad(error.to_string()))?;
-    // Both SD 2.1's tokenizer and the demo's pad with id 0 (reference.md section 2).
+    // Both SD 2.1's tokenizer and the demo's pad with id 0 (docs/reference.md section 2).
     let config = ClipTextConfig::from_transformers(&config, 0).map_err(bad)?;
     let tokens = PromptTokenizer::from_json(&tokenizer, config.tokens, config.pad)?;
     let vb = var_builder(&weights, &Device::Cpu)?;

@@ -207,7 +207,7 @@ impl Training {
 
     /// Checks that every tensor that can learn gets a gradient: a silent operation without one
     /// would leave weights untrained. Of the last block, the text half's end gets none
-    /// (reference.md section 1, Gradients).
+    /// (docs/reference.md section 1, Gradients).
     ///
     /// # Errors
     /// With the names of those that get none.

@@ -177,7 +177,7 @@ fn torch_save(values: &[f32], shape: &[usize]) -> Vec<u8> {
     writer.finish().unwrap().into_inner()
 }
 
-/// A set of latents in the authors' folders (reference.md section 5).
+/// A set of latents in the authors' folders (docs/reference.md section 5).
 fn write_latents(root: &Path, channels: usize) {
     let side = SIDE / 8;
     let set = root.join("CelebA-HQ");

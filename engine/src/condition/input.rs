@@ -1,8 +1,8 @@
 //! Condition pictures to model input, exactly as the published inference code does it.
 //!
-//! reference.md section 3: mask → RGB of the palette, sketch → grey; Lanczos to the model's side
-//! (the aspect is not kept); then [-1, 1]. The mixed colours that Lanczos makes at class borders
-//! are what checkpoints have seen, so they stay.
+//! docs/reference.md section 3: mask → RGB of the palette, sketch → grey; Lanczos to the model's
+//! side (the aspect is not kept); then [-1, 1]. The mixed colours that Lanczos makes at class
+//! borders are what checkpoints have seen, so they stay.
 
 use candle_core::{Device, Tensor};
 

@@ -79,7 +79,7 @@ impl ConditionKind {
         self.describe().plural
     }
 
-    /// The row of the transformer's modality embedding (reference.md section 1).
+    /// The row of the transformer's modality embedding (docs/reference.md section 1).
     pub const fn modality(self) -> u32 {
         self.describe().modality
     }

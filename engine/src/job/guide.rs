@@ -9,7 +9,7 @@ use super::Named;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, VariantArray)]
 pub enum Guide {
     /// The negative prompt with the same condition: guidance strengthens the words. The authors'
-    /// way (reference.md section 4).
+    /// way (docs/reference.md section 4).
     #[default]
     Words,
     /// The negative prompt with an empty condition, as condition dropout trains it: guidance

@@ -27,7 +27,7 @@ pub use sweep::{Cell, Sweep, has_groups};
 
 use crate::{Error, Result};
 
-/// One generation (design.md section 5). Serialisable: it is what `replay` runs.
+/// One generation (ARCHITECTURE.md, "One job"). Serialisable: it is what `replay` runs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "format_1::EitherJob")]
 pub struct Job {

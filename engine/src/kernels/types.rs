@@ -3,7 +3,7 @@
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
-/// Epsilon of the transformer's LayerNorm (reference.md section 1).
+/// Epsilon of the transformer's LayerNorm (docs/reference.md section 1).
 pub const LAYER_NORM_EPS: f64 = 1e-6;
 
 /// A function applied to every value of a layer's output.
@@ -20,7 +20,7 @@ pub enum Activation {
     QuickGelu,
 }
 
-/// Rotation angles of all tokens, image tokens first (reference.md section 1, RoPE).
+/// Rotation angles of all tokens, image tokens first (docs/reference.md section 1, RoPE).
 #[derive(Clone, Debug)]
 pub struct RopeTable {
     /// Cosines, `[tokens, head_dim / 2]`.

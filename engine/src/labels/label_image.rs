@@ -7,7 +7,7 @@ use crate::picture::gray::{Encoded, check_size};
 use crate::picture::{RgbImage, resize, write};
 use crate::{Error, Result};
 
-/// Class of each pixel, 0..=18 in CelebAMask-HQ's order (reference.md section 3), row-major.
+/// Class of each pixel, 0..=18 in CelebAMask-HQ's order (docs/reference.md section 3), row-major.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Encoded", into = "Encoded")]
 pub struct LabelImage {

@@ -1,6 +1,6 @@
 //! The nineteen face classes: names, the model's colours, and what a flip exchanges.
 //!
-//! Source: `assets/palette.ron` (reference.md section 3). The file is compiled in, so that the
+//! Source: `assets/palette.ron` (docs/reference.md section 3). The file is compiled in, so that the
 //! colours at the model's door can never be missing or edited by accident.
 
 use std::sync::LazyLock;

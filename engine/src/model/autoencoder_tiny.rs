@@ -1,5 +1,5 @@
 //! The small autoencoders of the TAESD family (TAEF1, TAESD, TAESD3): quick previews of a latent,
-//! in diffusers' AutoencoderTiny naming (reference.md section 3).
+//! in diffusers' AutoencoderTiny naming (docs/reference.md section 3).
 
 use candle_core::{Result as CandleResult, Tensor};
 use candle_nn::VarBuilder;
@@ -164,7 +164,7 @@ impl AutoencoderTiny {
         Ok(run(&self.encoder, x.affine(0.5, 0.5)?)?.contiguous()?)
     }
 
-    /// The picture of a latent that has been brought to this autoencoder's space (reference.md
+    /// The picture of a latent that has been brought to this autoencoder's space (docs/reference.md
     /// section 3: TAEF1 takes `(z − shift) · scale`, TAESD scaled latents).
     ///
     /// # Shapes

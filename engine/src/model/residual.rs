@@ -8,7 +8,7 @@ use crate::kernels::conv::{Conv, ConvShape, Fused, conv2d};
 use crate::kernels::group_norm::{GroupNorm, group_norm};
 use crate::kernels::pixel_attention::pixel_attention;
 
-/// Epsilon of every GroupNorm here (reference.md section 3).
+/// Epsilon of every GroupNorm here (docs/reference.md section 3).
 pub const GROUP_NORM_EPS: f64 = 1e-6;
 
 /// `conv2(silu(norm2(conv1(silu(norm1 x))))) + shortcut(x)`, names as in diffusers' ResnetBlock2D.

@@ -1,4 +1,4 @@
-//! Rotary positions of image and text tokens (paper section 3.3, reference.md section 1).
+//! Rotary positions of image and text tokens (paper section 3.3, docs/reference.md section 1).
 
 use candle_core::{Device, Result, Tensor};
 use serde::{Deserialize, Serialize};

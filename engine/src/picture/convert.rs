@@ -40,7 +40,7 @@ pub fn to_tensor(picture: &RgbImage, device: &Device) -> Result<Tensor> {
 }
 
 /// Decoder output to a picture: `clamp(y/2 + ½, 0, 1) · 255`, truncated, not rounded
-/// (reference.md section 3). Fails on values that are not finite.
+/// (docs/reference.md section 3). Fails on values that are not finite.
 ///
 /// # Shapes
 /// - decoded: `[3, height, width]` or `[1, 3, height, width]`, nominally in -1..=1

@@ -1,7 +1,7 @@
 //! Resampling with the same bytes as PIL: conditions must reach the model as the checkpoints saw them.
 //!
-//! reference.md section 8, "PIL Lanczos": two passes, horizontal first, with 22-bit fixed-point
-//! weights and bytes in between; an axis whose size does not change is skipped.
+//! docs/reference.md section 8, "PIL Lanczos": two passes, horizontal first, with 22-bit
+//! fixed-point weights and bytes in between; an axis whose size does not change is skipped.
 
 use std::f64::consts::PI;
 
@@ -196,7 +196,7 @@ pub fn nearest(
 }
 
 /// Where a picture lands when its short side becomes `side` and the middle is kept (torchvision's
-/// `Resize` and `CenterCrop`, the rule of latent precomputing, reference.md section 3).
+/// `Resize` and `CenterCrop`, the rule of latent precomputing, docs/reference.md section 3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fit {
     /// Size of the whole picture after scaling.

@@ -1,7 +1,7 @@
 //! What other programs write into their pictures: prompt, seed and steps, as far as they say.
 //!
-//! Keys as listed in the research of comparable tools (users.md section 7): `parameters` (A1111,
-//! Fooocus, SwarmUI), `prompt` (ComfyUI's graph), `invokeai_metadata`.
+//! The keys are those that the programs write today: `parameters` (A1111, Fooocus, SwarmUI),
+//! `prompt` (ComfyUI's graph), `invokeai_metadata`.
 
 use serde_json::Value;
 

@@ -1,8 +1,9 @@
 //! Classifier-free guidance: away from what the negative prompt gives, towards the prompt.
 //!
-//! reference.md section 4. Both branches keep the condition latent and the modality; only the text
-//! differs. The batch order is [unconditional, conditional]. When guidance acts is the job's to say
-//! ([`crate::job::Job::guides`]); with weight 1 the unconditional branch cancels out and is not computed.
+//! docs/reference.md section 4. Both branches keep the condition latent and the modality; only the
+//! text differs. The batch order is [unconditional, conditional]. When guidance acts is the job's
+//! to say ([`crate::job::Job::guides`]); with weight 1 the unconditional branch cancels out and is
+//! not computed.
 
 use candle_core::Tensor;
 

@@ -1,8 +1,8 @@
 //! PyTorch's CPU generator: the same seed gives the noise that everybody else's tools draw.
 //!
-//! reference.md section 8, "torch CPU randn". Logarithm and cosine are taken in f64 and rounded, so
-//! that the bytes do not depend on a platform's f32 mathematics; PyTorch's own vectorised ones
-//! differ from that by at most a few units in the last place.
+//! docs/reference.md section 8, "torch CPU randn". Logarithm and cosine are taken in f64 and
+//! rounded, so that the bytes do not depend on a platform's f32 mathematics; PyTorch's own
+//! vectorised ones differ from that by at most a few units in the last place.
 
 use std::f64::consts::TAU;
 

@@ -19,9 +19,9 @@ pub struct LinearPreview {
 }
 
 impl LinearPreview {
-    /// The public figures of a known autoencoder by its latent channels and scale (reference.md
-    /// section 3): FLUX (16 channels, latents without shift as the published models have them), SD3,
-    /// SDXL, and Stable Diffusion 1 and 2. `None` where neither is close.
+    /// The public figures of a known autoencoder by its latent channels and scale
+    /// (docs/reference.md section 3): FLUX (16 channels, latents without shift as the published
+    /// models have them), SD3, SDXL, and Stable Diffusion 1 and 2. `None` where neither is close.
     pub fn known(channels: usize, scale: f64) -> Option<Self> {
         let is = |value: f64| (scale - value).abs() < 1e-3;
         match channels {

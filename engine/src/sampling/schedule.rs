@@ -1,6 +1,6 @@
 //! The noise schedule of the diffusion objective: Stable Diffusion's "scaled linear" betas.
 //!
-//! reference.md sections 4, 5 and 8.
+//! docs/reference.md sections 4, 5 and 8.
 
 use candle_core::Tensor;
 
@@ -136,7 +136,8 @@ impl NoiseSchedule {
     }
 }
 
-/// What the solvers need at one timestep (reference.md section 8): x = a·x̂ + s·ε, λ = ln(a/s).
+/// What the solvers need at one timestep (docs/reference.md section 8): x = a·x̂ + s·ε, λ =
+/// ln(a/s).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Level {
     /// Share of the clean latent.

@@ -1,4 +1,4 @@
-//! Latents as the authors' scripts save them: `torch.save` of one bare tensor (reference.md
+//! Latents as the authors' scripts save them: `torch.save` of one bare tensor (docs/reference.md
 //! section 5), which may be a view into a larger storage.
 
 use std::io::{Cursor, Read};

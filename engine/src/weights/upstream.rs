@@ -1,5 +1,5 @@
 //! What the authors' checkpoints say about themselves, and where their files lie
-//! (reference.md sections 1 to 3 and 5).
+//! (docs/reference.md sections 1 to 3 and 5).
 //!
 //! A checkpoint is a bare list of tensors: size and most switches follow from their shapes. Heads,
 //! objective and rotary positions leave no trace; they come from the file's metadata, from the
@@ -318,7 +318,7 @@ fn unshifted(mut preview: LatentPreview, shift: f64) -> LatentPreview {
     preview
 }
 
-/// reference.md section 3.
+/// docs/reference.md section 3.
 const FLUX: [[f32; 3]; 16] = [
     [-0.0346, 0.0244, 0.0681],
     [0.0034, 0.0210, 0.0687],
@@ -338,7 +338,7 @@ const FLUX: [[f32; 3]; 16] = [
     [-0.1262, -0.0982, -0.0778],
 ];
 
-/// reference.md section 3.
+/// docs/reference.md section 3.
 const SD3: [[f32; 3]; 16] = [
     [-0.0922, -0.0175, 0.0749],
     [0.0311, 0.0633, 0.0954],
@@ -358,7 +358,7 @@ const SD3: [[f32; 3]; 16] = [
     [-0.1448, -0.1463, -0.1189],
 ];
 
-/// reference.md section 3.
+/// docs/reference.md section 3.
 const SDXL: [[f32; 3]; 4] = [
     [0.3651, 0.4232, 0.4341],
     [-0.2533, -0.0042, 0.1068],
@@ -366,7 +366,7 @@ const SDXL: [[f32; 3]; 4] = [
     [-0.3165, -0.2492, -0.2188],
 ];
 
-/// reference.md section 3.
+/// docs/reference.md section 3.
 const SD2: [[f32; 3]; 4] = [
     [0.3512, 0.2297, 0.3227],
     [0.3250, 0.4974, 0.2350],

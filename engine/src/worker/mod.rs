@@ -1,5 +1,5 @@
 //! The thread that owns a backend, and the handle by which an owner drives it
-//! (design.md section 4).
+//! (ARCHITECTURE.md, "One job").
 //!
 //! The owner submits jobs and reads [`Event`]s from its own channel; the worker never waits for
 //! the reader. Everything that runs is behind [`Backend`], so that the contract is tested with a

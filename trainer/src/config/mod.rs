@@ -46,7 +46,7 @@ pub enum Moments {
     /// Four bytes a value.
     #[default]
     F32,
-    /// Block-wise 8-bit codes, f32 for tensors below 4096 values (reference.md section 8).
+    /// Block-wise 8-bit codes, f32 for tensors below 4096 values (docs/reference.md section 8).
     Bits8,
 }
 
@@ -80,7 +80,7 @@ impl Checkpointing {
     }
 }
 
-/// AdamW and gradient clipping (reference.md section 5).
+/// AdamW and gradient clipping (docs/reference.md section 5).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct OptimizerConfig {
@@ -166,7 +166,7 @@ pub enum TimeSampling {
     },
 }
 
-/// Probabilities of leaving an input out, independent of each other (reference.md section 5).
+/// Probabilities of leaving an input out, independent of each other (docs/reference.md section 5).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Dropout {

@@ -1,5 +1,5 @@
 //! Denoising diffusion: the model predicts the noise of Stable Diffusion's scaled-linear process,
-//! each time weighted by Min-SNR (reference.md sections 5 and 8; Hang et al. 2023).
+//! each time weighted by Min-SNR (docs/reference.md sections 5 and 8; Hang et al. 2023).
 
 use candle_core::Tensor;
 use mmface_engine::Result;

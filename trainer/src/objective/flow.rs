@@ -1,5 +1,5 @@
 //! Rectified flow: a straight path from noise at time 0 to data at time 1
-//! (reference.md section 5; paper section 3.4).
+//! (docs/reference.md section 5; paper section 3.4).
 
 use candle_core::{Result, Tensor};
 

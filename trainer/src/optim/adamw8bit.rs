@@ -1,4 +1,4 @@
-//! Block-wise 8-bit moments (Dettmers et al. 2022; reference.md section 8).
+//! Block-wise 8-bit moments (Dettmers et al. 2022; docs/reference.md section 8).
 //!
 //! A block of 256 values keeps its largest magnitude and one byte for each value: the index of the
 //! nearest entry in a fixed map that is dense near zero. The update itself uses the unrounded

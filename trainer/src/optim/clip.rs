@@ -1,4 +1,4 @@
-//! Clipping by the global norm, as torch's `clip_grad_norm_` does it (reference.md section 8).
+//! Clipping by the global norm, as torch's `clip_grad_norm_` does it (docs/reference.md section 8).
 
 use candle_core::{D, Result, Tensor};
 use mmface_engine::kernels::{Route, squared_norm};

@@ -1,4 +1,4 @@
-//! Averaged weights, as diffusers' `EMAModel` computes them (reference.md section 5).
+//! Averaged weights, as diffusers' `EMAModel` computes them (docs/reference.md section 5).
 
 use std::collections::BTreeMap;
 

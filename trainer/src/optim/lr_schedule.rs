@@ -1,4 +1,4 @@
-//! Learning rate over the updates, as diffusers' schedulers count it (reference.md section 5).
+//! Learning rate over the updates, as diffusers' schedulers count it (docs/reference.md section 5).
 
 use crate::config::{RateConfig, Schedule};
 

@@ -18,7 +18,7 @@ pub enum MaskScheme {
     SwappedColours,
 }
 
-/// Face-parsing numbers 0 to 18 as classes of ours (reference.md section 3).
+/// Face-parsing numbers 0 to 18 as classes of ours (docs/reference.md section 3).
 #[rustfmt::skip]
 const FACE_PARSING: [u8; 19] = [
     class::BACKGROUND, class::SKIN, class::LEFT_BROW, class::RIGHT_BROW, class::LEFT_EYE, class::RIGHT_EYE,

@@ -1,4 +1,5 @@
-//! Shapes and constants of the autoencoders that the paper compares (reference.md sections 3 and 7).
+//! Shapes and constants of the autoencoders that the paper compares (docs/reference.md sections 3
+//! and 7).
 
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -120,7 +121,7 @@ impl AutoencoderKlConfig {
     }
 
     /// The same network with the latent space of the authors' checkpoints, which scale but never
-    /// shift (reference.md section 3).
+    /// shift (docs/reference.md section 3).
     pub fn without_shift(mut self) -> Self {
         self.shift_factor = 0.0;
         self

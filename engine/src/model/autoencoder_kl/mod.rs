@@ -1,5 +1,5 @@
 //! The variational autoencoder between pictures and latents: diffusers' AutoencoderKL, as FLUX,
-//! Stable Diffusion 2, XL and 3, and the demo model use it (reference.md section 3).
+//! Stable Diffusion 2, XL and 3, and the demo model use it (docs/reference.md section 3).
 
 mod config;
 mod tiles;

@@ -1,4 +1,4 @@
-//! CLIP's text tower under the rules of Stable Diffusion 2.1 (reference.md section 2).
+//! CLIP's text tower under the rules of Stable Diffusion 2.1 (docs/reference.md section 2).
 //!
 //! Two results feed the transformer: the *sequence*, hidden states of the layer before the last
 //! without the final norm, and the *pooled* vector, the last layer after the final norm at the

@@ -8,7 +8,7 @@ use crate::model::rope::TextRope;
 /// Width of the sinusoidal time features.
 pub const TIME_FEATURES: usize = 256;
 
-/// Size and switches of the transformer (reference.md section 1).
+/// Size and switches of the transformer (docs/reference.md section 1).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DitConfig {

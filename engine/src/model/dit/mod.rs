@@ -1,4 +1,4 @@
-//! MMFace-DiT: the dual-stream diffusion transformer (paper section 3, reference.md section 1;
+//! MMFace-DiT: the dual-stream diffusion transformer (paper section 3, docs/reference.md section 1;
 //! layout of Bharath-K3/MMFace-DiT at 8ee3046).
 
 mod block;
@@ -365,7 +365,7 @@ impl Dit {
     }
 }
 
-/// Sinusoidal features of time: cosines, then sines, in f32 (reference.md section 1).
+/// Sinusoidal features of time: cosines, then sines, in f32 (docs/reference.md section 1).
 ///
 /// # Shapes
 /// - time: f32 `[rows]`, already scaled; result: `[rows, 256]`

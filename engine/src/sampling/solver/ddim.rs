@@ -1,7 +1,8 @@
 //! DDIM without added noise (eta 0).
 //!
-//! reference.md section 8 (Song et al. 2021, equation 12), with the settings that diffusers takes
-//! from Stable Diffusion's scheduler file: "leading" spacing, offset 1, and ᾱ of timestep 0 at the end.
+//! docs/reference.md section 8 (Song et al. 2021, equation 12), with the settings that diffusers
+//! takes from Stable Diffusion's scheduler file: "leading" spacing, offset 1, and ᾱ of timestep 0
+//! at the end.
 
 use candle_core::Tensor;
 

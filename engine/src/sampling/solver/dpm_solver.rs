@@ -1,7 +1,7 @@
 //! DPM-Solver++ 2M, the published sampler of the diffusion objective.
 //!
-//! reference.md section 8 (Lu et al. 2022, "DPM-Solver++", algorithm 2), with diffusers' settings:
-//! linspace spacing, final sigma zero, first order at the first and the last step.
+//! docs/reference.md section 8 (Lu et al. 2022, "DPM-Solver++", algorithm 2), with diffusers'
+//! settings: linspace spacing, final sigma zero, first order at the first and the last step.
 
 use candle_core::Tensor;
 

@@ -1,7 +1,7 @@
 //! Euler's method for the flow objective: the model predicts the velocity from noise (t = 0) to data
 //! (t = 1).
 //!
-//! reference.md sections 4 and 8. The clean latent that a velocity implies is z + (1 − t)·v.
+//! docs/reference.md sections 4 and 8. The clean latent that a velocity implies is z + (1 − t)·v.
 
 use candle_core::Tensor;
 

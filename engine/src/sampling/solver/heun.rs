@@ -1,4 +1,4 @@
-//! Heun's method for the flow objective (our own addition, reference.md section 8).
+//! Heun's method for the flow objective (our own addition, docs/reference.md section 8).
 
 use candle_core::Tensor;
 

@@ -1,7 +1,8 @@
 //! UniPC of order 2 (variant bh2, data prediction): a predictor, and a corrector that needs no
 //! evaluation of its own.
 //!
-//! reference.md section 8 (Zhao et al. 2023, "UniPC", algorithms 5 to 8), with diffusers' settings.
+//! docs/reference.md section 8 (Zhao et al. 2023, "UniPC", algorithms 5 to 8), with diffusers'
+//! settings.
 
 use candle_core::Tensor;
 

@@ -1,4 +1,4 @@
-//! `model.ron`: what a model package says about itself (design.md section 6).
+//! `model.ron`: what a model package says about itself.
 
 mod networks;
 mod part;
@@ -26,14 +26,14 @@ pub const LARGEST: u64 = 1 << 20;
 /// Deepest nesting of a manifest that is read; ours nest four deep.
 const DEPTH: usize = 16;
 
-/// Optional fields are written bare, as in design.md.
+/// Optional fields are written bare: a value stands there, or the field is left out.
 fn options() -> ron::Options {
     ron::Options::default()
         .with_default_extension(ron::extensions::Extensions::IMPLICIT_SOME)
         .with_recursion_limit(DEPTH)
 }
 
-/// The weight of the paper's figures (reference.md section 4).
+/// The weight of the paper's figures (docs/reference.md section 4).
 pub fn paper_guidance() -> f64 {
     7.5
 }

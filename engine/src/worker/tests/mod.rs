@@ -1,4 +1,4 @@
-//! The contract of design.md section 4, held against a backend that computes nothing.
+//! The contract of [`crate::contract`], held against a backend that computes nothing.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
