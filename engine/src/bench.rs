@@ -148,6 +148,9 @@ impl Stage {
 }
 
 /// Measures on the CPU.
+///
+/// # Errors
+/// When size or batch is out of range, or a tensor operation fails.
 pub fn measure(setup: &Setup) -> Result<Measurement> {
     if setup.size == 0
         || !setup.size.is_multiple_of(16)

@@ -61,6 +61,10 @@ impl OpenDevice {
 pub const ADVICE: &str = "; choose the CPU (--device cpu)";
 
 /// Opens the device, after asking for every library and for the card itself.
+///
+/// # Errors
+/// When CUDA is asked for by number and this build, the driver, a library or the card does not
+/// allow it. The CPU and [`DeviceChoice::Auto`] always open.
 pub fn open(choice: DeviceChoice) -> Result<OpenDevice> {
     match choice {
         DeviceChoice::Cpu => Ok(OpenDevice::cpu()),

@@ -43,6 +43,9 @@ impl Route {
 
     /// Whether the kernels without a backward pass are to run: on the fused route, where no operand
     /// leads to a variable.
+    ///
+    /// # Shapes
+    /// - operands: any
     pub(crate) fn infers(self, operands: &[&Tensor]) -> bool {
         self == Self::Fused && operands.iter().all(|operand| !operand.track_op())
     }

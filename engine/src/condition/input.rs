@@ -14,6 +14,9 @@ use crate::{Error, Result};
 ///
 /// # Shapes
 /// - result: `[1, 3, size, size]`, f32 in -1..=1
+///
+/// # Errors
+/// When the mask does not hold [`LabelImage::check`], or `size` is not within 1..=4096.
 pub fn mask_tensor(mask: &LabelImage, size: usize, device: &Device) -> Result<Tensor> {
     mask.check()?;
     check_side(size)?;
@@ -30,6 +33,9 @@ pub fn mask_tensor(mask: &LabelImage, size: usize, device: &Device) -> Result<Te
 ///
 /// # Shapes
 /// - result: `[1, 3, size, size]`, f32 in -1..=1
+///
+/// # Errors
+/// When the sketch does not hold [`GrayImage::check`], or `size` is not within 1..=4096.
 pub fn sketch_tensor(sketch: &GrayImage, size: usize, device: &Device) -> Result<Tensor> {
     sketch.check()?;
     check_side(size)?;

@@ -27,6 +27,9 @@ impl Cancel {
 
     /// `Err(Error::Cancelled)` once the flag is raised: call it as `cancel.check()?` before every
     /// model evaluation and between the tensors of a file.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`] once the flag is raised.
     pub fn check(&self) -> Result<()> {
         if self.raised() {
             Err(Error::Cancelled)

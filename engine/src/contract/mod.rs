@@ -56,6 +56,10 @@ pub trait Observer {
 pub trait Backend {
     /// Loads a model in place of the one before. Tells `progress` the fraction done and the part
     /// at hand, and asks `cancel` between tensors.
+    ///
+    /// # Errors
+    /// When the model is not found, is damaged, does not fit the device, or `cancel` is raised;
+    /// the model before may be gone then.
     fn load(
         &mut self,
         model: &ModelRef,
@@ -64,6 +68,9 @@ pub trait Backend {
     ) -> Result<ModelSummary>;
 
     /// Runs a job, asking `cancel` before every model evaluation.
+    ///
+    /// # Errors
+    /// When no model is loaded, the job does not fit it, the device fails, or `cancel` is raised.
     fn run(
         &mut self,
         job: &Job,

@@ -6,7 +6,7 @@
 use crate::{Error, Result};
 
 /// Most cells of a sweep: beyond it a person has mistyped.
-pub const MAX_CELLS: usize = 256;
+pub(super) const MAX_CELLS: usize = 256;
 
 /// A parsed prompt: the product of its groups gives the cells.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +41,10 @@ enum Part {
 
 impl Sweep {
     /// Parses a prompt that must have one or two groups.
+    ///
+    /// # Errors
+    /// When the template has no group or more than two, a bracket without its partner, a group in a
+    /// group or with a single alternative, or more than [`MAX_CELLS`] cells.
     pub fn parse(template: &str) -> Result<Self> {
         let parts = parse_parts(template)?;
         let axes: Vec<Vec<String>> = parts

@@ -136,6 +136,9 @@ impl Weight {
     }
 
     /// The matrix that was kept as it is.
+    ///
+    /// # Shapes
+    /// - result: `[out, in]`
     pub(super) fn dense(&self) -> Option<&Tensor> {
         match &self.form {
             Form::Dense(weight) => Some(weight),
@@ -144,6 +147,9 @@ impl Weight {
     }
 
     /// The matrices that lie one below the other.
+    ///
+    /// # Shapes
+    /// - results: `[out / 3, in]` each
     pub(super) fn stacked(&self) -> Option<&[Tensor; 3]> {
         match &self.form {
             Form::Stacked(parts) => Some(parts),
@@ -152,6 +158,9 @@ impl Weight {
     }
 
     /// The packed matrix, when it can multiply this input without a gradient.
+    ///
+    /// # Shapes
+    /// - x: `[.., in]`
     pub(super) fn packed_for(&self, x: &Tensor) -> Option<&PackedWeight> {
         match &self.form {
             Form::Packed(weight) if inference::readable(x) => Some(weight),
@@ -160,6 +169,9 @@ impl Weight {
     }
 
     /// The matrix as one tensor. A packed one is unpacked for the rare input with a gradient.
+    ///
+    /// # Shapes
+    /// - result: `[out, in]`
     pub(super) fn to_dense(&self) -> Result<Tensor> {
         match &self.form {
             Form::Dense(weight) => Ok(weight.clone()),

@@ -21,6 +21,9 @@ pub struct LabelImage {
 
 impl LabelImage {
     /// Checks sizes and classes.
+    ///
+    /// # Errors
+    /// As [`LabelImage::check`].
     pub fn new(width: usize, height: usize, labels: Vec<u8>) -> Result<Self> {
         let image = Self {
             width,
@@ -41,6 +44,9 @@ impl LabelImage {
     }
 
     /// The fields are public: what a caller built by hand is checked before it is used.
+    ///
+    /// # Errors
+    /// When the image is empty, has more or fewer labels than pixels, or a class past 18.
     pub fn check(&self) -> Result<()> {
         check_size("mask", self.width, self.height, self.labels.len())?;
         match self
@@ -94,6 +100,9 @@ impl LabelImage {
     }
 
     /// The labels as an 8-bit grey PNG of class numbers.
+    ///
+    /// # Errors
+    /// As [`LabelImage::check`].
     pub fn to_png(&self) -> Result<Vec<u8>> {
         self.check()?;
         write::encode_gray(self.width, self.height, &self.labels)

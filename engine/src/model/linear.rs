@@ -73,6 +73,9 @@ impl Linear {
     }
 
     /// The bias, for fused kernels.
+    ///
+    /// # Shapes
+    /// - result: `[out]`
     pub fn bias(&self) -> Option<&Tensor> {
         self.bias.as_ref()
     }

@@ -15,6 +15,9 @@ pub fn to_unit(value: u8) -> f32 {
 ///
 /// # Shapes
 /// - result: `[1, 3, height, width]`, f32 in -1..=1
+///
+/// # Errors
+/// When the picture is empty or has more or fewer values than its size says.
 pub fn to_tensor(picture: &RgbImage, device: &Device) -> Result<Tensor> {
     let area = picture.width * picture.height;
     if picture.pixels.len() != 3 * area || area == 0 {
@@ -44,6 +47,9 @@ pub fn to_tensor(picture: &RgbImage, device: &Device) -> Result<Tensor> {
 ///
 /// # Shapes
 /// - decoded: `[3, height, width]` or `[1, 3, height, width]`, nominally in -1..=1
+///
+/// # Errors
+/// When the shape is not that of one picture of 3 channels, or a value is not finite.
 pub fn from_tensor(decoded: &Tensor) -> Result<RgbImage> {
     let decoded = if decoded.rank() == 4 {
         decoded.squeeze(0)?

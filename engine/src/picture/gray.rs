@@ -22,6 +22,9 @@ pub struct GrayImage {
 
 impl GrayImage {
     /// Checks the size.
+    ///
+    /// # Errors
+    /// As [`GrayImage::check`].
     pub fn new(width: usize, height: usize, pixels: Vec<u8>) -> Result<Self> {
         let image = Self {
             width,
@@ -42,6 +45,9 @@ impl GrayImage {
     }
 
     /// The fields are public: what a caller built by hand is checked before it is used.
+    ///
+    /// # Errors
+    /// When the image is empty, or has more or fewer values than pixels.
     pub fn check(&self) -> Result<()> {
         check_size("sketch", self.width, self.height, self.pixels.len())
     }
@@ -66,6 +72,9 @@ impl GrayImage {
     }
 
     /// As an 8-bit grey PNG.
+    ///
+    /// # Errors
+    /// As [`GrayImage::check`].
     pub fn to_png(&self) -> Result<Vec<u8>> {
         self.check()?;
         write::encode_gray(self.width, self.height, &self.pixels)

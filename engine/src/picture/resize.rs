@@ -207,6 +207,9 @@ pub struct Fit {
 
 impl Fit {
     /// Plans the crop of a picture of this size.
+    ///
+    /// # Errors
+    /// When a size is zero.
     pub fn new(width: usize, height: usize, side: usize) -> Result<Self> {
         if width == 0 || height == 0 || side == 0 {
             return Err(Error::Input(format!(
@@ -227,6 +230,9 @@ impl Fit {
 }
 
 /// Short side to `side` with Lanczos, then the middle square.
+///
+/// # Errors
+/// When a size is zero.
 pub fn fit_square(picture: &RgbImage, side: usize) -> Result<RgbImage> {
     let fit = Fit::new(picture.width, picture.height, side)?;
     let scaled = lanczos_rgb(picture, fit.scaled.0, fit.scaled.1);

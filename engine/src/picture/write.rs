@@ -4,11 +4,17 @@ use super::RgbImage;
 use crate::{Error, Result};
 
 /// An 8-bit grey PNG.
+///
+/// # Errors
+/// When the size is zero, too large for a PNG, or not that of the pixels.
 pub fn encode_gray(width: usize, height: usize, pixels: &[u8]) -> Result<Vec<u8>> {
     encode(width, height, pixels, png::ColorType::Grayscale)
 }
 
 /// An 8-bit RGB PNG without any text.
+///
+/// # Errors
+/// As [`encode_gray`].
 pub fn encode_rgb(picture: &RgbImage) -> Result<Vec<u8>> {
     encode(
         picture.width,

@@ -17,7 +17,7 @@ use crate::weights::registry::Registry;
 use crate::{Error, Result};
 
 /// What `Backend::load` hears: the fraction done and the part at hand.
-pub type Progress<'a> = &'a mut (dyn FnMut(f32, &str) + Send);
+pub(super) type Progress<'a> = &'a mut (dyn FnMut(f32, &str) + Send);
 
 /// The transformer of a pipeline.
 pub enum Transformer {
@@ -202,6 +202,6 @@ impl<'a> Reading<'a> {
 }
 
 /// The error of a model that nobody has loaded.
-pub fn no_model() -> Error {
+pub(super) fn no_model() -> Error {
     Error::NoModel("no model is loaded; load one first".into())
 }

@@ -32,12 +32,15 @@ pub fn decode_bytes(config: &AutoencoderKlConfig, side: usize) -> u64 {
 pub type Free = fn(&Device) -> Option<u64>;
 
 /// What the system says. The tensors of a device lie in its own memory, and only the host's is known.
-pub fn free_on(device: &Device) -> Option<u64> {
+pub(super) fn free_on(device: &Device) -> Option<u64> {
     device.is_cpu().then(system::memory::available).flatten()
 }
 
 /// Fails when that does not fit. Devices that do not say how much is free are believed to have it.
-pub fn check(needed: u64, free: Option<u64>) -> Result<()> {
+///
+/// # Errors
+/// [`Error::OutOfMemory`] with both numbers and the settings that need less.
+pub(super) fn check(needed: u64, free: Option<u64>) -> Result<()> {
     match free {
         Some(available) if needed > available => Err(Error::OutOfMemory {
             needed: Some(needed),
@@ -50,7 +53,7 @@ pub fn check(needed: u64, free: Option<u64>) -> Result<()> {
 
 /// Adds what is known here to an error of a device that is full: what it has left, and the
 /// settings that help. Other errors stay as they are.
-pub fn complete(error: Error, free: Option<u64>) -> Error {
+pub(super) fn complete(error: Error, free: Option<u64>) -> Error {
     match error {
         Error::OutOfMemory {
             needed, available, ..

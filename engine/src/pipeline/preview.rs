@@ -18,7 +18,7 @@ const FEWEST: usize = 4;
 
 /// A way from latent to colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rung {
+pub(super) enum Rung {
     /// One matrix, at the latent's size.
     Linear,
     /// The tiny decoder.
@@ -29,7 +29,7 @@ pub enum Rung {
 
 /// Seconds that a preview of a latent of this many values takes, as far as measured.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Costs {
+pub(super) struct Costs {
     linear: Option<(usize, f64)>,
     tiny: Option<(usize, f64)>,
     vae: Option<(usize, f64)>,
@@ -37,7 +37,7 @@ pub struct Costs {
 
 impl Costs {
     /// Remembers a measurement.
-    pub fn learn(&mut self, rung: Rung, values: usize, seconds: f64) {
+    pub(super) fn learn(&mut self, rung: Rung, values: usize, seconds: f64) {
         let slot = match rung {
             Rung::Linear => &mut self.linear,
             Rung::Tiny => &mut self.tiny,
@@ -58,7 +58,7 @@ impl Costs {
 }
 
 /// Decides for each step of one job.
-pub struct Ladder<'a> {
+pub(super) struct Ladder<'a> {
     policy: PreviewPolicy,
     codec: &'a LatentCodec,
     costs: &'a mut Costs,
@@ -71,7 +71,7 @@ pub struct Ladder<'a> {
 
 impl<'a> Ladder<'a> {
     /// A job begins.
-    pub fn new(
+    pub(super) fn new(
         policy: PreviewPolicy,
         codec: &'a LatentCodec,
         costs: &'a mut Costs,
@@ -89,7 +89,13 @@ impl<'a> Ladder<'a> {
 
     /// A step took this long; step counts from 1 within its picture. Makes a preview of the
     /// predicted clean latent when one is due and affordable.
-    pub fn after_step(
+    ///
+    /// # Shapes
+    /// - clean: `[1, channels, side, side]`
+    ///
+    /// # Errors
+    /// When the latent does not fit the codec, or a decoded value is not finite.
+    pub(super) fn after_step(
         &mut self,
         step: usize,
         took: Duration,

@@ -18,7 +18,7 @@ const REMEMBERED: usize = 4;
 
 /// What one job leaves for the next.
 #[derive(Default)]
-pub struct Memory {
+pub(super) struct Memory {
     conditions: Vec<(Condition, usize, Tensor)>,
     costs: Costs,
 }
@@ -46,13 +46,17 @@ impl Memory {
     }
 
     /// Lets go of tensors; measurements stay.
-    pub fn forget(&mut self) {
+    pub(super) fn forget(&mut self) {
         self.conditions.clear();
     }
 }
 
 /// Runs a job: pictures one after the other, so that none depends on its neighbours.
-pub fn run(
+///
+/// # Errors
+/// When the job does not hold [`Job::validate`] or does not fit the model, its condition cannot be
+/// encoded, a value stops being finite, the device fails, or `cancel` is raised.
+pub(super) fn run(
     parts: &Parts,
     kept: &mut Memory,
     previews: PreviewPolicy,

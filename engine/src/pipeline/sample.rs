@@ -75,6 +75,10 @@ impl Conditioning<'_> {
 
 impl<'a> Evaluator<'a> {
     /// Prepares all steps of a walk.
+    ///
+    /// # Errors
+    /// When the features of prompt and negative prompt differ in shape, or do not fit the
+    /// transformer.
     pub fn new(dit: &'a Dit, conditioning: &Conditioning, job: &Job, walk: &Walk) -> Result<Self> {
         // Whole, so that a value which is added is looked at where it acts.
         let Draw {
@@ -122,6 +126,9 @@ impl<'a> Evaluator<'a> {
     ///
     /// # Shapes
     /// - result: as the walk's input, `[1, channels / 2, side, side]`
+    ///
+    /// # Errors
+    /// When the walk is over, or its latent does not fit the condition and the transformer.
     pub fn evaluate(&mut self, walk: &Walk) -> Result<Tensor> {
         let Some(evaluation) = walk.next() else {
             return Err(Error::Internal("the sampling run is over".into()));
@@ -192,6 +199,13 @@ impl<'a> Evaluator<'a> {
 
 /// Walks to the end. `cancel` is asked before every evaluation; `after_step` hears of every
 /// finished step with the walk as it stands.
+///
+/// # Shapes
+/// - result: as the walk's latent, `[1, channels / 2, side, side]`
+///
+/// # Errors
+/// [`Error::Cancelled`], [`Error::NotFinite`] with the step, what [`Evaluator::evaluate`] fails
+/// with, and what `after_step` returns.
 pub fn sample(
     evaluator: &mut Evaluator,
     walk: &mut Walk,
@@ -231,6 +245,12 @@ pub fn latent(
 }
 
 /// Fails with the stage's name when a value is NaN or infinite.
+///
+/// # Shapes
+/// - tensor: any
+///
+/// # Errors
+/// [`Error::NotFinite`] with the stage.
 pub fn check_finite(tensor: &Tensor, stage: impl FnOnce() -> String) -> Result<()> {
     // One number tells: a sum of finite f32 in f64 cannot overflow, and NaN and ∞ survive it.
     let values = tensor

@@ -12,7 +12,7 @@ use crate::sampling::Walk;
 const BUDGET: usize = 64 << 20;
 
 /// The trails of one job's pictures.
-pub struct Trails {
+pub(super) struct Trails {
     wanted: usize,
     steps: usize,
     budget: usize,
@@ -21,7 +21,7 @@ pub struct Trails {
 
 impl Trails {
     /// Remembers at most `wanted` points of each picture; none costs nothing.
-    pub fn new(wanted: usize, steps: usize) -> Self {
+    pub(super) fn new(wanted: usize, steps: usize) -> Self {
         Self {
             wanted,
             steps,
@@ -31,7 +31,10 @@ impl Trails {
     }
 
     /// Looks at a walk after a step.
-    pub fn after_step(&mut self, codec: &LatentCodec, walk: &Walk) -> Result<()> {
+    ///
+    /// # Errors
+    /// When the latent does not fit the codec.
+    pub(super) fn after_step(&mut self, codec: &LatentCodec, walk: &Walk) -> Result<()> {
         let bytes = walk.latent().elem_count() * size_of::<f32>();
         if !keeps(walk.step(), self.steps, self.wanted) || bytes > self.budget {
             return Ok(());
@@ -53,7 +56,7 @@ impl Trails {
     }
 
     /// The picture is finished; its trail, when there is one.
-    pub fn finish(&mut self, image: &RgbImage) -> Option<Trail> {
+    pub(super) fn finish(&mut self, image: &RgbImage) -> Option<Trail> {
         let steps = std::mem::take(&mut self.kept);
         (!steps.is_empty()).then(|| Trail {
             pixels: pixel_hash(image),

@@ -29,7 +29,7 @@ pub(super) struct Chunk<'a> {
 }
 
 impl Chunk<'_> {
-    pub fn is_text(&self) -> bool {
+    pub(super) fn is_text(&self) -> bool {
         matches!(&self.kind, b"tEXt" | b"zTXt" | b"iTXt")
     }
 

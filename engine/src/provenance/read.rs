@@ -27,12 +27,19 @@ pub struct Provenance {
 }
 
 /// Reads a PNG file's texts.
+///
+/// # Errors
+/// When the file cannot be read, and as [`read_bytes`].
 pub fn read(path: &Path) -> Result<Provenance> {
     read_bytes(&picture::read::read_bytes(path)?, path)
 }
 
 /// Reads a PNG's texts; `path` is only for messages. The pixels are not looked at: a picture that
 /// is cut off still tells what stands before the cut.
+///
+/// # Errors
+/// When the bytes are no PNG, or not even its header is whole. A recipe that cannot be read is no
+/// error, but [`Provenance::problem`].
 pub fn read_bytes(bytes: &[u8], path: &Path) -> Result<Provenance> {
     if !bytes.starts_with(SIGNATURE) {
         return Err(Error::content(

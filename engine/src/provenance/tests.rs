@@ -337,12 +337,12 @@ proptest! {
 
     #[test]
     fn arbitrary_bytes_do_not_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-        let _ = read_bytes(&bytes, path());
-        let _ = read_bytes(&with_chunk(&[0; 33], &bytes), path());
+        read_bytes(&bytes, path()).ok();
+        read_bytes(&with_chunk(&[0; 33], &bytes), path()).ok();
         let text = String::from_utf8_lossy(&bytes);
         let bare = picture::write::encode_rgb(&picture()).unwrap();
         for keyword in [KEYWORD, PARAMETERS, "prompt", "invokeai_metadata"] {
-            let _ = read_bytes(&with_chunk(&bare, &text_chunk(keyword, &text, true)), path());
+            read_bytes(&with_chunk(&bare, &text_chunk(keyword, &text, true)), path()).ok();
         }
     }
 
@@ -351,9 +351,9 @@ proptest! {
         let mut bytes = encode(&picture(), &recipe("a man")).unwrap();
         let length = bytes.len();
         bytes[at % length] = value;
-        let _ = read_bytes(&bytes, path());
+        read_bytes(&bytes, path()).ok();
         bytes.truncate(keep % length);
-        let _ = read_bytes(&bytes, path());
-        let _ = relabel(&bytes, Level::Mark, path());
+        read_bytes(&bytes, path()).ok();
+        relabel(&bytes, Level::Mark, path()).ok();
     }
 }

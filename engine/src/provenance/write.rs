@@ -22,11 +22,17 @@ pub enum Level {
 }
 
 /// The picture as PNG with everything that is needed to draw it again.
+///
+/// # Errors
+/// As [`encode_as`] at [`Level::Recipe`].
 pub fn encode(picture: &RgbImage, recipe: &Recipe) -> Result<Vec<u8>> {
     encode_as(picture, recipe, Level::Recipe)
 }
 
 /// The picture as PNG, telling as much as the level says.
+///
+/// # Errors
+/// When the recipe is too large for a PNG, or the picture's values are not those of its size.
 pub fn encode_as(picture: &RgbImage, recipe: &Recipe, level: Level) -> Result<Vec<u8>> {
     let mut added = Vec::new();
     if level == Level::Recipe {
@@ -58,6 +64,9 @@ pub fn encode_as(picture: &RgbImage, recipe: &Recipe, level: Level) -> Result<Ve
 
 /// The picture as PNG with the marks of a trained algorithm and of the program, and with texts of
 /// one's own by keyword: for what is put together from several pictures.
+///
+/// # Errors
+/// When the texts are too large for a PNG, or the picture's values are not those of its size.
 pub fn encode_with(picture: &RgbImage, own: &[(&str, &str)]) -> Result<Vec<u8>> {
     let length: usize = own.iter().map(|(_, text)| text.len()).sum();
     if length > TEXT_BUDGET / 2 {
@@ -79,6 +88,9 @@ pub fn encode_with(picture: &RgbImage, own: &[(&str, &str)]) -> Result<Vec<u8>> 
 /// stay as they are. [`Level::Mark`] and [`Level::Minimum`] remove every text (a foreign one may
 /// hold the prompt too) and leave the mark; [`Level::Recipe`] keeps all texts and only sees that the
 /// mark is there. A C2PA manifest is left out: it signs the file as it was and would be found broken.
+///
+/// # Errors
+/// When the bytes are no PNG with a whole header.
 pub fn relabel(png: &[u8], level: Level, path: &Path) -> Result<Vec<u8>> {
     let found = chunks(png);
     if !png.starts_with(SIGNATURE) || found.first().is_none_or(|chunk| &chunk.kind != b"IHDR") {

@@ -13,6 +13,9 @@ use crate::{Error, Result};
 ///
 /// # Shapes
 /// - unconditional, conditional, result: any, equal
+///
+/// # Errors
+/// When the shapes differ.
 pub fn combine(unconditional: &Tensor, conditional: &Tensor, weight: f64) -> Result<Tensor> {
     let difference = (conditional - unconditional)?;
     super::combine(&[(1.0, unconditional), (weight, &difference)])
@@ -23,6 +26,9 @@ pub fn combine(unconditional: &Tensor, conditional: &Tensor, weight: f64) -> Res
 /// # Shapes
 /// - both: `[2·B, ...]`
 /// - result: `[B, ...]`
+///
+/// # Errors
+/// When the batch is odd.
 pub fn combine_halves(both: &Tensor, weight: f64) -> Result<Tensor> {
     let batch = both.dim(0)?;
     if !batch.is_multiple_of(2) {

@@ -135,6 +135,9 @@ fn normal_block(block: &mut [f32]) {
 ///
 /// # Shapes
 /// - result: `shape`
+///
+/// # Errors
+/// When the device cannot take the values.
 pub fn torch_randn(seed: u64, shape: impl Into<Shape>, device: &Device) -> Result<Tensor> {
     let shape = shape.into();
     let values = TorchGenerator::new(seed).randn(shape.elem_count());

@@ -53,6 +53,9 @@ impl LinearPreview {
     ///
     /// # Shapes
     /// - clean: `[B, C, S, S]`, scaled latents, nominally without noise
+    ///
+    /// # Errors
+    /// When the latents have other channels than the factors, or `index` is past the batch.
     pub fn picture(&self, clean: &Tensor, index: usize) -> Result<RgbImage> {
         let (batch, channels, height, width) = clean.dims4()?;
         if channels != self.factors.len() || index >= batch {

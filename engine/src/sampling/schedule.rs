@@ -92,6 +92,10 @@ impl NoiseSchedule {
     /// # Shapes
     /// - clean, noise, result: `[B, ...]`
     /// - timesteps: `B` entries
+    ///
+    /// # Errors
+    /// When the batch is not of as many entries as the timesteps, a timestep is past the schedule,
+    /// or the shapes differ.
     pub fn add_noise(&self, clean: &Tensor, noise: &Tensor, timesteps: &[usize]) -> Result<Tensor> {
         let (signal, noise_scale) = self.scales(clean, timesteps)?;
         Ok((clean.broadcast_mul(&signal)? + noise.broadcast_mul(&noise_scale)?)?)
@@ -102,6 +106,9 @@ impl NoiseSchedule {
     /// # Shapes
     /// - clean, noise, result: `[B, ...]`
     /// - timesteps: `B` entries
+    ///
+    /// # Errors
+    /// As [`Self::add_noise`].
     pub fn velocity(&self, clean: &Tensor, noise: &Tensor, timesteps: &[usize]) -> Result<Tensor> {
         let (signal, noise_scale) = self.scales(clean, timesteps)?;
         Ok((noise.broadcast_mul(&signal)? - clean.broadcast_mul(&noise_scale)?)?)
@@ -150,14 +157,14 @@ pub(super) struct Level {
 
 impl Level {
     /// Without noise: where every sampler ends.
-    pub const CLEAN: Self = Self {
+    pub(super) const CLEAN: Self = Self {
         a: 1.0,
         s: 0.0,
         lambda: f64::INFINITY,
     };
 
     /// The level of a training timestep.
-    pub fn at(schedule: &NoiseSchedule, timestep: usize) -> Self {
+    pub(super) fn at(schedule: &NoiseSchedule, timestep: usize) -> Self {
         let alpha = schedule.alpha_bar(timestep);
         let sigma = ((1.0 - alpha) / alpha).sqrt();
         let a = 1.0 / (1.0 + sigma * sigma).sqrt();
@@ -170,12 +177,15 @@ impl Level {
 
     /// The noise-to-signal ratio σ = s/a.
     #[cfg(test)]
-    pub fn sigma(&self) -> f64 {
+    pub(super) fn sigma(&self) -> f64 {
         self.s / self.a
     }
 
     /// The clean latent that a noise prediction implies, (x − s·ε)/a.
-    pub fn clean(&self, latent: &Tensor, noise: &Tensor) -> Result<Tensor> {
+    ///
+    /// # Shapes
+    /// - latent, noise, result: any, equal
+    pub(super) fn clean(&self, latent: &Tensor, noise: &Tensor) -> Result<Tensor> {
         super::combine(&[(1.0 / self.a, latent), (-self.s / self.a, noise)])
     }
 }

@@ -38,6 +38,9 @@ impl Walk {
     ///
     /// # Shapes
     /// - noise: `[B, C, S, S]`; the state is kept in f32
+    ///
+    /// # Errors
+    /// When `steps` is not within 1..=[`MAX_STEPS`].
     pub fn new(
         sampler: Sampler,
         steps: usize,
@@ -54,6 +57,9 @@ impl Walk {
     ///
     /// # Shapes
     /// - latent: `[B, C, S, S]`
+    ///
+    /// # Errors
+    /// When `steps` is not within 1..=[`MAX_STEPS`], or `step` is past it.
     pub fn resume(
         sampler: Sampler,
         steps: usize,
@@ -142,6 +148,9 @@ impl Walk {
     ///
     /// # Shapes
     /// - output: `[B, C, S, S]`
+    ///
+    /// # Errors
+    /// When the run is over, or the output is not of the latent's shape.
     pub fn advance(&mut self, output: &Tensor) -> Result<bool> {
         if self.done >= self.times.len() {
             return Err(Error::Internal("the sampling run is over".to_owned()));

@@ -54,6 +54,9 @@ impl TextEncoder {
     }
 
     /// Tokenises a prompt without computing features.
+    ///
+    /// # Errors
+    /// When the tokenizer fails on a word.
     pub fn prompt(&self, text: &str) -> Result<Prompt> {
         self.tokenizer.prompt(text)
     }
@@ -62,6 +65,9 @@ impl TextEncoder {
     ///
     /// # Shapes
     /// - sequence: `[1, tokens, width]`, pooled: `[1, width]`
+    ///
+    /// # Errors
+    /// As [`Self::prompt`] and [`Self::features`].
     pub fn encode(&self, text: &str) -> Result<(Prompt, TextFeatures)> {
         let prompt = self.prompt(text)?;
         let features = self.features(std::slice::from_ref(&prompt.ids))?;
@@ -72,6 +78,9 @@ impl TextEncoder {
     ///
     /// # Shapes
     /// - sequence: `[prompts, tokens, width]`, pooled: `[prompts, width]`
+    ///
+    /// # Errors
+    /// As [`Self::prompt`] and [`Self::features`]; without texts, too.
     pub fn encode_batch(&self, texts: &[&str]) -> Result<(Vec<Prompt>, TextFeatures)> {
         let prompts = texts
             .iter()
@@ -83,6 +92,9 @@ impl TextEncoder {
     }
 
     /// Features of token ids, computed once for equal rows.
+    ///
+    /// # Errors
+    /// As [`ClipText::forward`].
     pub fn features(&self, ids: &[Vec<u32>]) -> Result<TextFeatures> {
         let mut found: Vec<Option<TextFeatures>> = ids.iter().map(|row| self.recall(row)).collect();
         let mut missing: Vec<Vec<u32>> = Vec::new();

@@ -74,11 +74,17 @@ pub struct PromptTokenizer {
 
 impl PromptTokenizer {
     /// Reads a `tokenizer.json`. Its own padding and truncation are replaced by ours.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is too large, and as [`Self::from_json_bytes`].
     pub fn from_json(path: &Path, length: usize, pad: u32) -> Result<Self> {
         Self::from_json_bytes(&read_bounded(path)?, path, length, pad)
     }
 
     /// As [`Self::from_json`], for a tokenizer inside another file; errors name `path`.
+    ///
+    /// # Errors
+    /// When the bytes are no tokenizer, or it lacks the tokens of start and end.
     pub fn from_json_bytes(bytes: &[u8], path: &Path, length: usize, pad: u32) -> Result<Self> {
         let inner = Tokenizer::from_bytes(bytes)
             .map_err(|error| Error::content(path, format!("not a tokenizer: {error}"), HINT))?;
@@ -86,6 +92,9 @@ impl PromptTokenizer {
     }
 
     /// Reads the `vocab.json` and `merges.txt` of CLIP's original layout.
+    ///
+    /// # Errors
+    /// When a file cannot be read or is too large, and as [`Self::from_vocabulary_bytes`].
     pub fn from_vocabulary(
         vocabulary: &Path,
         merges: &Path,
@@ -97,6 +106,9 @@ impl PromptTokenizer {
     }
 
     /// As [`Self::from_vocabulary`], for files inside another; errors name `path`.
+    ///
+    /// # Errors
+    /// When the bytes are no vocabulary and merges of CLIP, or lack the tokens of start and end.
     pub fn from_vocabulary_bytes(
         vocabulary: &[u8],
         merges: &[u8],
@@ -112,6 +124,10 @@ impl PromptTokenizer {
     }
 
     /// Reads whichever layout a folder holds.
+    ///
+    /// # Errors
+    /// As [`Self::from_json`] when the folder has a `tokenizer.json`, else as
+    /// [`Self::from_vocabulary`].
     pub fn from_folder(folder: &Path, length: usize, pad: u32) -> Result<Self> {
         let json = folder.join("tokenizer.json");
         if json.is_file() {
@@ -151,6 +167,9 @@ impl PromptTokenizer {
     }
 
     /// Tokenises a prompt; what does not fit is cut and reported.
+    ///
+    /// # Errors
+    /// When the tokenizer fails on a word.
     pub fn prompt(&self, text: &str) -> Result<Prompt> {
         let room = self.length.saturating_sub(2);
         let mut ids = vec![self.start];

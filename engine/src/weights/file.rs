@@ -233,13 +233,14 @@ impl TensorFile {
             if begin < end {
                 // SAFETY: the mapping is a read-only view of a file: dropped pages come back with
                 // the same bytes. Failure only costs memory.
-                let _ = unsafe {
+                unsafe {
                     self.map.unchecked_advise_range(
                         memmap2::UncheckedAdvice::DontNeed,
                         begin,
                         end - begin,
                     )
-                };
+                }
+                .ok();
             }
         }
         #[cfg(not(unix))]

@@ -23,12 +23,12 @@ const DIMENSIONS: u32 = 4;
 
 /// Numbers of the value types in a header.
 mod kind {
-    pub const UINT32: u32 = 4;
-    pub const STRING: u32 = 8;
-    pub const ARRAY: u32 = 9;
+    pub(super) const UINT32: u32 = 4;
+    pub(super) const STRING: u32 = 8;
+    pub(super) const ARRAY: u32 = 9;
 
     /// Bytes of a value that has a fixed size.
-    pub fn size(kind: u32) -> Option<usize> {
+    pub(super) fn size(kind: u32) -> Option<usize> {
         match kind {
             0 | 1 | 7 => Some(1),
             2 | 3 => Some(2),

@@ -58,6 +58,9 @@ struct Running {
 
 impl Engine {
     /// Starts the worker on any backend, which is made on the worker's own thread.
+    ///
+    /// # Errors
+    /// When the event channel is bounded, or the system gives no thread.
     pub fn start_with<B: Backend>(
         backend: impl FnOnce() -> B + Send + 'static,
         events: Sender<Event>,
@@ -179,7 +182,7 @@ impl Drop for Engine {
         self.shared.notify(state);
         if let Some(thread) = self.thread.take() {
             // The worker catches its backend's panics; there is nobody left to tell about another.
-            let _ = thread.join();
+            thread.join().ok();
         }
     }
 }
@@ -191,7 +194,7 @@ impl Shared {
 
     /// Sends an event; a reader that went away is no reason to stop.
     fn send(&self, event: Event) {
-        let _ = self.events.send(event);
+        self.events.send(event).ok();
     }
 
     /// Releases the state, then tells worker and owner that something changed.
@@ -203,7 +206,7 @@ impl Shared {
 
     /// A panic of the owner's `wake` is not ours to die of.
     fn wake(&self) {
-        let _ = catch_unwind(AssertUnwindSafe(|| (self.wake)()));
+        catch_unwind(AssertUnwindSafe(|| (self.wake)())).ok();
     }
 }
 

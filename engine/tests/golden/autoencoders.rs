@@ -15,7 +15,7 @@ fn builder(fixture: &Fixture) -> VarBuilder<'static> {
 /// Either route must give the reference's numbers.
 const ROUTES: [Route; 2] = [Route::Fused, Route::Composed];
 
-pub fn kl(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
+pub(crate) fn kl(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
     let config: AutoencoderKlConfig = serde_json::from_value(fixture.config().clone())?;
     let scale = config.scaling_factor;
     for route in ROUTES {
@@ -37,7 +37,7 @@ pub fn kl(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
     Ok(())
 }
 
-pub fn tiny(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
+pub(crate) fn tiny(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
     let config: AutoencoderTinyConfig = serde_json::from_value(fixture.config().clone())?;
     for route in ROUTES {
         let autoencoder = AutoencoderTiny::load(builder(fixture), &config, route)?;
@@ -55,7 +55,7 @@ pub fn tiny(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
     Ok(())
 }
 
-pub fn face_parser(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
+pub(crate) fn face_parser(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
     let config: FaceParserConfig = serde_json::from_value(fixture.config().clone())?;
     for route in ROUTES {
         let parser = FaceParser::load(builder(fixture), config.clone(), route)?;

@@ -9,7 +9,7 @@ use mmface_engine::model::clip_text::{ClipText, ClipTextConfig};
 use mmface_tests::golden::{Fixture, Report};
 
 /// Runs one fixture.
-pub fn run(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
+pub(crate) fn run(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
     let pad = fixture.config()["pad_in_ids"]
         .as_u64()
         .context("config lacks pad_in_ids")?;

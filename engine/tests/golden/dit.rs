@@ -29,7 +29,7 @@ fn text_rope(config: &Value) -> TextRope {
 }
 
 /// The transformer's configuration in the fixtures' spelling.
-pub fn dit_config(config: &Value) -> anyhow::Result<DitConfig> {
+pub(crate) fn dit_config(config: &Value) -> anyhow::Result<DitConfig> {
     let flag = |key: &str, default: bool| config[key].as_bool().unwrap_or(default);
     Ok(DitConfig {
         hidden: number(config, "hidden")?,
@@ -112,7 +112,7 @@ impl Inputs {
     }
 }
 
-pub fn forward(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
+pub(crate) fn forward(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
     let config = dit_config(fixture.config())?;
     let inputs = Inputs::read(fixture)?;
     for options in all_modes() {
@@ -143,7 +143,7 @@ fn grid_rope(
     )?))
 }
 
-pub fn block(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
+pub(crate) fn block(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
     let config = dit_config(fixture.config())?;
     let (image, text, condition) = (
         fixture.input("image")?,
@@ -176,7 +176,7 @@ pub fn block(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
     Ok(())
 }
 
-pub fn rope(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
+pub(crate) fn rope(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
     let config = fixture.config();
     let positions = rope::positions(
         number(config, "grid")?,
@@ -202,7 +202,7 @@ pub fn rope(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
     report.compare("q", &rotated, &fixture.output("q")?)
 }
 
-pub fn timestep_embedding(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
+pub(crate) fn timestep_embedding(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
     let scale = fixture.config()["scale"].as_f64().unwrap_or(1.0);
     let time = (fixture.input("t")?.to_dtype(DType::F32)? * scale)?;
     let features = time_features(&time)?;
@@ -240,7 +240,7 @@ pub fn timestep_embedding(fixture: &Fixture, report: &mut Report) -> anyhow::Res
 }
 
 /// Gradient of `sum(a · ga) + sum(b · gb)` with respect to inputs and variables, by either route.
-pub fn gradients(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
+pub(crate) fn gradients(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
     for route in [Route::Fused, Route::Composed] {
         gradients_by(route, fixture, report)?;
     }

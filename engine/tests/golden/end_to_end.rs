@@ -26,7 +26,7 @@ fn part(weights: &HashMap<String, Tensor>, prefix: &str) -> VarBuilder<'static> 
 }
 
 /// Kind `end_to_end`, by either route.
-pub fn end_to_end(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
+pub(crate) fn end_to_end(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
     for route in [Route::Fused, Route::Composed] {
         draw(route, fixture, report)?;
     }

@@ -12,7 +12,7 @@ use mmface_tests::golden::{Fixture, Report};
 use crate::dit::dit_config;
 
 /// One output a scale, or the guided output of a whole model.
-pub fn run(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
+pub(crate) fn run(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
     if fixture.input("z").is_ok() {
         return model(fixture, report);
     }
@@ -27,7 +27,7 @@ pub fn run(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
 }
 
 /// One batch of both branches: only the text differs between them.
-pub fn guided_output(
+pub(crate) fn guided_output(
     dit: &Dit,
     fixture: &Fixture,
     latent: &Tensor,
@@ -57,7 +57,7 @@ pub fn guided_output(
 }
 
 /// The transformer of a fixture; names of other parts are left alone.
-pub fn load(
+pub(crate) fn load(
     fixture: &Fixture,
     config: &serde_json::Value,
     prefix: &str,

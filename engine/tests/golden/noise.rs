@@ -6,7 +6,7 @@ use mmface_engine::sampling::{NoiseSchedule, TorchGenerator, torch_randn};
 use mmface_tests::golden::{Fixture, Report};
 
 /// Draws after one seed, named `seed{S}_{what}` by the fixture.
-pub fn torch(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
+pub(crate) fn torch(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
     let device = &Device::Cpu;
     for name in fixture.names("out") {
         let expected = fixture.output(&name)?;
@@ -46,7 +46,7 @@ pub fn torch(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
 }
 
 /// Betas, signal-to-noise ratios, Min-SNR weights, noisy latents and velocities.
-pub fn schedule(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
+pub(crate) fn schedule(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
     let config = fixture.config();
     let number = |key: &str| config[key].as_f64().with_context(|| format!("no {key}"));
     let steps = number("num_train_timesteps")? as usize;

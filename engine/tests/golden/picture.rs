@@ -21,7 +21,7 @@ fn bytes(pixels: Vec<u8>, shape: &[usize]) -> anyhow::Result<Tensor> {
 }
 
 /// Lanczos, the crop of latent precomputing, grey, and decoder output.
-pub fn resize(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
+pub(crate) fn resize(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
     let config = fixture.config();
     let expected = fixture.output("dst")?;
     let size = |key: &str| config[key].as_u64().map(|value| value as usize);
@@ -52,7 +52,7 @@ pub fn resize(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
 }
 
 /// Names, colours, a coloured mask, and the nearest class of noisy colours.
-pub fn classes(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
+pub(crate) fn classes(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
     let names = fixture.config()["classes"]
         .as_array()
         .context("no class names")?;

@@ -6,7 +6,7 @@ use mmface_engine::weights::read_latent;
 use mmface_tests::golden::{Fixture, Report};
 
 /// Runs one fixture.
-pub fn run(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
+pub(crate) fn run(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
     let file = fixture.config()["file"]
         .as_str()
         .context("config lacks file")?;

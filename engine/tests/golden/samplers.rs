@@ -7,7 +7,7 @@ use mmface_engine::sampling::{NoiseSchedule, Walk};
 use mmface_tests::golden::{Fixture, Report};
 
 /// The trajectory of m(x, τ) = a·x + b·τ·k, and the times that it was asked at.
-pub fn run(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
+pub(crate) fn run(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
     let config = fixture.config();
     let number = |key: &str| config[key].as_f64().with_context(|| format!("no {key}"));
     let (steps, a, b) = (number("steps")? as usize, number("a")?, number("b")?);

@@ -100,19 +100,19 @@ impl Coloured<'_> {
     }
 
     /// Share of the visible pixels whose colour is a class's.
-    pub fn known_share(&self, scheme: MaskScheme) -> f64 {
+    pub(super) fn known_share(&self, scheme: MaskScheme) -> f64 {
         self.share(scheme, |_| true)
     }
 
     /// The same without what is nearly black: a dark photo would pass for a mask with much background.
-    pub fn known_share_of_bright(&self, scheme: MaskScheme) -> f64 {
+    pub(super) fn known_share_of_bright(&self, scheme: MaskScheme) -> f64 {
         self.share(scheme, |colour| {
             squared_distance(colour, [0; 3]) > 3 * 40 * 40
         })
     }
 
     /// Whether nothing but black is to be seen.
-    pub fn is_black(&self) -> bool {
+    pub(super) fn is_black(&self) -> bool {
         let mut pixels = self.pixels().enumerate();
         pixels.all(|(i, colour)| self.is_hidden(i) || colour == [0; 3])
     }

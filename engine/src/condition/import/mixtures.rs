@@ -33,7 +33,7 @@ pub(super) struct Reading<'a, Seen, Known> {
 
 impl<Seen: Fn(usize) -> Place, Known: Fn(u8) -> Place> Reading<'_, Seen, Known> {
     /// Mends the borders; returns how many pixels had a class and got another one.
-    pub fn mend(&mut self) -> usize {
+    pub(super) fn mend(&mut self) -> usize {
         let height = self.labels.len() / self.width.max(1);
         let cores = self.cores(height);
         let doubted = self.doubted(&cores, height);

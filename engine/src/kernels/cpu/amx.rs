@@ -19,10 +19,10 @@ const STEP: usize = 16;
 /// Words of a tile's row: columns of sums, groups of the left operand.
 const WIDTH: usize = 16;
 /// Most rows that a tile has.
-pub const LARGEST_ROWS: usize = 16;
+pub(crate) const LARGEST_ROWS: usize = 16;
 
 /// Whether the processor has tiles with bf16 products, and the system lets this process use them.
-pub fn available() -> bool {
+pub(crate) fn available() -> bool {
     const BF16_AND_TILES: u32 = 1 << 22 | 1 << 24;
     const OSXSAVE: u32 = 1 << 27;
     const TILE_STATE: u64 = 0b11 << 17;
@@ -81,7 +81,7 @@ thread_local! {
 
 /// The tile unit of this thread, set up for tiles of so many rows. A thread has one at a time: a
 /// second one would give the first one's tiles other shapes.
-pub struct Unit {
+pub(crate) struct Unit {
     rows: usize,
     groups: usize,
     /// Tiles belong to a thread.
@@ -90,7 +90,7 @@ pub struct Unit {
 
 /// The operands of one product, in words.
 #[derive(Clone, Copy)]
-pub struct Operands<'a> {
+pub(crate) struct Operands<'a> {
     /// Rows of groups.
     pub left: &'a [u32],
     /// Words between two rows.
@@ -107,7 +107,7 @@ impl Unit {
     ///
     /// # Panics
     /// When the processor has no such unit, or this thread has set it up already.
-    pub fn new(rows: usize, groups: usize) -> Self {
+    pub(crate) fn new(rows: usize, groups: usize) -> Self {
         assert!(isa() >= Isa::Amx, "this processor has no tile unit");
         assert!((1..=LARGEST_ROWS).contains(&rows));
         assert!(!IN_USE.replace(true), "this thread's tile unit is in use");
@@ -152,7 +152,7 @@ impl Unit {
     /// When an operand or the output is too short, or `groups` is neither what the unit was set up
     /// for nor a multiple of 16.
     #[inline(always)]
-    pub fn product<const TILES: usize, const VECTORS: usize>(
+    pub(crate) fn product<const TILES: usize, const VECTORS: usize>(
         &self,
         groups: usize,
         operands: Operands,

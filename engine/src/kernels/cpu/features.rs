@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 /// Instruction sets that a kernel of ours is written for, weakest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Isa {
+pub(crate) enum Isa {
     /// Whatever the compiler's target guarantees.
     Portable,
     /// 256-bit vectors with fused multiply-add.
@@ -28,7 +28,7 @@ const NAMES: [(&str, Isa); 5] = [
 
 /// The best instruction set of this processor. `MMFACE_ISA=portable|avx2|avx512|avx512bf16`
 /// lowers it, to compare kernels or to rule one out.
-pub fn isa() -> Isa {
+pub(crate) fn isa() -> Isa {
     static ISA: OnceLock<Isa> = OnceLock::new();
     *ISA.get_or_init(|| {
         let found = detect();
@@ -63,7 +63,7 @@ fn detect() -> Isa {
 }
 
 /// Bytes of a core's second-level cache; half a megabyte where the processor does not tell.
-pub fn l2_cache_bytes() -> usize {
+pub(crate) fn l2_cache_bytes() -> usize {
     static BYTES: OnceLock<usize> = OnceLock::new();
     *BYTES.get_or_init(|| match reported_l2_cache_bytes() {
         0 => 512 << 10,

@@ -8,7 +8,7 @@ use crate::kernels::types::Activation;
 
 /// `residual + gate · value`, the gate chosen by batch element.
 #[derive(Clone, Copy)]
-pub struct Gated<'a> {
+pub(crate) struct Gated<'a> {
     /// Rows like the output's.
     pub residual: &'a [f32],
     /// The gate of the first batch element, and of the others `stride` later each.
@@ -21,7 +21,7 @@ pub struct Gated<'a> {
 
 /// The end of a product with `n` columns.
 #[derive(Clone, Copy)]
-pub struct Finish<'a> {
+pub(crate) struct Finish<'a> {
     /// Columns of the output.
     pub n: usize,
     /// Added to every row.
@@ -34,7 +34,7 @@ pub struct Finish<'a> {
 
 impl Finish<'_> {
     /// Checks that the operands cover `m` rows.
-    pub fn check(&self, m: usize) {
+    pub(crate) fn check(&self, m: usize) {
         assert!(self.bias.is_none_or(|bias| bias.len() == self.n));
         if let (Some(gated), true) = (self.gated, m > 0) {
             assert!(gated.residual.len() >= m * self.n);
@@ -46,7 +46,7 @@ impl Finish<'_> {
 multiversion! {
     /// Finishes the sums of rows `row..` and columns `column..` and stores them in `rows`, pieces of
     /// these rows, from `first` on.
-    pub fn finish<S: Slot>(sums: &mut [[f32; PANEL]], row: usize, column: usize, end: &Finish, rows: &mut [&mut [S]], first: usize) {
+    pub(crate) fn finish<S: Slot>(sums: &mut [[f32; PANEL]], row: usize, column: usize, end: &Finish, rows: &mut [&mut [S]], first: usize) {
         assert_eq!(rows.len(), sums.len());
         let width = PANEL.min(end.n - column);
         for (r, (sums, target)) in sums.iter_mut().zip(rows).enumerate() {
@@ -90,13 +90,13 @@ multiversion! {
 
 /// `½(1 + tanh u) = sigmoid(2u)`.
 #[inline(always)]
-pub fn gelu_tanh(x: f32) -> f32 {
+pub(crate) fn gelu_tanh(x: f32) -> f32 {
     x * sigmoid(2.0 * GELU_SLOPE * x * (1.0 + GELU_CUBIC * x * x))
 }
 
 /// `x · ½(1 + erf(x / √2))` with formula 7.1.26 of Abramowitz and Stegun, whose error is below 2e-7.
 #[inline(always)]
-pub fn gelu_erf(x: f32) -> f32 {
+pub(crate) fn gelu_erf(x: f32) -> f32 {
     let z = x.abs() * std::f32::consts::FRAC_1_SQRT_2;
     let t = 1.0 / (1.0 + 0.327_591_1 * z);
     let series = t

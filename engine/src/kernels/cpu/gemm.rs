@@ -19,7 +19,7 @@ use crate::kernels::types::Activation;
 use crate::precision::Precision;
 
 /// Rows, columns and the summed dimension of a product.
-pub type Shape = (usize, usize, usize);
+pub(crate) type Shape = (usize, usize, usize);
 
 /// Elements of a matrix.
 fn area(rows: usize, columns: usize) -> usize {
@@ -28,7 +28,7 @@ fn area(rows: usize, columns: usize) -> usize {
 
 /// `left[m, k] · weightᵀ` in parallel, ended as `end` says; writes every element of `out`, whose
 /// rows are as long as the weight has outputs.
-pub fn weight_product<S: Slot>(
+pub(crate) fn weight_product<S: Slot>(
     m: usize,
     left: Left,
     weight: &PackedWeight,
@@ -40,7 +40,7 @@ pub fn weight_product<S: Slot>(
 }
 
 /// `out[m, n] = left[m, k] · right[k, n] (+ bias)` in parallel; writes every element of `out`.
-pub fn product<S: FloatSlot>(
+pub(crate) fn product<S: FloatSlot>(
     precision: Precision,
     (m, n, k): Shape,
     left: View,
@@ -86,7 +86,7 @@ pub fn product<S: FloatSlot>(
 }
 
 /// The same product on the calling thread, without a bias; packed operands live in `scratch`.
-pub fn serial_product(
+pub(crate) fn serial_product(
     precision: Precision,
     (m, n, k): Shape,
     left: View,
@@ -124,7 +124,7 @@ pub fn serial_product(
 
 /// Packed operands of serial products, kept between calls.
 #[derive(Default)]
-pub struct Scratch {
+pub(crate) struct Scratch {
     left: Buffer,
     right: Buffer,
 }

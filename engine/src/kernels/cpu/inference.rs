@@ -22,7 +22,7 @@ use crate::kernels::types::{Activation, LAYER_NORM_EPS, RopeTable};
 use crate::precision::Precision;
 
 /// Gate and residual that end a branch.
-pub struct Branch<'a> {
+pub(crate) struct Branch<'a> {
     /// What the branch is added to, `[batch, tokens, out]`.
     pub residual: &'a Tensor,
     /// `[batch, chunks · out]`.
@@ -36,7 +36,7 @@ pub struct Branch<'a> {
 ///
 /// # Shapes
 /// - x: `[.., in]`, bias: `[out]`, result: `[.., out]`
-pub fn linear(
+pub(crate) fn linear(
     x: &Tensor,
     weight: &PackedWeight,
     bias: Option<&Tensor>,
@@ -139,7 +139,7 @@ fn token_rows(x: &Tensor) -> Result<(Tensor, usize, usize)> {
 ///
 /// # Shapes
 /// - x and result: `[batch, tokens, width]`, modulation: `[batch, chunks · width]`
-pub fn layer_norm_modulate(
+pub(crate) fn layer_norm_modulate(
     x: &Tensor,
     modulation: &Tensor,
     shift_chunk: usize,
@@ -208,7 +208,12 @@ multiversion! {
 ///
 /// # Shapes
 /// - x and result: `[.., width]`, weight and bias: `[width]`
-pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, epsilon: f64) -> Result<Tensor> {
+pub(crate) fn layer_norm(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: &Tensor,
+    epsilon: f64,
+) -> Result<Tensor> {
     let width = weight.dims1()?;
     if bias.dims() != [width] || x.dims().last() != Some(&width) || width == 0 {
         bail!(
@@ -237,7 +242,7 @@ pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, epsilon: f64) -> R
 ///
 /// # Shapes
 /// - as [`crate::kernels::joint_attention`]
-pub fn joint_attention(
+pub(crate) fn joint_attention(
     image_qkv: &Tensor,
     text_qkv: Option<&Tensor>,
     heads: usize,
@@ -276,6 +281,9 @@ pub fn joint_attention(
 }
 
 /// Whether a tensor is something that these functions read: one of their numbers, without a gradient.
-pub fn readable(x: &Tensor) -> bool {
+///
+/// # Shapes
+/// - x: any
+pub(crate) fn readable(x: &Tensor) -> bool {
     !x.track_op() && matches!(x.dtype(), DType::F32 | DType::BF16)
 }

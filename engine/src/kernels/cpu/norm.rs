@@ -13,7 +13,7 @@ use crate::kernels::types::GroupNorm;
 const BLOCK: usize = 512;
 
 /// Scale and shift of one layer.
-pub struct Parameters {
+pub(crate) struct Parameters {
     weight: Vec<f32>,
     bias: Vec<f32>,
     groups: usize,
@@ -21,7 +21,7 @@ pub struct Parameters {
 }
 
 /// GroupNorm of each picture as one factor and one shift for each channel.
-pub struct Affines {
+pub(crate) struct Affines {
     channels: usize,
     scale: Vec<f32>,
     shift: Vec<f32>,
@@ -29,7 +29,7 @@ pub struct Affines {
 
 impl Affines {
     /// Of one picture.
-    pub fn of(&self, picture: usize) -> Affine<'_> {
+    pub(crate) fn of(&self, picture: usize) -> Affine<'_> {
         let range = picture * self.channels..(picture + 1) * self.channels;
         Affine {
             scale: &self.scale[range.clone()],
@@ -40,7 +40,7 @@ impl Affines {
 
 impl Parameters {
     /// Reads a layer for pictures of `channels` channels.
-    pub fn read(norm: &GroupNorm, channels: usize) -> Result<Self> {
+    pub(crate) fn read(norm: &GroupNorm, channels: usize) -> Result<Self> {
         if norm.channels() != channels {
             candle_core::bail!(
                 "GroupNorm of {} channels on a picture of {channels}",
@@ -66,7 +66,7 @@ impl Parameters {
     }
 
     /// Takes the sums over pictures that lie channels last.
-    pub fn affine(&self, values: &[f32], size: Size) -> Affines {
+    pub(crate) fn affine(&self, values: &[f32], size: Size) -> Affines {
         let channels = size.channels;
         let block = BLOCK * channels;
         let (mut scale, mut shift) = (Vec::new(), Vec::new());
@@ -158,7 +158,10 @@ multiversion! {
 }
 
 /// GroupNorm, then SiLU when asked; see [`crate::kernels::group_norm::group_norm`].
-pub fn group_norm(x: &Tensor, norm: &GroupNorm, silu: bool) -> Result<Tensor> {
+///
+/// # Shapes
+/// - x and result: `[batch, channels, height, width]`
+pub(crate) fn group_norm(x: &Tensor, norm: &GroupNorm, silu: bool) -> Result<Tensor> {
     let size = Size::of(x)?;
     let parameters = Parameters::read(norm, size.channels)?;
     let values = with_channels_last(x, |values| {

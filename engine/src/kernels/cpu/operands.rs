@@ -6,7 +6,7 @@ use candle_core::{CpuStorage, Layout, Result, Storage, Tensor, bail};
 ///
 /// # Errors
 /// When it is strided or not f32.
-pub fn floats<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
+pub(crate) fn floats<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
     match layout.contiguous_offsets() {
         Some((from, to)) => Ok(&storage.as_slice::<f32>()?[from..to]),
         None => bail!("a fused operation got a strided operand"),
@@ -15,9 +15,12 @@ pub fn floats<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]>
 
 /// Calls `read` with the elements of a tensor on the CPU.
 ///
+/// # Shapes
+/// - tensor: any; `read` gets its elements in row-major order
+///
 /// # Errors
 /// When it is on another device or not f32, and what `read` returns.
-pub fn with_floats<R>(tensor: &Tensor, read: impl FnOnce(&[f32]) -> Result<R>) -> Result<R> {
+pub(crate) fn with_floats<R>(tensor: &Tensor, read: impl FnOnce(&[f32]) -> Result<R>) -> Result<R> {
     let tensor = tensor.contiguous()?;
     let (storage, layout) = tensor.storage_and_layout();
     match &*storage {
@@ -30,7 +33,7 @@ pub fn with_floats<R>(tensor: &Tensor, read: impl FnOnce(&[f32]) -> Result<R>) -
 ///
 /// # Errors
 /// When the vector has no such chunk.
-pub fn chunk_range(
+pub(crate) fn chunk_range(
     modulation: usize,
     index: usize,
     width: usize,

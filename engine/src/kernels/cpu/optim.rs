@@ -34,6 +34,9 @@ pub struct AdamWStep {
 ///
 /// # Shapes
 /// - parameter, gradient: equal; first, second: as many elements
+///
+/// # Errors
+/// When the shapes or lengths differ, or parameter or gradient are not f32 on the CPU.
 pub fn adamw_update(
     parameter: &Tensor,
     gradient: &Tensor,
@@ -123,6 +126,12 @@ multiversion! {
 
 /// Sum of the squares of all elements (f32 on the CPU), for clipping by the global norm. The sum
 /// is f64 over fixed chunks, so it does not depend on the number of threads.
+///
+/// # Shapes
+/// - tensor: any
+///
+/// # Errors
+/// When the tensor is not f32 on the CPU.
 pub fn squared_norm(tensor: &Tensor) -> Result<f64> {
     with_floats(tensor, |values| {
         let sums: Vec<f64> = values
@@ -154,6 +163,12 @@ multiversion! {
 }
 
 /// Moves the averaged weights towards the parameter: `shadow −= (1 − decay)(shadow − parameter)`.
+///
+/// # Shapes
+/// - parameter: any; shadow: as many elements, in row-major order
+///
+/// # Errors
+/// When the lengths differ, or the parameter is not f32 on the CPU.
 pub fn ema_update(shadow: &mut [f32], parameter: &Tensor, decay: f64) -> Result<()> {
     with_floats(parameter, |values| {
         if values.len() != shadow.len() {

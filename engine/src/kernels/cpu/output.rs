@@ -8,7 +8,7 @@ use half::bf16;
 use super::simd::bf16_bits;
 
 /// An element of an output. A kernel only writes it, so it may hold nothing before.
-pub trait Slot: Send {
+pub(crate) trait Slot: Send {
     /// Stores a value, rounded where the element is narrower than f32.
     fn put(&mut self, value: f32);
 }
@@ -45,7 +45,7 @@ impl Slot for MaybeUninit<bf16> {
 ///
 /// # Safety
 /// Its layout is that of f32, and every f32 is a value of it.
-pub unsafe trait FloatSlot: Slot {}
+pub(crate) unsafe trait FloatSlot: Slot {}
 
 // SAFETY: it is f32.
 unsafe impl FloatSlot for f32 {}
@@ -56,7 +56,10 @@ unsafe impl FloatSlot for MaybeUninit<f32> {}
 ///
 /// # Safety
 /// `write` must write every element, or panic.
-pub unsafe fn written<T: Copy>(len: usize, write: impl FnOnce(&mut [MaybeUninit<T>])) -> Vec<T> {
+pub(crate) unsafe fn written<T: Copy>(
+    len: usize,
+    write: impl FnOnce(&mut [MaybeUninit<T>]),
+) -> Vec<T> {
     let mut values = Vec::with_capacity(len);
     write(&mut values.spare_capacity_mut()[..len]);
     // SAFETY: the capacity is at least `len` and the caller promises that all are written.
@@ -65,11 +68,11 @@ pub unsafe fn written<T: Copy>(len: usize, write: impl FnOnce(&mut [MaybeUninit<
 }
 
 /// A rectangle of a row-major matrix: its piece of each row, from the top.
-pub type Block<'a, T> = Vec<&'a mut [T]>;
+pub(crate) type Block<'a, T> = Vec<&'a mut [T]>;
 
 /// Cuts a row-major matrix of `width` columns into blocks of `rows` rows and `columns` columns,
 /// the last ones smaller, in reading order.
-pub fn blocks<T>(
+pub(crate) fn blocks<T>(
     matrix: &mut [T],
     width: usize,
     rows: usize,

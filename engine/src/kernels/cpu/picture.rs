@@ -9,7 +9,7 @@ use super::simd::sigmoid;
 
 /// Sizes of a batch of pictures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Size {
+pub(crate) struct Size {
     /// Number of pictures.
     pub batch: usize,
     /// Channels of a pixel.
@@ -22,7 +22,10 @@ pub struct Size {
 
 impl Size {
     /// Of a tensor `[batch, channels, height, width]`.
-    pub fn of(x: &Tensor) -> Result<Self> {
+    ///
+    /// # Shapes
+    /// - x: `[batch, channels, height, width]`
+    pub(crate) fn of(x: &Tensor) -> Result<Self> {
         let (batch, channels, height, width) = x.dims4()?;
         Ok(Self {
             batch,
@@ -33,19 +36,25 @@ impl Size {
     }
 
     /// Values in one picture.
-    pub fn picture(&self) -> usize {
+    pub(crate) fn picture(&self) -> usize {
         self.channels * self.height * self.width
     }
 }
 
 /// Calls `read` with the values of a CPU f32 tensor, channels last; copies only when they lie
 /// otherwise.
-pub fn with_channels_last<R>(x: &Tensor, read: impl FnOnce(&[f32]) -> R) -> Result<R> {
+///
+/// # Shapes
+/// - x: `[batch, channels, height, width]`; `read` gets `[batch, height, width, channels]`
+pub(crate) fn with_channels_last<R>(x: &Tensor, read: impl FnOnce(&[f32]) -> R) -> Result<R> {
     with_floats(&x.permute((0, 2, 3, 1))?, |values| Ok(read(values)))
 }
 
 /// A tensor `[batch, channels, height, width]` over values that lie channels last.
-pub fn from_channels_last(values: Vec<f32>, size: Size) -> Result<Tensor> {
+///
+/// # Shapes
+/// - values: `[batch, height, width, channels]`, result: `[batch, channels, height, width]`
+pub(crate) fn from_channels_last(values: Vec<f32>, size: Size) -> Result<Tensor> {
     let Size {
         batch,
         channels,
@@ -62,7 +71,7 @@ pub fn from_channels_last(values: Vec<f32>, size: Size) -> Result<Tensor> {
 
 /// `silu(x · scale + shift)` of each channel, what is left of GroupNorm once its sums are known.
 #[derive(Clone, Copy)]
-pub struct Affine<'a> {
+pub(crate) struct Affine<'a> {
     /// Factor of each channel.
     pub scale: &'a [f32],
     /// Shift of each channel.
@@ -71,7 +80,7 @@ pub struct Affine<'a> {
 
 /// One picture, channels last, as the convolutions read it.
 #[derive(Clone, Copy)]
-pub struct Source<'a> {
+pub(crate) struct Source<'a> {
     /// Its values.
     pub values: &'a [f32],
     /// Channels of a pixel.
@@ -88,7 +97,7 @@ pub struct Source<'a> {
 
 /// A rectangle of the padded picture.
 #[derive(Clone, Copy)]
-pub struct Window {
+pub(crate) struct Window {
     /// First row; negative in the padding.
     pub top: isize,
     /// First column; negative in the padding.
@@ -102,7 +111,7 @@ pub struct Window {
 impl Source<'_> {
     /// Copies a window to `patch`, zero outside of the picture; each pixel takes `pixel` values,
     /// of which those behind the channels are zero.
-    pub fn load(&self, window: Window, pixel: usize, patch: &mut [f32]) {
+    pub(crate) fn load(&self, window: Window, pixel: usize, patch: &mut [f32]) {
         let double = usize::from(self.upsample);
         let (height, width) = (self.height << double, self.width << double);
         // Columns of the window that lie inside of the picture.
@@ -152,7 +161,7 @@ impl Source<'_> {
 
 multiversion! {
     /// `silu(x · scale + shift)`, whole pixels at a time.
-    pub fn affine_silu<S: Slot>(source: &[f32], scale: &[f32], shift: &[f32], target: &mut [S]) {
+    pub(crate) fn affine_silu<S: Slot>(source: &[f32], scale: &[f32], shift: &[f32], target: &mut [S]) {
         let channels = scale.len();
         for (source, target) in source.chunks_exact(channels).zip(target.chunks_exact_mut(channels)) {
             for (((t, s), scale), shift) in target.iter_mut().zip(source).zip(scale).zip(shift) {
@@ -165,7 +174,7 @@ multiversion! {
 
 multiversion! {
     /// `x · scale + shift`, whole pixels at a time.
-    pub fn affine<S: Slot>(source: &[f32], scale: &[f32], shift: &[f32], target: &mut [S]) {
+    pub(crate) fn affine<S: Slot>(source: &[f32], scale: &[f32], shift: &[f32], target: &mut [S]) {
         let channels = scale.len();
         for (source, target) in source.chunks_exact(channels).zip(target.chunks_exact_mut(channels)) {
             for (((t, s), scale), shift) in target.iter_mut().zip(source).zip(scale).zip(shift) {
@@ -178,7 +187,7 @@ multiversion! {
 multiversion! {
     /// Writes finished pixels: sums with `stride` values a pixel, plus bias, plus residual (empty
     /// for none), at least `floor`.
-    pub fn finish<S: Slot>(sums: &[f32], stride: usize, bias: &[f32], residual: &[f32], floor: f32, target: &mut [S]) {
+    pub(crate) fn finish<S: Slot>(sums: &[f32], stride: usize, bias: &[f32], residual: &[f32], floor: f32, target: &mut [S]) {
         let channels = bias.len();
         for (i, (target, sums)) in target.chunks_exact_mut(channels).zip(sums.chunks_exact(stride)).enumerate() {
             if residual.is_empty() {

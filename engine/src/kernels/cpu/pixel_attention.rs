@@ -14,7 +14,10 @@ use super::simd::exp;
 const QUERIES: usize = 32;
 
 /// See [`crate::kernels::pixel_attention::pixel_attention`].
-pub fn pixel_attention(query: &Tensor, key: &Tensor, value: &Tensor) -> Result<Tensor> {
+///
+/// # Shapes
+/// - query, key, value and result: `[batch, channels, height, width]`
+pub(crate) fn pixel_attention(query: &Tensor, key: &Tensor, value: &Tensor) -> Result<Tensor> {
     let size = Size::of(query)?;
     if Size::of(key)? != size || Size::of(value)? != size {
         candle_core::bail!(

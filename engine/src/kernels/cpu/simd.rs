@@ -2,9 +2,9 @@
 //! inner loops of all our matrix products.
 
 /// `√(2/π)`, the factor inside tanh-GELU.
-pub const GELU_SLOPE: f32 = 0.797_884_6;
+pub(crate) const GELU_SLOPE: f32 = 0.797_884_6;
 /// The cubic's coefficient inside tanh-GELU.
-pub const GELU_CUBIC: f32 = 0.044_715;
+pub(crate) const GELU_CUBIC: f32 = 0.044_715;
 
 /// ln 2 split in two, so that `x − n·ln 2` keeps its low bits.
 const LN2_HIGH: f32 = 0.693_359_4;
@@ -24,7 +24,7 @@ const EXP: [f32; 8] = [
 /// `eˣ` with a relative error below 3e-7, saturating outside −87..88; no branches, so loops over
 /// it become vector code.
 #[inline(always)]
-pub fn exp(x: f32) -> f32 {
+pub(crate) fn exp(x: f32) -> f32 {
     let x = x.clamp(-87.3, 88.0);
     // Adding 1.5·2²³ leaves the nearest integer in the low bits.
     let n = (x * std::f32::consts::LOG2_E + 12_582_912.0) - 12_582_912.0;
@@ -41,13 +41,13 @@ pub fn exp(x: f32) -> f32 {
 
 /// The logistic function.
 #[inline(always)]
-pub fn sigmoid(x: f32) -> f32 {
+pub(crate) fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + exp(-x))
 }
 
 /// Sum over `0..len` of `value(i)` in sixteen lanes, which is one vector register.
 #[inline(always)]
-pub fn lane_sum(len: usize, value: impl Fn(usize) -> f32) -> f32 {
+pub(crate) fn lane_sum(len: usize, value: impl Fn(usize) -> f32) -> f32 {
     let mut lanes = [0f32; 16];
     let whole = len / 16 * 16;
     for i in (0..whole).step_by(16) {
@@ -63,19 +63,19 @@ pub fn lane_sum(len: usize, value: impl Fn(usize) -> f32) -> f32 {
 
 /// bf16 nearest to `x`, ties to even, in the low half of a word.
 #[inline(always)]
-pub fn bf16_bits(x: f32) -> u32 {
+pub(crate) fn bf16_bits(x: f32) -> u32 {
     let bits = x.to_bits();
     bits.wrapping_add(0x7fff + ((bits >> 16) & 1)) >> 16
 }
 
 /// Two bf16 in one word, the first in the low half.
 #[inline(always)]
-pub fn bf16_pair(first: f32, second: f32) -> u32 {
+pub(crate) fn bf16_pair(first: f32, second: f32) -> u32 {
     bf16_bits(first) | bf16_bits(second) << 16
 }
 
 #[cfg(target_arch = "x86_64")]
-pub mod avx512 {
+pub(crate) mod avx512 {
     //! The AVX-512 side. Every function needs the features in its attribute; `features::isa`
     //! guards the entry points.
 
@@ -99,7 +99,7 @@ pub mod avx512 {
             /// # Panics
             /// When an operand or the output is too short.
             #[target_feature(enable = $features)]
-            pub fn $name<const ROWS: usize, const VECTORS: usize>(
+            pub(crate) fn $name<const ROWS: usize, const VECTORS: usize>(
                 groups: usize,
                 left: &[u32],
                 (left_step, left_row): (usize, usize),
@@ -155,14 +155,14 @@ pub mod avx512 {
 
     /// Mask of the lanes below `left`.
     #[inline(always)]
-    pub fn lanes(left: usize) -> u16 {
+    pub(crate) fn lanes(left: usize) -> u16 {
         if left >= 16 { !0 } else { (1u16 << left) - 1 }
     }
 
     /// `eˣ`; see [`super::exp`].
     #[target_feature(enable = "avx512f")]
     #[inline]
-    pub fn exp(x: __m512) -> __m512 {
+    pub(crate) fn exp(x: __m512) -> __m512 {
         let x = _mm512_min_ps(
             _mm512_max_ps(x, _mm512_set1_ps(-87.3)),
             _mm512_set1_ps(88.0),

@@ -6,11 +6,11 @@ use super::features::{Isa, isa};
 use super::pack::{Kind, LeftLayout, PANEL, TILE};
 
 /// Sums of two tiles, row by row.
-pub type Sums = [[f32; PANEL]; 2 * TILE];
+pub(crate) type Sums = [[f32; PANEL]; 2 * TILE];
 
 /// What multiplies on this thread: the processor's tile unit, where it has one for the operands'
 /// kind, or vectors.
-pub struct Multiplier {
+pub(crate) struct Multiplier {
     #[cfg(target_arch = "x86_64")]
     unit: Option<amx::Unit>,
 }
@@ -20,7 +20,7 @@ impl Multiplier {
     ///
     /// # Panics
     /// When this thread's tile unit is in use already.
-    pub fn new(kind: Kind, groups: usize) -> Self {
+    pub(crate) fn new(kind: Kind, groups: usize) -> Self {
         let _ = (kind, groups);
         Self {
             #[cfg(target_arch = "x86_64")]
@@ -29,7 +29,7 @@ impl Multiplier {
     }
 
     /// Tiles of rows that one call of [`Multiplier::multiply`] takes at most.
-    pub fn tiles(&self) -> usize {
+    pub(crate) fn tiles(&self) -> usize {
         #[cfg(target_arch = "x86_64")]
         if self.unit.is_some() {
             return 2;
@@ -40,7 +40,13 @@ impl Multiplier {
     /// Computes the sums of `rows` rows (1 to 14 for each tile) and the first `columns` columns;
     /// the rest of `sums` is left as it is or filled with values without meaning. A sum's bytes
     /// depend on its own row and column only.
-    pub fn multiply(&self, operands: &Operands, rows: usize, columns: usize, sums: &mut Sums) {
+    pub(crate) fn multiply(
+        &self,
+        operands: &Operands,
+        rows: usize,
+        columns: usize,
+        sums: &mut Sums,
+    ) {
         assert!(rows >= 1 && rows <= self.tiles() * TILE);
         #[cfg(target_arch = "x86_64")]
         if let Some(unit) = &self.unit {
@@ -51,7 +57,7 @@ impl Multiplier {
 }
 
 /// The operands of one product.
-pub struct Operands<'a> {
+pub(crate) struct Operands<'a> {
     /// What a word holds.
     pub kind: Kind,
     /// Words along the summed dimension.

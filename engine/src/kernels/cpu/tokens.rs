@@ -9,7 +9,7 @@ use super::features::multiversion;
 
 /// The operands of one attention.
 #[derive(Clone, Copy)]
-pub struct Tokens<'a> {
+pub(crate) struct Tokens<'a> {
     /// Image rows, `[batch, image, 3 · width]`.
     pub image_rows: &'a [f32],
     /// Text rows, `[batch, text, 3 · width]`.
@@ -30,7 +30,7 @@ pub struct Tokens<'a> {
 
 impl<'a> Tokens<'a> {
     /// Checks the shapes and takes the slices.
-    pub fn new(
+    pub(crate) fn new(
         (image_rows, image): (&'a [f32], &Shape),
         text: Option<(&'a [f32], &Shape)>,
         heads: usize,
@@ -71,18 +71,24 @@ impl<'a> Tokens<'a> {
     }
 
     /// Tokens of both streams.
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.image + self.text
     }
 
     /// Channels of all heads.
-    pub fn width(&self) -> usize {
+    pub(crate) fn width(&self) -> usize {
         self.heads * self.head_dim
     }
 
     /// Where token `token` of batch element `item` lies: in the image's (false) or the text's
     /// rows, and where part `part` (q, k, v) of head `head` starts.
-    pub fn place(&self, part: usize, item: usize, head: usize, token: usize) -> (bool, usize) {
+    pub(crate) fn place(
+        &self,
+        part: usize,
+        item: usize,
+        head: usize,
+        token: usize,
+    ) -> (bool, usize) {
         let (is_text, row) = match token.checked_sub(self.image) {
             None => (false, item * self.image + token),
             Some(text) => (true, item * self.text + text),
@@ -95,7 +101,7 @@ impl<'a> Tokens<'a> {
 
     /// Reads q, k or v (0, 1, 2) of one head for some tokens; q and k are rotated, and all is
     /// multiplied by `scale`.
-    pub fn read(
+    pub(crate) fn read(
         &self,
         part: usize,
         item: usize,
@@ -117,7 +123,14 @@ impl<'a> Tokens<'a> {
     }
 
     /// Rotates one token's q or k (backwards when `direction` is −1) and scales it.
-    pub fn end(&self, part: usize, token: usize, scale: f32, direction: f32, values: &mut [f32]) {
+    pub(crate) fn end(
+        &self,
+        part: usize,
+        token: usize,
+        scale: f32,
+        direction: f32,
+        values: &mut [f32],
+    ) {
         let half = self.head_dim / 2;
         match self.rope {
             Some((cos, sin)) if part < 2 => {

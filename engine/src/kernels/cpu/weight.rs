@@ -16,7 +16,7 @@ use crate::precision::{Precision, Storage};
 const BLOCK: usize = 32;
 
 /// A weight matrix `[out, in]` in panels of 32 outputs.
-pub struct PackedWeight {
+pub(crate) struct PackedWeight {
     n: usize,
     k: usize,
     kind: Kind,
@@ -39,7 +39,13 @@ impl std::fmt::Debug for PackedWeight {
 impl PackedWeight {
     /// Packs a row-major matrix `[n, k]`. A width that Q8_0 blocks do not divide keeps bf16; f32
     /// storage of a matrix that is multiplied in bf16 keeps bf16 as well.
-    pub fn new(values: &[f32], n: usize, k: usize, storage: Storage, precision: Precision) -> Self {
+    pub(crate) fn new(
+        values: &[f32],
+        n: usize,
+        k: usize,
+        storage: Storage,
+        precision: Precision,
+    ) -> Self {
         assert_eq!(values.len(), n * k);
         let kind = Kind::of(precision);
         let view = View::rows(values, k).transposed();
@@ -52,22 +58,22 @@ impl PackedWeight {
     }
 
     /// Number of outputs.
-    pub fn outputs(&self) -> usize {
+    pub(crate) fn outputs(&self) -> usize {
         self.n
     }
 
     /// Number of inputs.
-    pub fn inputs(&self) -> usize {
+    pub(crate) fn inputs(&self) -> usize {
         self.k
     }
 
     /// What the products with this weight work on.
-    pub fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self) -> Kind {
         self.kind
     }
 
     /// Bytes that the weight takes.
-    pub fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         match &self.data {
             Data::Words(_, buffer) => buffer.words().len() * 4,
             Data::Q8 { scales, quants } => scales.len() * 2 + quants.len(),
@@ -75,7 +81,7 @@ impl PackedWeight {
     }
 
     /// The panel as the products read it, expanded into `scratch` where it is stored otherwise.
-    pub fn panel<'a>(&'a self, panel: usize, scratch: &'a mut Buffer) -> &'a [u32] {
+    pub(crate) fn panel<'a>(&'a self, panel: usize, scratch: &'a mut Buffer) -> &'a [u32] {
         let size = self.kind.groups(self.k) * PANEL;
         match &self.data {
             Data::Words(kind, buffer) if *kind == self.kind => {
@@ -99,7 +105,7 @@ impl PackedWeight {
     }
 
     /// The matrix again, row-major `[n, k]`, as far as its storage and arithmetic keep it.
-    pub fn unpack(&self) -> Vec<f32> {
+    pub(crate) fn unpack(&self) -> Vec<f32> {
         let mut values = vec![0f32; self.n * self.k];
         let mut scratch = Buffer::zeroed(0);
         for first in (0..self.n).step_by(PANEL) {

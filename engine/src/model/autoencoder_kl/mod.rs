@@ -26,6 +26,9 @@ pub struct Posterior {
 
 impl Posterior {
     /// The likeliest latent: repeatable.
+    ///
+    /// # Shapes
+    /// - result: `[batch, latent channels, height, width]`
     pub fn mode(&self) -> &Tensor {
         &self.mean
     }

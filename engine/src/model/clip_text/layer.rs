@@ -25,6 +25,9 @@ impl Norm {
     }
 
     /// Centres before squaring: hidden states of this tower have channels with large means.
+    ///
+    /// # Shapes
+    /// - x and result: `[batch, tokens, width]`
     pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let centred = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
         let variance = centred.sqr()?.mean_keepdim(D::Minus1)?;

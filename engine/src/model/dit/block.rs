@@ -209,6 +209,9 @@ impl Block {
     }
 
     /// Takes the gradient of a weight that fused branches have left since the last time.
+    ///
+    /// # Shapes
+    /// - weight and result: any, equal
     pub fn take_leaf_gradient(&self, weight: &Tensor) -> Option<Tensor> {
         self.leaves.take(weight)
     }

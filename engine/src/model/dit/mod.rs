@@ -145,6 +145,9 @@ impl Dit {
     /// Takes the gradient of a weight of a trainable network on the fused route: its branches are one
     /// operation each, and leave the gradients of their weights here instead of among those of the
     /// backward pass. On the composed route there is never one.
+    ///
+    /// # Shapes
+    /// - weight and result: any, equal
     pub fn take_leaf_gradient(&self, weight: &Tensor) -> Option<Tensor> {
         self.leaves.take(weight)
     }
@@ -155,6 +158,9 @@ impl Dit {
     }
 
     /// What replaces the pooled text of samples whose caption is dropped in training, `[text_dim]`.
+    ///
+    /// # Shapes
+    /// - result: `[text_dim]`
     pub fn null_pooled(&self) -> &Tensor {
         &self.null_pooled
     }

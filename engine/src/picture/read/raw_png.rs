@@ -48,7 +48,7 @@ pub(super) fn decode(bytes: &[u8], path: &Path) -> Result<Raster> {
         ));
     }
     // The orientation may stand behind the pixels; a file that is damaged there has its pixels still.
-    let _ = reader.finish();
+    reader.finish().ok();
     let info = reader.info();
     let rows = Rows {
         rows: data.chunks_exact(frame.line_size).take(height),

@@ -19,7 +19,7 @@ pub(super) struct Ddim {
 }
 
 impl Ddim {
-    pub fn new(steps: usize, schedule: &NoiseSchedule) -> Self {
+    pub(super) fn new(steps: usize, schedule: &NoiseSchedule) -> Self {
         let timesteps = leading_timesteps(schedule, steps);
         let mut levels: Vec<Level> = timesteps.iter().map(|&t| Level::at(schedule, t)).collect();
         // Where a step ends is one stride before it starts, which is the next step's timestep.

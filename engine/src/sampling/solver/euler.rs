@@ -16,7 +16,7 @@ pub(super) struct Euler {
 }
 
 impl Euler {
-    pub fn new(steps: usize) -> Self {
+    pub(super) fn new(steps: usize) -> Self {
         Self { steps }
     }
 }

@@ -15,7 +15,7 @@ pub(super) struct Heun {
 }
 
 impl Heun {
-    pub fn new(steps: usize) -> Self {
+    pub(super) fn new(steps: usize) -> Self {
         Self { steps, start: None }
     }
 }

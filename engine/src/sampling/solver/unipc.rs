@@ -34,7 +34,7 @@ pub(super) struct UniPc {
 }
 
 impl UniPc {
-    pub fn new(steps: usize, schedule: &NoiseSchedule) -> Self {
+    pub(super) fn new(steps: usize, schedule: &NoiseSchedule) -> Self {
         let timesteps = linspace_timesteps(schedule, steps);
         let mut levels: Vec<Level> = timesteps.iter().map(|&t| Level::at(schedule, t)).collect();
         levels.push(Level::CLEAN);

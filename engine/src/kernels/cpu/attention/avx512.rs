@@ -22,7 +22,7 @@ const QUERIES: usize = 12;
 /// Rows of probabilities multiplied with the values at a time.
 const ROWS: usize = 4;
 /// Softmax attention into rows of `[batch, tokens, width]`.
-pub fn attention<S: Slot>(tokens: &Tokens, kind: Kind, out: &mut [S]) {
+pub(super) fn attention<S: Slot>(tokens: &Tokens, kind: Kind, out: &mut [S]) {
     let (count, width) = (tokens.count(), tokens.width());
     assert_eq!(out.len(), tokens.batch * count * width);
     if out.is_empty() {

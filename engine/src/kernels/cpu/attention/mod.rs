@@ -13,7 +13,7 @@ const LARGEST_HEAD: usize = 128;
 
 /// Attention into `out`, `[batch, tokens, width]`, by the blocked kernel, which writes every element;
 /// false where it has none for this head or processor.
-pub fn attention<S: Slot>(tokens: &Tokens, kind: Kind, out: &mut [S]) -> bool {
+pub(crate) fn attention<S: Slot>(tokens: &Tokens, kind: Kind, out: &mut [S]) -> bool {
     if isa() < Isa::Avx512 || tokens.head_dim > LARGEST_HEAD {
         return false;
     }

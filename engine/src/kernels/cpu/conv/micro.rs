@@ -8,12 +8,12 @@ use super::super::buffer::extent;
 use super::super::features::{Isa, isa};
 
 /// Outputs in one panel of packed weights: one 512-bit vector.
-pub const PANEL: usize = 16;
+pub(crate) const PANEL: usize = 16;
 
 /// The left operand: rows in memory that may overlap, such as the windows of neighbouring pixels.
 /// A row is made of `segments` runs of `run` values.
 #[derive(Clone, Copy)]
-pub struct Rows<'a> {
+pub(crate) struct Rows<'a> {
     /// The values, from the first of the first row on.
     pub values: &'a [f32],
     /// Values between two rows.
@@ -31,7 +31,7 @@ pub struct Rows<'a> {
 ///
 /// # Panics
 /// When an operand or the output is too short.
-pub fn multiply(
+pub(crate) fn multiply(
     rows: usize,
     panels: usize,
     left: &Rows,
@@ -208,7 +208,7 @@ mod avx512 {
     /// # Safety
     /// See [`super::unchecked`]; the processor has AVX-512.
     #[target_feature(enable = "avx512f")]
-    pub unsafe fn column<const VECTORS: usize>(
+    pub(super) unsafe fn column<const VECTORS: usize>(
         rows: usize,
         left: &Rows,
         right: *const f32,

@@ -15,10 +15,10 @@ use super::norm;
 use super::output::written;
 use super::picture::{Size, Source, from_channels_last, with_channels_last};
 use crate::kernels::types::{ConvShape, Fused, Padding};
-pub use micro::{PANEL, Rows, multiply};
+pub(crate) use micro::{PANEL, Rows, multiply};
 
 /// Weights of one convolution, packed once.
-pub struct PackedConv {
+pub(crate) struct PackedConv {
     shape: ConvShape,
     /// `[panel][window row][window column][input][16 outputs]`, outputs padded with zeros.
     panels: Vec<f32>,
@@ -57,7 +57,7 @@ impl PackedConv {
     ///
     /// # Errors
     /// When weight or bias are not of that size, or the shape has a zero.
-    pub fn new(weight: &[f32], bias: Option<&[f32]>, shape: ConvShape) -> Result<Self> {
+    pub(crate) fn new(weight: &[f32], bias: Option<&[f32]>, shape: ConvShape) -> Result<Self> {
         let ConvShape {
             inputs,
             outputs,
@@ -107,7 +107,11 @@ impl PackedConv {
     }
 
     /// The convolution with what is fused around it; see [`crate::kernels::conv::conv2d`].
-    pub fn run(&self, x: &Tensor, fused: Fused) -> Result<Tensor> {
+    ///
+    /// # Shapes
+    /// - x: `[batch, inputs, height, width]`
+    /// - result and residual: `[batch, outputs, height', width']`
+    pub(crate) fn run(&self, x: &Tensor, fused: Fused) -> Result<Tensor> {
         let size = Size::of(x)?;
         let shape = self.shape;
         let doubled = |side: usize| side << usize::from(fused.upsample);
@@ -178,7 +182,11 @@ impl PackedConv {
 
 /// Nearest upsampling of `x` by two with the channels of `skip` behind; see
 /// [`crate::kernels::conv::upsample_concat`].
-pub fn upsample_concat(x: &Tensor, skip: &Tensor) -> Result<Tensor> {
+///
+/// # Shapes
+/// - x: `[batch, a, height, width]`, skip: `[batch, b, 2·height, 2·width]`
+/// - result: `[batch, a + b, 2·height, 2·width]`
+pub(crate) fn upsample_concat(x: &Tensor, skip: &Tensor) -> Result<Tensor> {
     let (below, beside) = (Size::of(x)?, Size::of(skip)?);
     let (a, b) = (below.channels, beside.channels);
     if (beside.batch, beside.height, beside.width)

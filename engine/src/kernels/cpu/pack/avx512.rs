@@ -100,7 +100,7 @@ macro_rules! along {
         /// # Safety
         /// The processor has the features.
         #[target_feature(enable = $features)]
-        pub unsafe fn $name(data: &[f32], stride: usize, columns: usize, k: usize, words: &mut [u32]) {
+        pub(super) unsafe fn $name(data: &[f32], stride: usize, columns: usize, k: usize, words: &mut [u32]) {
             let groups = k.div_ceil($numbers);
             let (lines, _) = words.as_chunks_mut::<PANEL>();
             for (block, lines) in lines[..groups].chunks_mut(WORDS).enumerate() {
@@ -137,7 +137,7 @@ along!(
 /// # Safety
 /// The processor has the features.
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-pub unsafe fn across_bf16<const VECTORS: usize>(
+pub(super) unsafe fn across_bf16<const VECTORS: usize>(
     data: &[f32],
     stride: usize,
     columns: usize,
@@ -173,7 +173,7 @@ pub unsafe fn across_bf16<const VECTORS: usize>(
 /// # Safety
 /// The processor has the features.
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-pub unsafe fn turned_bf16(
+pub(super) unsafe fn turned_bf16(
     data: &[f32],
     stride: usize,
     columns: usize,
@@ -207,7 +207,7 @@ pub unsafe fn turned_bf16(
 /// # Safety
 /// The processor has the features.
 #[target_feature(enable = "avx512f,avx512bf16")]
-pub unsafe fn row_bf16(source: &[f32], target: &mut [u32]) {
+pub(super) unsafe fn row_bf16(source: &[f32], target: &mut [u32]) {
     for (source, target) in source.chunks(2 * WORDS).zip(target.chunks_mut(WORDS)) {
         put(
             neighbours(some(source), some(source.get(WORDS..).unwrap_or_default())),

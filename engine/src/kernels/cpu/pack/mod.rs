@@ -16,15 +16,15 @@ use super::simd::{bf16_bits, bf16_pair};
 use crate::precision::Precision;
 
 /// Columns of one panel of the right operand: two 512-bit vectors.
-pub const PANEL: usize = 32;
+pub(crate) const PANEL: usize = 32;
 /// Rows of one tile of the left operand: with two vectors a row, 28 sums in 32 registers.
-pub const TILE: usize = 14;
+pub(crate) const TILE: usize = 14;
 /// Words between two groups of a packed tile: one cache line.
-pub const TILE_STEP: usize = 16;
+pub(crate) const TILE_STEP: usize = 16;
 
 /// What a word of a packed operand holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// One f32.
     F32,
     /// Two bf16, neighbours along the summed dimension.
@@ -33,7 +33,7 @@ pub enum Kind {
 
 impl Kind {
     /// What the products of a precision work on, on this processor.
-    pub fn of(precision: Precision) -> Self {
+    pub(crate) fn of(precision: Precision) -> Self {
         match precision {
             Precision::Fast if isa() >= Isa::Avx512Bf16 => Self::Bf16,
             _ => Self::F32,
@@ -41,7 +41,7 @@ impl Kind {
     }
 
     /// Groups along a summed dimension of `k`.
-    pub fn groups(self, k: usize) -> usize {
+    pub(crate) fn groups(self, k: usize) -> usize {
         match self {
             Self::F32 => k,
             Self::Bf16 => k.div_ceil(2),
@@ -49,14 +49,14 @@ impl Kind {
     }
 
     /// Whether the processor's tile unit multiplies these.
-    pub fn on_tiles(self) -> bool {
+    pub(crate) fn on_tiles(self) -> bool {
         self == Self::Bf16 && isa() >= Isa::Amx
     }
 }
 
 /// A matrix inside a slice; one of its strides is 1.
 #[derive(Clone, Copy)]
-pub struct View<'a> {
+pub(crate) struct View<'a> {
     /// The elements.
     pub data: &'a [f32],
     /// Elements between two rows.
@@ -67,7 +67,7 @@ pub struct View<'a> {
 
 impl<'a> View<'a> {
     /// A row-major matrix.
-    pub fn rows(data: &'a [f32], stride: usize) -> Self {
+    pub(crate) fn rows(data: &'a [f32], stride: usize) -> Self {
         Self {
             data,
             row: stride,
@@ -76,7 +76,7 @@ impl<'a> View<'a> {
     }
 
     /// The same elements with rows and columns exchanged.
-    pub fn transposed(self) -> Self {
+    pub(crate) fn transposed(self) -> Self {
         Self {
             row: self.column,
             column: self.row,
@@ -87,7 +87,7 @@ impl<'a> View<'a> {
 
 /// Elements of a left operand.
 #[derive(Clone, Copy)]
-pub enum Elements<'a> {
+pub(crate) enum Elements<'a> {
     /// f32.
     F32(&'a [f32]),
     /// bf16, rounded by the operation that made them.
@@ -96,7 +96,7 @@ pub enum Elements<'a> {
 
 /// The left operand of a product.
 #[derive(Clone, Copy)]
-pub enum Left<'a> {
+pub(crate) enum Left<'a> {
     /// A matrix along either stride.
     Matrix(View<'a>),
     /// Rows of the tokens of several batch elements: row `r` starts at
@@ -125,7 +125,7 @@ impl Left<'_> {
 /// Where the groups of a packed left operand lie: element (row, group) of tile `t` is at
 /// `t·tile + row·row + group·step`.
 #[derive(Clone, Copy)]
-pub struct LeftLayout {
+pub(crate) struct LeftLayout {
     /// Words between two groups.
     pub step: usize,
     /// Words between two rows of a tile.
@@ -138,7 +138,7 @@ impl LeftLayout {
     /// The layout for a view with `groups` groups. The extra line after each row keeps rows of a
     /// power-of-two length from falling into the same cache set. The tile unit reads nothing but
     /// rows.
-    pub fn of(kind: Kind, left: &Left, groups: usize) -> Self {
+    pub(crate) fn of(kind: Kind, left: &Left, groups: usize) -> Self {
         if left.along_rows() || kind.on_tiles() {
             let row = groups.next_multiple_of(16) + 16;
             Self {
@@ -157,7 +157,7 @@ impl LeftLayout {
 }
 
 /// Packs tile `tile` of the left operand `[m, k]` into `words`.
-pub fn left_tile(
+pub(crate) fn left_tile(
     kind: Kind,
     left: &Left,
     m: usize,
@@ -228,7 +228,14 @@ fn row_of_bf16(kind: Kind, source: &[bf16], target: &mut [u32]) {
 }
 
 /// Packs panel `panel` of the right operand `[k, n]` into `words`.
-pub fn right_panel(kind: Kind, view: &View, k: usize, n: usize, panel: usize, words: &mut [u32]) {
+pub(crate) fn right_panel(
+    kind: Kind,
+    view: &View,
+    k: usize,
+    n: usize,
+    panel: usize,
+    words: &mut [u32],
+) {
     let first = panel * PANEL;
     let columns = PANEL.min(n - first);
     if view.column == 1 {
@@ -240,12 +247,12 @@ pub fn right_panel(kind: Kind, view: &View, k: usize, n: usize, panel: usize, wo
 }
 
 /// Number of words of the right operand `[k, n]` when packed.
-pub fn right_words(kind: Kind, k: usize, n: usize) -> usize {
+pub(crate) fn right_words(kind: Kind, k: usize, n: usize) -> usize {
     n.div_ceil(PANEL) * PANEL * kind.groups(k)
 }
 
 /// Packs the whole right operand.
-pub fn right(kind: Kind, view: &View, k: usize, n: usize, buffer: &mut Buffer) {
+pub(crate) fn right(kind: Kind, view: &View, k: usize, n: usize, buffer: &mut Buffer) {
     buffer.reserve(right_words(kind, k, n));
     let panel_words = PANEL * kind.groups(k);
     for (panel, words) in buffer
@@ -259,7 +266,7 @@ pub fn right(kind: Kind, view: &View, k: usize, n: usize, buffer: &mut Buffer) {
 }
 
 /// Packs the whole left operand.
-pub fn left(kind: Kind, left: &Left, m: usize, k: usize, buffer: &mut Buffer) -> LeftLayout {
+pub(crate) fn left(kind: Kind, left: &Left, m: usize, k: usize, buffer: &mut Buffer) -> LeftLayout {
     let layout = LeftLayout::of(kind, left, kind.groups(k));
     let tiles = m.div_ceil(TILE);
     buffer.reserve(tiles * layout.tile);

@@ -17,7 +17,12 @@ use crate::kernels::types::RopeTable;
 use crate::precision::Precision;
 
 /// Attention over image and text tokens with gradients; see [`crate::kernels::joint_attention`].
-pub fn joint_attention(
+///
+/// # Shapes
+/// - image_qkv: `[batch, image tokens, 3 · width]`
+/// - text_qkv: `[batch, text tokens, 3 · width]`, or `None` when one stream holds all tokens
+/// - result: `[batch, image + text tokens, width]`
+pub(crate) fn joint_attention(
     image_qkv: &Tensor,
     text_qkv: Option<&Tensor>,
     heads: usize,

@@ -14,7 +14,7 @@ use std::ops::Range;
 ///
 /// # Shapes
 /// - residual, branch, result: `[batch, tokens, width]`, modulation: `[batch, chunks · width]`
-pub fn gate_residual(
+pub(crate) fn gate_residual(
     residual: &Tensor,
     branch: &Tensor,
     modulation: &Tensor,

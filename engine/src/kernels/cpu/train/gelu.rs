@@ -11,7 +11,10 @@ use super::super::simd::{GELU_CUBIC, GELU_SLOPE, exp};
 use super::{CHUNK, gradient, output};
 
 /// `x · ½(1 + tanh(√(2/π)(x + 0.044715x³)))`, elementwise.
-pub fn gelu(x: &Tensor) -> Result<Tensor> {
+///
+/// # Shapes
+/// - x and result: any, equal
+pub(crate) fn gelu(x: &Tensor) -> Result<Tensor> {
     x.contiguous()?.apply_op1(Gelu)
 }
 

@@ -18,7 +18,7 @@ const EPSILON: f32 = LAYER_NORM_EPS as f32;
 ///
 /// # Shapes
 /// - x and result: `[batch, tokens, width]`, modulation: `[batch, chunks · width]`
-pub fn layer_norm_modulate(
+pub(crate) fn layer_norm_modulate(
     x: &Tensor,
     modulation: &Tensor,
     shift_chunk: usize,

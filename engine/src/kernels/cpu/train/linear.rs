@@ -16,7 +16,7 @@ use crate::precision::Precision;
 ///
 /// # Shapes
 /// - x: `[.., in]`, weight: `[out, in]`, bias: `[out]`, result: `[.., out]`
-pub fn linear(
+pub(crate) fn linear(
     x: &Tensor,
     weight: &Tensor,
     bias: Option<&Tensor>,

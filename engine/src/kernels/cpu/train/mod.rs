@@ -4,17 +4,17 @@
 //! and none for the others.
 
 mod attention;
-pub mod fused;
+pub(crate) mod fused;
 mod gate;
 mod gelu;
 mod layer_norm;
 mod linear;
 
-pub use attention::joint_attention;
-pub use gate::gate_residual;
-pub use gelu::gelu;
-pub use layer_norm::layer_norm_modulate;
-pub use linear::linear;
+pub(crate) use attention::joint_attention;
+pub(crate) use gate::gate_residual;
+pub(crate) use gelu::gelu;
+pub(crate) use layer_norm::layer_norm_modulate;
+pub(crate) use linear::linear;
 
 use candle_core::{CpuStorage, Result, Shape, Tensor};
 

@@ -18,7 +18,10 @@ use crate::precision::Precision;
 /// # Shapes
 /// - mixed: `[batch, all tokens, width]`, modulation: `[batch, chunks · width]`
 /// - residual and result: `[batch, tokens, width]`, weight: `[width, width]`
-pub fn attended(
+///
+/// # Errors
+/// When the shapes do not fit each other, or an operand is not f32 on the CPU.
+pub(crate) fn attended(
     mixed: &Tensor,
     first: usize,
     residual: &Tensor,

@@ -15,7 +15,7 @@ use crate::precision::Precision;
 /// # Shapes
 /// - rise: `[inner, width]` and `[inner]`, fall: `[width, inner]` and `[width]`
 #[derive(Clone)]
-pub struct Layers {
+pub(crate) struct Layers {
     /// The first layer.
     pub rise: (Tensor, Tensor),
     /// The second one.
@@ -27,7 +27,10 @@ pub struct Layers {
 ///
 /// # Shapes
 /// - x and result: `[batch, tokens, width]`, modulation: `[batch, chunks · width]`
-pub fn mlp(
+///
+/// # Errors
+/// When the shapes do not fit each other, or an operand is not f32 on the CPU.
+pub(crate) fn mlp(
     x: &Tensor,
     modulation: &Tensor,
     [shift, scale, gate]: [usize; 3],

@@ -13,9 +13,9 @@ mod mlp;
 mod project;
 mod spare;
 
-pub use attended::attended;
-pub use mlp::{Layers, mlp};
-pub use project::project;
+pub(crate) use attended::attended;
+pub(crate) use mlp::{Layers, mlp};
+pub(crate) use project::project;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -41,6 +41,9 @@ impl LeafGradients {
     }
 
     /// Takes out what has been added for `leaf`.
+    ///
+    /// # Shapes
+    /// - leaf and result: any, equal
     pub fn take(&self, leaf: &Tensor) -> Option<Tensor> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.remove(&leaf.id())

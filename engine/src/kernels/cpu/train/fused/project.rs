@@ -16,7 +16,10 @@ use crate::precision::Precision;
 /// # Shapes
 /// - x: `[batch, tokens, width]`, modulation: `[batch, chunks · width]`
 /// - weights: three of `[width, width]`; result: `[batch, tokens, 3 · width]`
-pub fn project(
+///
+/// # Errors
+/// When the shapes do not fit each other, or an operand is not f32 on the CPU.
+pub(crate) fn project(
     x: &Tensor,
     modulation: &Tensor,
     places: [usize; 2],

@@ -12,11 +12,11 @@ thread_local! {
 }
 
 /// A vector lent by its thread; what it holds at first is left over from its last use.
-pub struct Spare(Vec<f32>);
+pub(super) struct Spare(Vec<f32>);
 
 impl Spare {
     /// A vector of `len` numbers.
-    pub fn of(len: usize) -> Self {
+    pub(super) fn of(len: usize) -> Self {
         let mut values = FREE.with_borrow_mut(|free| {
             // The smallest that is large enough, else the largest to grow.
             let fits = free.iter().enumerate().filter(|(_, v)| v.capacity() >= len);
@@ -58,12 +58,13 @@ impl Drop for Spare {
     fn drop(&mut self) {
         let values = std::mem::take(&mut self.0);
         // At a thread's end there is nowhere to put it.
-        let _ = FREE.try_with(|free| {
+        FREE.try_with(|free| {
             let mut free = free.borrow_mut();
             if free.len() < KEPT {
                 free.push(values);
             }
-        });
+        })
+        .ok();
     }
 }
 
