@@ -11,6 +11,9 @@ use crate::objective::Target;
 use crate::report::HeldOutReport;
 
 /// Measures the unweighted loss of a model after update `step`.
+///
+/// # Errors
+/// When a caption has no features, or a tensor operation fails.
 pub fn measure(
     dit: &Dit,
     objective: Objective,

@@ -112,6 +112,9 @@ pub fn load(
 }
 
 /// The parameters' tensors; clones keep their identity, so that gradients find them.
+///
+/// # Shapes
+/// - results: those of the parameters
 pub fn tensors(parameters: &Parameters) -> BTreeMap<String, Tensor> {
     parameters
         .iter()

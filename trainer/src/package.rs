@@ -54,7 +54,7 @@ pub fn create(from: &Path, weights: &Path, out: &Path) -> Result<()> {
     let imported = import(&options, &mut |_, _, _| true)?;
     if !imported.missing.is_empty() {
         // Half a package would be taken for a whole one the next time.
-        let _ = std::fs::remove_dir_all(&out);
+        std::fs::remove_dir_all(&out).ok();
         return Err(Error::content(
             weights,
             format!("{} not found", imported.missing.join(", ")),

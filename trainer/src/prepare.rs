@@ -242,6 +242,9 @@ fn prepare_text(config: &Config, preparation: &Preparation, sink: &mut dyn Sink)
 }
 
 /// Opens what was prepared.
+///
+/// # Errors
+/// When the data was not prepared, or not for this configuration, or a file is damaged.
 pub fn open(config: &Config, work: &Path) -> Result<PreparedData> {
     let [train, heldout] = open_latents(config, work)?;
     Ok(PreparedData {
@@ -346,6 +349,9 @@ fn exported_transformer(
 }
 
 /// Loads an autoencoder in diffusers' layout, and the hash of its files.
+///
+/// # Errors
+/// When a file is missing or cannot be read, or weights and configuration do not fit each other.
 pub fn load_autoencoder(
     folder: &Path,
     device: &Device,
@@ -366,6 +372,9 @@ pub fn load_autoencoder(
 }
 
 /// Loads a text tower in transformers' layout with its tokenizer, and the hash of its files.
+///
+/// # Errors
+/// As [`load_autoencoder`], and when the tokenizer cannot be read.
 pub fn load_text(folder: &Path) -> Result<(TextEncoder, String)> {
     let (config_path, weights, tokenizer) = (
         folder.join("config.json"),
@@ -459,12 +468,14 @@ impl Progress {
         if due || done >= of {
             self.told = Some(Instant::now());
             // A view that fails must not end the preparation.
-            let _ = sink.on_event(&TrainEvent::Preparing(Preparing {
-                what: self.what.clone(),
-                done: done as u64,
-                of: of as u64,
-                per_second: rate,
-            }));
+            let _ = sink
+                .on_event(&TrainEvent::Preparing(Preparing {
+                    what: self.what.clone(),
+                    done: done as u64,
+                    of: of as u64,
+                    per_second: rate,
+                }))
+                .ok();
         }
     }
 }

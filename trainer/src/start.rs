@@ -143,6 +143,10 @@ pub struct Begun {
 
 /// Weights, average and optimizer of the first update, and the state that goes with them.
 /// `samples` is the size of the training set, from which epochs are counted.
+///
+/// # Errors
+/// When the weights or the checkpoint cannot be read or do not fit the configuration, or a change
+/// is not possible.
 pub fn begin(
     start: Start,
     changes: Changes,
@@ -222,6 +226,9 @@ fn fresh(
 }
 
 /// Compares the prepared data with what the configuration asks for.
+///
+/// # Errors
+/// With what does not fit: channels, sides, or the width of the text features.
 pub fn check_data(config: &Config, data: &PreparedData) -> Result<()> {
     let dit = config.model.dit();
     let fail = |what: String| {

@@ -48,6 +48,12 @@ impl<'a> Blob<'a> {
     }
 
     /// A tensor as f32.
+    ///
+    /// # Shapes
+    /// - tensor: any
+    ///
+    /// # Errors
+    /// When the values cannot be read from the device.
     pub fn tensor(tensor: &Tensor) -> Result<Self> {
         let values = tensor
             .to_dtype(DType::F32)?

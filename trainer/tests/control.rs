@@ -1,5 +1,5 @@
 //! A run is steered by commands and signals, and told as JSON lines.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod common;
 

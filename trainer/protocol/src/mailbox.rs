@@ -214,7 +214,7 @@ impl Drop for Mailbox {
     fn drop(&mut self) {
         self.clear();
         // Whatever else lies there is somebody's; then the folder stays, too.
-        let _ = fs::remove_dir(&self.folder);
+        fs::remove_dir(&self.folder).ok();
     }
 }
 

@@ -29,6 +29,10 @@ pub use state::{FORMAT, State, read_state};
 pub use weights::{check_initial, read_initial, read_weights};
 
 /// Writes `OUT/checkpoint-N` and then points `latest` at it; returns its folder.
+///
+/// # Errors
+/// When a file or folder cannot be written or moved, or weights cannot be read from the device. The
+/// checkpoint then does not count as complete, and an older one stays.
 pub fn save(out: &Path, training: &Training, state: &State) -> Result<PathBuf> {
     fs::create_dir_all(out).map_err(Error::file("create the run folder", out))?;
     let target = folder(out, state.step);
@@ -77,6 +81,9 @@ pub fn save(out: &Path, training: &Training, state: &State) -> Result<PathBuf> {
 
 /// Puts right what a crash left: half written checkpoints go, and one that was put aside for a
 /// newer one of the same update comes back if the newer one did not get there.
+///
+/// # Errors
+/// When the folder cannot be listed, or a leftover cannot be deleted or moved.
 pub fn recover(out: &Path) -> Result<()> {
     for entry in fs::read_dir(out).map_err(Error::file("list the run folder", out))? {
         let entry = entry.map_err(Error::file("list the run folder", out))?;
@@ -100,6 +107,9 @@ pub fn recover(out: &Path) -> Result<()> {
 
 /// Deletes all but the newest `keep` checkpoints and the one with the lowest held-out loss, and what
 /// a crash left half written.
+///
+/// # Errors
+/// As [`recover`], and when a checkpoint cannot be deleted.
 pub fn prune(out: &Path, keep: usize) -> Result<()> {
     recover(out)?;
     let mut steps = complete(out)?;
@@ -145,6 +155,9 @@ pub fn complete(out: &Path) -> Result<Vec<u64>> {
 }
 
 /// The checkpoint to continue from: `given` itself if it is one, else the newest complete one in it.
+///
+/// # Errors
+/// When there is none, or the folder cannot be listed.
 pub fn find(given: &Path) -> Result<PathBuf> {
     if given.join(STATE_FILE).exists() {
         return Ok(given.to_path_buf());
@@ -189,6 +202,10 @@ pub fn name_older(error: Error, checkpoint: &Path) -> Error {
 }
 
 /// Restores weights, average and optimizer.
+///
+/// # Errors
+/// When a file cannot be read, or names, shapes or the number of updates are not those of the
+/// state.
 pub fn load(checkpoint: &Path, state: &State, device: &Device) -> Result<Training> {
     let raw = read_weights(
         &checkpoint.join(RAW_FILE),

@@ -13,6 +13,9 @@ use crate::config::Config;
 use crate::optim::Parameters;
 
 /// Weights for a new run: the average of a checkpoint folder, else its raw weights, or a file.
+///
+/// # Errors
+/// When the folder holds no weights, and as [`read_weights`].
 pub fn read_initial(from: &Path, config: &Config, device: &Device) -> Result<Parameters> {
     read_weights(&initial_file(from)?, &config.model.dit(), device)
 }
@@ -78,6 +81,10 @@ fn compare_shapes(path: &Path, dit: &DitConfig, shapes: &BTreeMap<&str, &[usize]
 }
 
 /// Reads a weight file and compares names and shapes with the transformer's.
+///
+/// # Errors
+/// When the file cannot be read, and with up to five tensors that are missing, unknown or of
+/// another shape.
 pub fn read_weights(path: &Path, dit: &DitConfig, device: &Device) -> Result<Parameters> {
     let bytes = candle_core::safetensors::load(path, &Device::Cpu)
         .map_err(|error| Error::content(path, error.to_string(), "name another checkpoint"))?;

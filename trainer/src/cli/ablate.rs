@@ -19,7 +19,7 @@ use super::train::use_threads;
 
 /// Arguments of `ablate`.
 #[derive(Debug, Args)]
-pub struct AblateArgs {
+pub(crate) struct AblateArgs {
     #[command(flatten)]
     source: Source,
     /// Folder of prepared data
@@ -52,7 +52,11 @@ pub struct AblateArgs {
 }
 
 /// Trains the rows and writes `ablation.md` and `ablation.json`.
-pub fn execute(args: &AblateArgs) -> Result<()> {
+///
+/// # Errors
+/// When the configuration or the prepared data is not usable, a row fails, or a table cannot be
+/// written.
+pub(crate) fn execute(args: &AblateArgs) -> Result<()> {
     use_threads(args.threads)?;
     let mut base = args.source.read(None, 1, 0)?.config;
     if let Some(steps) = args.steps {

@@ -8,7 +8,7 @@ use mmface_trainer::compare::{Comparison, Curve};
 
 /// Arguments of `compare`.
 #[derive(Debug, Args)]
-pub struct CompareArgs {
+pub(crate) struct CompareArgs {
     /// Folder of the first run
     first: PathBuf,
     /// Folder of the second run
@@ -22,7 +22,11 @@ pub struct CompareArgs {
 }
 
 /// Prints the comparison.
-pub fn execute(args: &CompareArgs) -> Result<()> {
+///
+/// # Errors
+/// When a curve cannot be read, the two have nothing in common, or they differ by more than
+/// `--within`.
+pub(crate) fn execute(args: &CompareArgs) -> Result<()> {
     let comparison = Comparison::new(&Curve::read(&args.first)?, &Curve::read(&args.second)?)?;
     if args.json {
         let text = serde_json::to_string(&comparison);

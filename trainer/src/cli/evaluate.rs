@@ -16,7 +16,7 @@ use super::train::use_threads;
 
 /// Arguments of `evaluate`. What is left out is what `mmface generate` takes with this package.
 #[derive(Debug, Args)]
-pub struct EvaluateArgs {
+pub(crate) struct EvaluateArgs {
     /// Model package
     #[arg(long)]
     model: PathBuf,
@@ -74,7 +74,11 @@ enum PrecisionName {
 }
 
 /// Draws, measures, and prints one JSON object.
-pub fn execute(args: EvaluateArgs) -> Result<()> {
+///
+/// # Errors
+/// When a value is out of range, the package or the data cannot be read, drawing fails, or `--out`
+/// cannot be written.
+pub(crate) fn execute(args: EvaluateArgs) -> Result<()> {
     use_threads(args.threads)?;
     let usual = PipelineOptions::default();
     let options = PipelineOptions {

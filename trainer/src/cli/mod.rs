@@ -1,10 +1,10 @@
 //! The commands of `mmface-trainer`, one file each where they are more than a call.
 
-pub mod ablate;
-pub mod compare;
-pub mod evaluate;
-pub mod plan;
-pub mod train;
+pub(crate) mod ablate;
+pub(crate) mod compare;
+pub(crate) mod evaluate;
+pub(crate) mod plan;
+pub(crate) mod train;
 
 use std::path::{Path, PathBuf};
 
@@ -42,7 +42,7 @@ impl From<CheckpointingName> for Checkpointing {
 
 /// Where the configuration comes from, and what is changed in it.
 #[derive(Clone, Debug, Args)]
-pub struct Source {
+pub(crate) struct Source {
     #[command(flatten)]
     file: File,
     /// Change a setting, as in --set steps=500 --set optimizer.moments=Bits8; may be given several times
@@ -67,13 +67,17 @@ struct File {
 
 impl Source {
     /// Name of the preset, if one is named.
-    pub fn preset(&self) -> Option<&str> {
+    pub(crate) fn preset(&self) -> Option<&str> {
         self.file.preset.as_deref()
     }
 
     /// Reads the configuration and makes the changes; with what a file of the authors says beside
     /// it.
-    pub fn read(
+    ///
+    /// # Errors
+    /// When the file cannot be read, a change names no setting, or the result does not hold
+    /// [`mmface_trainer::config::Config::check`].
+    pub(crate) fn read(
         &self,
         objective: Option<Objective>,
         ranks: usize,
@@ -113,7 +117,7 @@ impl File {
 
 /// What data is made of, and threads.
 #[derive(Clone, Debug, Args)]
-pub struct Inputs {
+pub(crate) struct Inputs {
     /// Folder of WebDataset tars (train-*.tar, heldout-*.tar), of photos, masks and sketches (CelebA or FFHQ style), or of the authors' .pt latents; left out: what is prepared is used
     #[arg(long = name(flag::DATA))]
     pub data: Option<PathBuf>,
@@ -137,7 +141,10 @@ pub struct Inputs {
 impl Inputs {
     /// What is to be prepared into `work`: the data of `--data`, else what a file of the authors
     /// names. The frozen networks are those of `--weights`, else `noted`.
-    pub fn preparation(
+    ///
+    /// # Errors
+    /// When the data is not found, or nothing names the frozen networks.
+    pub(crate) fn preparation(
         &self,
         named: Option<&Samples>,
         work: &Path,

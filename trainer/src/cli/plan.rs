@@ -14,7 +14,7 @@ use super::Source;
 
 /// Arguments of `plan`.
 #[derive(Debug, Args)]
-pub struct PlanArgs {
+pub(crate) struct PlanArgs {
     #[command(flatten)]
     source: Source,
     /// What a file of the authors trains; left out: by its path
@@ -41,7 +41,11 @@ pub struct PlanArgs {
 }
 
 /// Prints the plan.
-pub fn execute(args: &PlanArgs) -> Result<()> {
+///
+/// # Errors
+/// When configuration or prepared data is not usable, the batch does not divide among the
+/// processes, or the probe fails.
+pub(crate) fn execute(args: &PlanArgs) -> Result<()> {
     let preset = args.source.preset().map(presets::find).transpose()?;
     let ranks = args
         .ranks
@@ -86,7 +90,10 @@ pub fn execute(args: &PlanArgs) -> Result<()> {
 }
 
 /// Prints the presets: a table, or what another program needs to offer them.
-pub fn presets(json: bool) -> Result<()> {
+///
+/// # Errors
+/// When a built-in configuration cannot be read: a bug.
+pub(crate) fn presets(json: bool) -> Result<()> {
     let mut listed = Vec::new();
     for preset in presets::PRESETS {
         let config = preset.config()?;

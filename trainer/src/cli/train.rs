@@ -29,7 +29,7 @@ use super::{Inputs, Source};
 
 /// How a run is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Ui {
+pub(crate) enum Ui {
     /// Curves and figures on the terminal
     Tui,
     /// Lines for people on standard error
@@ -40,7 +40,7 @@ pub enum Ui {
 
 /// Where commands come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ControlFrom {
+pub(crate) enum ControlFrom {
     /// JSON lines on standard input: {"command":"pause"}, resume, stop, checkpoint, sample
     #[value(name = STDIN)]
     Stdin,
@@ -48,7 +48,7 @@ pub enum ControlFrom {
 
 /// How a run is shown and steered, and how many processes share it.
 #[derive(Clone, Debug, Args)]
-pub struct Conduct {
+pub(crate) struct Conduct {
     /// View of the run; left out: plain
     #[arg(long)]
     ui: Option<Ui>,
@@ -113,7 +113,7 @@ impl Conduct {
 
 /// Arguments of `train`.
 #[derive(Clone, Debug, Args)]
-pub struct TrainArgs {
+pub(crate) struct TrainArgs {
     #[command(flatten)]
     source: Source,
     /// What a file of the authors trains; left out: by its path
@@ -139,7 +139,7 @@ pub struct TrainArgs {
 #[command(
     after_help = "Other settings stay as they were when the run began. To change them, start a run from its weights: `mmface-trainer train --init-from RUN --set KEY=VALUE`."
 )]
-pub struct ResumeArgs {
+pub(crate) struct ResumeArgs {
     #[command(flatten)]
     inputs: Inputs,
     /// Folder of latents and text features; left out, as --weights: what the run noted in its inputs.json
@@ -176,7 +176,11 @@ struct Plan {
 }
 
 /// Starts a run.
-pub fn train(args: &TrainArgs) -> Result<()> {
+///
+/// # Errors
+/// When the configuration, the weights or the data is not usable, the run folder is taken, or the
+/// run fails.
+pub(crate) fn train(args: &TrainArgs) -> Result<()> {
     conduct(&args.conduct, &args.inputs, || {
         let imported = args.source.read(
             args.objective,
@@ -227,7 +231,10 @@ pub fn train(args: &TrainArgs) -> Result<()> {
 }
 
 /// Continues a run.
-pub fn resume(args: &ResumeArgs) -> Result<()> {
+///
+/// # Errors
+/// When there is no checkpoint or it cannot be read, the data is not usable, or the run fails.
+pub(crate) fn resume(args: &ResumeArgs) -> Result<()> {
     conduct(&args.conduct, &args.inputs, || {
         if args.set.is_some() || args.config.is_some() || args.preset.is_some() {
             return Err(Error::Argument(
@@ -414,7 +421,10 @@ fn meeting(address: &str, error: &std::io::Error) -> Error {
 }
 
 /// Sets the size of the thread pool before anything runs in it.
-pub fn use_threads(threads: Option<usize>) -> Result<()> {
+///
+/// # Errors
+/// When the system gives no such threads.
+pub(crate) fn use_threads(threads: Option<usize>) -> Result<()> {
     if let Some(threads) = threads {
         rayon::ThreadPoolBuilder::new()
             .num_threads(threads.max(1))

@@ -91,6 +91,9 @@ impl<'a> Batches<'a> {
     }
 
     /// The samples at `position..position + count` of the sequence.
+    ///
+    /// # Errors
+    /// When a caption has no features, or the device cannot take the batch.
     pub fn get(&mut self, position: u64, count: usize, device: &Device) -> Result<Batch> {
         let mut builder = Builder::default();
         for position in position..position + count as u64 {
@@ -210,6 +213,9 @@ impl<'a> HeldOut<'a> {
     }
 
     /// The items `first..first + count`.
+    ///
+    /// # Errors
+    /// As [`Batches::get`].
     pub fn get(&self, first: usize, count: usize, device: &Device) -> Result<Batch> {
         let mut builder = Builder::default();
         for item in first..(first + count).min(self.len()) {

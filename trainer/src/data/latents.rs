@@ -350,6 +350,12 @@ fn encode_sample(
 }
 
 /// Photo, mask and sketch as the autoencoder and the pipeline see them, `[1, 3, side, side]` each.
+///
+/// # Shapes
+/// - results: `[1, 3, side, side]` in -1..=1
+///
+/// # Errors
+/// When `resolution` is out of range, or a picture is empty.
 pub fn model_inputs(views: &Views, resolution: usize) -> Result<[Tensor; 3]> {
     let device = Device::Cpu;
     Ok([
@@ -363,6 +369,9 @@ pub fn model_inputs(views: &Views, resolution: usize) -> Result<[Tensor; 3]> {
 ///
 /// # Shapes
 /// - pictures: `[batch, 3, side, side]` in `[-1, 1]`, result: `[batch, channels, side / 8, side / 8]`
+///
+/// # Errors
+/// As [`AutoencoderKl::encode`].
 pub fn encode(autoencoder: &AutoencoderKl, pictures: &Tensor) -> Result<Tensor> {
     autoencoder.to_model_space(autoencoder.encode(pictures)?.mode())
 }

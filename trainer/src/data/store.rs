@@ -35,6 +35,10 @@ pub struct LatentStore {
 
 impl LatentStore {
     /// Opens the latent files of a split, in name order.
+    ///
+    /// # Errors
+    /// When the folder cannot be listed, holds no such file, or a file is damaged or does not fit
+    /// the others.
     pub fn open(folder: &Path, prefix: &str) -> Result<Self> {
         let mut paths = Vec::new();
         for entry in

@@ -43,6 +43,9 @@ pub fn captions(stores: &[&LatentStore]) -> BTreeSet<String> {
 }
 
 /// Brings the feature file up to date and opens it. `progress` hears of captions done and in all.
+///
+/// # Errors
+/// When a caption cannot be encoded, or the files cannot be written or read.
 pub fn prepare(
     path: &Path,
     captions: &BTreeSet<String>,
@@ -117,6 +120,10 @@ fn list_path(path: &Path) -> std::path::PathBuf {
 
 impl TextStore {
     /// Opens a feature file with its list of captions.
+    ///
+    /// # Errors
+    /// When a file cannot be read, is damaged, or features and list of captions do not belong
+    /// together.
     pub fn open(path: &Path) -> Result<Self> {
         let damaged = |what: &str| {
             Error::content(
@@ -159,6 +166,9 @@ impl TextStore {
     }
 
     /// Appends the features of a caption; an unknown caption is an error.
+    ///
+    /// # Errors
+    /// When the caption has no features.
     pub fn push(
         &self,
         caption: &str,

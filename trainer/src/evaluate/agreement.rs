@@ -14,11 +14,11 @@ pub struct Agreement {
 
 /// Counts of pixels by found and wanted class.
 #[derive(Clone, Debug, Default)]
-pub struct Confusion([[u64; CLASS_COUNT]; CLASS_COUNT]);
+pub(super) struct Confusion([[u64; CLASS_COUNT]; CLASS_COUNT]);
 
 impl Confusion {
     /// Adds one picture.
-    pub fn add(&mut self, found: &[u8], wanted: &[u8]) {
+    pub(super) fn add(&mut self, found: &[u8], wanted: &[u8]) {
         for (&found, &wanted) in found.iter().zip(wanted) {
             let row = self.0.get_mut(usize::from(found));
             if let Some(count) = row.and_then(|row| row.get_mut(usize::from(wanted))) {
@@ -28,7 +28,7 @@ impl Confusion {
     }
 
     /// The figures.
-    pub fn agreement(&self) -> Agreement {
+    pub(super) fn agreement(&self) -> Agreement {
         let (mut equal, mut all) = (0, 0);
         let (mut sum, mut classes) = (0.0, 0.0);
         for class in 0..CLASS_COUNT {

@@ -45,6 +45,10 @@ pub struct Thumbnails {
 
 impl Thumbnails {
     /// Reads the photos of a split.
+    ///
+    /// # Errors
+    /// When the folder has no such shards, or one cannot be read. Samples that cannot be decoded
+    /// are left out.
     pub fn of_shards(data: &Path, prefix: &str) -> Result<Self> {
         let mut pictures = Vec::new();
         for path in shards(data, prefix)? {

@@ -10,7 +10,10 @@ use crate::sheets::grid;
 const CELL: usize = 160;
 
 /// Draws a row for each item.
-pub fn draw(
+///
+/// # Errors
+/// When there is no item.
+pub(super) fn draw(
     items: &[Item],
     photos: &[RgbImage],
     from_mask: &[RgbImage],

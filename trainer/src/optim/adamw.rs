@@ -139,6 +139,9 @@ impl AdamW {
 impl Moment {
     /// Moments before the first update.
     ///
+    /// # Shapes
+    /// - parameter: any; the moments are of its shape
+    ///
     /// # Errors
     /// When the device has no memory for them.
     pub fn zeros(parameter: &Var, moments: Moments, route: Route) -> Result<Self> {
@@ -178,6 +181,9 @@ impl Moment {
     }
 
     /// Moments of a parameter from a checkpoint, for updates by this route.
+    ///
+    /// # Shapes
+    /// - parameter: any; the moments are of its shape
     ///
     /// # Errors
     /// When there are not as many as the parameter has values.

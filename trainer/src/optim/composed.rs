@@ -64,6 +64,9 @@ pub struct Floats {
 impl Floats {
     /// Moments before the first update.
     ///
+    /// # Shapes
+    /// - parameter: any; the moments are of its shape
+    ///
     /// # Errors
     /// When the device has no memory for them.
     pub fn zeros(parameter: &Var) -> Result<Self> {

@@ -88,6 +88,9 @@ impl Ema {
     }
 
     /// The averages as plain tensors, sharing memory with this object.
+    ///
+    /// # Shapes
+    /// - results: those of the parameters
     pub fn tensors(&self) -> BTreeMap<String, Tensor> {
         self.shadow
             .iter()

@@ -5,7 +5,13 @@ use std::cell::RefCell;
 use candle_core::{CpuStorage, InplaceOp1, Layout, Result, Storage, Tensor, Var, bail};
 
 /// Runs the function on the values of a tensor on the CPU.
-pub fn read<R>(tensor: &Tensor, work: impl FnOnce(&[f32]) -> R) -> Result<R> {
+///
+/// # Shapes
+/// - tensor: any; `work` gets its elements in row-major order
+///
+/// # Errors
+/// When the tensor is on another device, or not f32.
+pub(super) fn read<R>(tensor: &Tensor, work: impl FnOnce(&[f32]) -> R) -> Result<R> {
     let tensor = tensor.contiguous()?;
     let (storage, layout) = tensor.storage_and_layout();
     let Storage::Cpu(storage) = &*storage else {
@@ -39,6 +45,12 @@ impl<F: FnMut(&mut [f32]) -> Result<()>> InplaceOp1 for Edit<F> {
 }
 
 /// Runs the function on the values of a variable on the CPU, in place.
-pub fn edit(variable: &Var, work: impl FnMut(&mut [f32]) -> Result<()>) -> Result<()> {
+///
+/// # Shapes
+/// - variable: any; `work` gets its elements in row-major order
+///
+/// # Errors
+/// When the variable is on another device, not f32, or not contiguous, and what `work` returns.
+pub(super) fn edit(variable: &Var, work: impl FnMut(&mut [f32]) -> Result<()>) -> Result<()> {
     variable.inplace_op1(&Edit(RefCell::new(work)))
 }

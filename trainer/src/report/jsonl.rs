@@ -21,6 +21,9 @@ pub struct JsonLines {
 
 impl JsonLines {
     /// Opens the file and removes what lies after `step`: a resumed run tells it again.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written.
     pub fn open(path: &Path, step: u64) -> Result<Self> {
         if path.exists() {
             let text =
@@ -78,8 +81,8 @@ impl Sink for Printed {
     fn on_event(&mut self, event: &TrainEvent) -> Result<()> {
         // A reader that went away must not end a run.
         let mut output = std::io::stdout().lock();
-        let _ = writeln!(output, "{}", to_json(event)?);
-        let _ = output.flush();
+        writeln!(output, "{}", to_json(event)?).ok();
+        output.flush().ok();
         Ok(())
     }
 }

@@ -15,6 +15,9 @@ pub use mmface_run_protocol::{
 /// A view of the events.
 pub trait Sink {
     /// Hears one event.
+    ///
+    /// # Errors
+    /// When a file of the view cannot be written: then the run ends.
     fn on_event(&mut self, event: &TrainEvent) -> mmface_engine::Result<()>;
 }
 

@@ -40,11 +40,13 @@ impl Plain {
         let due = self.told.is_none_or(|told| told.elapsed().as_secs() >= 10);
         if due || part.done >= part.of {
             self.told = Some(Instant::now());
-            let _ = writeln!(
+            // A closed terminal must not end a preparation.
+            writeln!(
                 std::io::stderr(),
                 "{}",
                 line(&TrainEvent::Preparing(part.clone()))
-            );
+            )
+            .ok();
         }
     }
 }
@@ -58,12 +60,12 @@ impl Sink for Plain {
         // The program ends with the cause; here it would be told twice.
         if let TrainEvent::Failed { step, .. } = event {
             if *step > 0 {
-                let _ = writeln!(std::io::stderr(), "step {step}  failed");
+                writeln!(std::io::stderr(), "step {step}  failed").ok();
             }
             return Ok(());
         }
         // A closed terminal must not end a run.
-        let _ = writeln!(std::io::stderr(), "{}", line(event));
+        writeln!(std::io::stderr(), "{}", line(event)).ok();
         Ok(())
     }
 }

@@ -251,7 +251,7 @@ impl Screen {
     fn draw(&self) {
         let Terminal { view, terminal } = &mut *self.0.borrow_mut();
         // A terminal that cannot be drawn on must not end a run.
-        let _ = terminal.draw(|frame| view.draw(frame));
+        terminal.draw(|frame| view.draw(frame)).ok();
     }
 }
 

@@ -27,6 +27,9 @@ pub struct TensorBoard {
 
 impl TensorBoard {
     /// Opens a new event file in the folder for a run that continues from `step`.
+    ///
+    /// # Errors
+    /// When folder or file cannot be written.
     pub fn open(folder: &Path, step: u64) -> Result<Self> {
         file::create_folder(folder)?;
         let now = seconds();

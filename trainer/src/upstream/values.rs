@@ -25,12 +25,18 @@ pub(super) struct File<'a> {
 
 impl File<'_> {
     /// A value by `section.key`; an empty one and `null` count as absent.
-    pub fn text(&self, key: &str) -> Option<&str> {
+    pub(super) fn text(&self, key: &str) -> Option<&str> {
         let (section, key) = key.split_once('.')?;
         self.tree.get(section)?.get(key)?.scalar()
     }
 
-    pub fn value<T: std::str::FromStr>(&self, key: &str, kind: &str) -> Result<Option<T>, Wrong> {
+    /// # Errors
+    /// When the value of the key is not of this kind.
+    pub(super) fn value<T: std::str::FromStr>(
+        &self,
+        key: &str,
+        kind: &str,
+    ) -> Result<Option<T>, Wrong> {
         self.text(key)
             .map(|text| {
                 text.replace('_', "")
@@ -41,7 +47,10 @@ impl File<'_> {
     }
 
     /// A whole number, also written as `1e3` or `16.0`.
-    pub fn whole(&self, key: &str) -> Result<Option<u64>, Wrong> {
+    ///
+    /// # Errors
+    /// When the value is no whole number.
+    pub(super) fn whole(&self, key: &str) -> Result<Option<u64>, Wrong> {
         let kind = "a whole number from 0";
         if let Ok(value) = self.value(key, kind) {
             return Ok(value);
@@ -56,11 +65,15 @@ impl File<'_> {
         }
     }
 
-    pub fn number(&self, key: &str, default: f64) -> Result<f64, Wrong> {
+    /// # Errors
+    /// When the value is no number.
+    pub(super) fn number(&self, key: &str, default: f64) -> Result<f64, Wrong> {
         Ok(self.value(key, "a number")?.unwrap_or(default))
     }
 
-    pub fn switch(&self, key: &str, default: bool) -> Result<bool, Wrong> {
+    /// # Errors
+    /// When the value is neither true nor false.
+    pub(super) fn switch(&self, key: &str, default: bool) -> Result<bool, Wrong> {
         match self.text(key).map(str::to_ascii_lowercase).as_deref() {
             None => Ok(default),
             Some("true" | "yes" | "on") => Ok(true),
@@ -71,7 +84,7 @@ impl File<'_> {
         }
     }
 
-    pub fn path(&self, key: &str) -> Option<PathBuf> {
+    pub(super) fn path(&self, key: &str) -> Option<PathBuf> {
         self.text(key).map(PathBuf::from)
     }
 }

@@ -32,13 +32,13 @@ const TOKENS: usize = 3;
 const WIDTH: usize = 8;
 
 /// The largest difference between two tensors of one shape.
-pub fn largest_difference(a: &Tensor, b: &Tensor) -> f32 {
+pub(crate) fn largest_difference(a: &Tensor, b: &Tensor) -> f32 {
     let difference = (a - b).unwrap().abs().unwrap();
     difference.max_all().unwrap().to_scalar().unwrap()
 }
 
 /// The bundled model's frozen parts, as the trainer takes them.
-pub fn frozen(folder: &Path) -> PathBuf {
+pub(crate) fn frozen(folder: &Path) -> PathBuf {
     let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/models/demo");
     let weights = folder.join("frozen");
     let manifest = Package::open(&demo).unwrap().manifest().clone();
@@ -82,12 +82,12 @@ pub fn frozen(folder: &Path) -> PathBuf {
 }
 
 /// Latents and features of made-up numbers, for the tiny configuration.
-pub fn write_data(work: &Path) {
+pub(crate) fn write_data(work: &Path) {
     write_data_of(work, 4, SIDE, WIDTH);
 }
 
 /// Latents of so many channels and this side, features of this width, of made-up numbers.
-pub fn write_data_of(work: &Path, channels: usize, side: usize, width: usize) {
+pub(crate) fn write_data_of(work: &Path, channels: usize, side: usize, width: usize) {
     let folder = latents::folder(work, 8 * side, VARIANTS);
     std::fs::create_dir_all(&folder).unwrap();
     let mut captions = vec![String::new()];
@@ -144,7 +144,7 @@ pub fn write_data_of(work: &Path, channels: usize, side: usize, width: usize) {
 }
 
 /// Opens the made-up data.
-pub fn data(config: &Config, work: &Path) -> PreparedData {
+pub(crate) fn data(config: &Config, work: &Path) -> PreparedData {
     let folder = latents::folder(work, config.resolution, config.variants);
     PreparedData {
         train: LatentStore::open(&folder, "train-").unwrap(),
@@ -154,7 +154,7 @@ pub fn data(config: &Config, work: &Path) -> PreparedData {
 }
 
 /// Twelve updates of a tiny transformer.
-pub fn config(moments: Moments) -> Config {
+pub(crate) fn config(moments: Moments) -> Config {
     let dit = DitConfig {
         hidden: 16,
         depth: 2,
@@ -191,7 +191,7 @@ pub fn config(moments: Moments) -> Config {
 }
 
 /// The same by a certain route.
-pub fn config_by(route: Route, moments: Moments) -> Config {
+pub(crate) fn config_by(route: Route, moments: Moments) -> Config {
     Config {
         route: Some(route),
         ..config(moments)
@@ -200,7 +200,7 @@ pub fn config_by(route: Route, moments: Moments) -> Config {
 
 /// Keeps what it hears.
 #[derive(Default)]
-pub struct Recorded(pub Vec<TrainEvent>);
+pub(crate) struct Recorded(pub Vec<TrainEvent>);
 
 impl Sink for Recorded {
     fn on_event(&mut self, event: &TrainEvent) -> mmface_engine::Result<()> {
@@ -210,7 +210,7 @@ impl Sink for Recorded {
 }
 
 /// Trains until the end, or until so many updates were done in this process.
-pub fn train(
+pub(crate) fn train(
     start: Start,
     data: &PreparedData,
     out: &Path,
@@ -228,12 +228,12 @@ pub fn train(
 }
 
 /// Weights, average and optimizer of a checkpoint.
-pub fn bytes(checkpoint: &Path) -> [Vec<u8>; 3] {
+pub(crate) fn bytes(checkpoint: &Path) -> [Vec<u8>; 3] {
     [RAW_FILE, EMA_FILE, OPTIMIZER_FILE].map(|name| std::fs::read(checkpoint.join(name)).unwrap())
 }
 
 /// The program, with one thread and quiet standard input.
-pub fn program() -> Command {
+pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mmface-trainer"));
     command
         .env("RAYON_NUM_THREADS", "1")
@@ -244,7 +244,7 @@ pub fn program() -> Command {
 }
 
 /// Writes data and configuration into a folder; returns the path of the configuration.
-pub fn prepare(folder: &Path, config: &Config) -> PathBuf {
+pub(crate) fn prepare(folder: &Path, config: &Config) -> PathBuf {
     write_data(folder);
     let path = folder.join("tiny.ron");
     std::fs::write(&path, config.to_ron().unwrap()).unwrap();

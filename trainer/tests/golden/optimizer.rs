@@ -10,7 +10,10 @@ use mmface_trainer::optim::clip::{clip_factor, global_norm};
 use mmface_trainer::optim::{AdamW, Gradients, Parameters, StoredMoment};
 
 /// The optimizer's settings in the fixtures' spelling.
-pub fn config(config: &serde_json::Value, moments: Moments) -> anyhow::Result<OptimizerConfig> {
+pub(crate) fn config(
+    config: &serde_json::Value,
+    moments: Moments,
+) -> anyhow::Result<OptimizerConfig> {
     let number = |key: &str| config[key].as_f64().with_context(|| format!("no {key}"));
     let beta = |index: usize, key: &str| {
         config["betas"][index]
@@ -29,7 +32,7 @@ pub fn config(config: &serde_json::Value, moments: Moments) -> anyhow::Result<Op
 }
 
 /// Ten updates of two tensors under one clipping norm.
-pub fn adamw(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
+pub(crate) fn adamw(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
     for route in [Route::Fused, Route::Composed] {
         adamw_by(route, fixture, report)?;
     }
@@ -75,7 +78,7 @@ fn adamw_by(route: Route, fixture: &Fixture, report: &mut Report) -> anyhow::Res
 }
 
 /// Maps and rounding, or ten updates; which, the fixture's tensors say.
-pub fn adamw8bit(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
+pub(crate) fn adamw8bit(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
     if fixture.output("map_signed").is_ok() {
         quantise(fixture, report)
     } else {

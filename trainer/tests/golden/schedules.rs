@@ -9,7 +9,7 @@ use mmface_trainer::optim::lr_schedule::schedule_multiplier;
 use mmface_trainer::optim::{Ema, Parameters};
 
 /// Factors of the first updates, past the end of the run.
-pub fn lr_schedule(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
+pub(crate) fn lr_schedule(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
     let config = fixture.config();
     let schedule = match config["name"].as_str() {
         Some("cosine") => Schedule::Cosine,
@@ -27,7 +27,7 @@ pub fn lr_schedule(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()>
 }
 
 /// Decays of the calls, and the average itself.
-pub fn ema(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
+pub(crate) fn ema(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
     let decay = fixture.config()["decay"].as_f64().context("no decay")?;
     let decays: Vec<f64> = fixture
         .input("call")?

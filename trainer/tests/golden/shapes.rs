@@ -6,7 +6,7 @@ use mmface_engine::model::dit::DitConfig;
 use mmface_engine::model::rope::TextRope;
 
 /// Reads the shape from a fixture's configuration.
-pub fn dit_config(config: &serde_json::Value) -> anyhow::Result<DitConfig> {
+pub(crate) fn dit_config(config: &serde_json::Value) -> anyhow::Result<DitConfig> {
     let number = |key: &str| -> anyhow::Result<usize> {
         Ok(usize::try_from(
             config[key].as_u64().with_context(|| format!("no {key}"))?,

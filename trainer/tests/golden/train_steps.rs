@@ -31,7 +31,7 @@ fn batch(fixture: &Fixture, step: usize) -> anyhow::Result<Batch> {
 }
 
 /// Losses, norms, final weights and averages.
-pub fn run(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
+pub(crate) fn run(fixture: &Fixture, report: &mut Report) -> anyhow::Result<()> {
     let all = [
         Checkpointing::None,
         Checkpointing::Selective,
