@@ -34,6 +34,9 @@ pub struct Templates {
 
 impl Templates {
     /// Reads the bundled list.
+    ///
+    /// # Errors
+    /// When the program's folder is not found, or its list is missing or damaged.
     pub fn load() -> Result<Self> {
         let folder = folder()?.join("templates");
         let path = folder.join("templates.ron");
@@ -48,6 +51,9 @@ impl Templates {
     }
 
     /// The template of a name; without a name the first one.
+    ///
+    /// # Errors
+    /// When no template has that name; the sentence names those there are.
     pub fn find(&self, name: Option<&str>) -> Result<&Template> {
         let found = match name {
             Some(name) => self.list.iter().find(|template| template.name == name),

@@ -1,5 +1,7 @@
 //! Shaders: each is valid, agrees with the program about its numbers, and draws the right pixels.
 
+#![allow(clippy::expect_used, reason = "tests")]
+
 use std::path::Path;
 
 use egui_kittest::wgpu::{create_render_state, default_wgpu_setup};

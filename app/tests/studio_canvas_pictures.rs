@@ -1,5 +1,7 @@
 //! What the canvas looks like, drawn by a GPU or what stands in for one.
 
+#![allow(clippy::expect_used, reason = "tests")]
+
 #[path = "common/studio.rs"]
 mod common;
 

@@ -1,5 +1,7 @@
 //! The models' workspace: loading, a model that does not load, verifying, importing, the notice.
 
+#![allow(clippy::expect_used, reason = "tests")]
+
 #[path = "common/studio.rs"]
 mod common;
 

@@ -1,5 +1,7 @@
 //! A photo becomes mask and sketch: cropped by hand, computed beside the window, one step of undo.
 
+#![allow(clippy::expect_used, reason = "tests")]
+
 #[path = "common/studio.rs"]
 mod common;
 

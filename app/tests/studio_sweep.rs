@@ -1,5 +1,7 @@
 //! Sweeps: a word becomes alternatives, the cells share everything else, the grid goes into files.
 
+#![allow(clippy::expect_used, reason = "tests")]
+
 #[path = "common/studio.rs"]
 mod common;
 

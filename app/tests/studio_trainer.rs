@@ -1,6 +1,7 @@
 //! The trainer tab, with a real child process in the trainer's place: a shell script that speaks
 //! its language, and dies when it is told to.
 #![cfg(unix)]
+#![allow(clippy::expect_used, reason = "tests")]
 
 #[path = "common/studio.rs"]
 mod common;

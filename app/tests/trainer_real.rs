@@ -3,6 +3,8 @@
 //! The program is another package's; `cargo test --workspace` builds it beside the tests. Where it
 //! is missing the test says so and passes, unless `MMFACE_REQUIRE_TRAINER` is set.
 
+#![allow(clippy::expect_used, reason = "tests")]
+
 #[path = "common/studio.rs"]
 mod common;
 

@@ -133,6 +133,9 @@ impl ModelArgs {
 
 impl ComputeArgs {
     /// Sets the number of threads; must come before the first computation.
+    ///
+    /// # Errors
+    /// When the system gives no such threads.
     pub fn set_threads(&self) -> Result<()> {
         let Some(threads) = self.threads else {
             return Ok(());
@@ -212,6 +215,9 @@ fn parse_steps(text: &str) -> Result<usize, String> {
 }
 
 /// `--num-samples`.
+///
+/// # Errors
+/// When the text is no whole number within 1..=[`MAX_COUNT`].
 pub fn parse_count(text: &str) -> Result<usize, String> {
     parse_in(text, 1..=MAX_COUNT, "a whole number")
 }

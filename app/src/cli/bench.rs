@@ -82,6 +82,9 @@ enum Layout {
 }
 
 /// Measures one stage.
+///
+/// # Errors
+/// When a value is out of range, or the measurement fails.
 pub fn run(arguments: Arguments) -> Result<()> {
     let stage = match arguments.what {
         What::Train => return train(&arguments),

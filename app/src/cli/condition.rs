@@ -52,6 +52,9 @@ impl ConditionArgs {
     }
 
     /// Reads the condition. Without any option it is the first template, with its prompt and seed.
+    ///
+    /// # Errors
+    /// When the file or the template cannot be found or read.
     pub fn start(&self, prompt: Option<String>, output: OutputArgs) -> Result<Start> {
         let plain = |condition| Start {
             condition,

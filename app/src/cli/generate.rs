@@ -49,6 +49,10 @@ enum Previews {
 }
 
 /// Draws the pictures.
+///
+/// # Errors
+/// When a target cannot be written, condition or model cannot be read, or drawing fails or is
+/// cancelled.
 pub fn run(arguments: Arguments) -> Result<()> {
     let began = Instant::now();
     let target = default_path(arguments.out, "portrait.png");

@@ -30,6 +30,9 @@ pub struct Arguments {
 }
 
 /// Says what it is.
+///
+/// # Errors
+/// When it is no picture of ours and no model, or cannot be read.
 pub fn run(arguments: Arguments) -> Result<()> {
     let path = &arguments.what;
     let (object, text) = if path.is_file() {

@@ -91,6 +91,9 @@ enum TextRopeArg {
 }
 
 /// Runs the command.
+///
+/// # Errors
+/// When a model is not found, cannot be read or written, or is damaged.
 pub fn run(arguments: Arguments) -> Result<()> {
     interrupt::listen();
     match arguments.command {

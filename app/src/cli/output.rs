@@ -7,6 +7,9 @@ use mmface_engine::file::{self, Overwrite};
 use crate::failure::Result;
 
 /// Fails before a minute of work when the target cannot be written. Leaves nothing behind.
+///
+/// # Errors
+/// When the folder is missing or read-only, or the target is a folder.
 pub fn check_writable(path: &Path) -> Result<()> {
     Ok(file::check(path, Overwrite::Replace)?)
 }

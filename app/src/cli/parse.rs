@@ -68,6 +68,9 @@ fn resolved(path: &Path) -> Option<PathBuf> {
 }
 
 /// Parses the photo.
+///
+/// # Errors
+/// When a target cannot be written or is the photo itself, or photo or parser cannot be read.
 pub fn run(arguments: Arguments) -> Result<()> {
     let target = default_path(arguments.out, "mask.png");
     output::check_writable(&target)?;

@@ -12,6 +12,9 @@ use crate::failure::Result;
 
 /// Writes a picture whole, with everything that is needed to draw it again alone. `template` is
 /// the prompt of a sweep that the job's prompt comes from.
+///
+/// # Errors
+/// When the recipe is too large for a PNG, or the file cannot be written.
 pub fn write(
     path: &Path,
     picture: &Picture,

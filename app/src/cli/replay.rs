@@ -41,6 +41,10 @@ pub struct Arguments {
 }
 
 /// Draws the picture again.
+///
+/// # Errors
+/// When the picture has no recipe, its model is not found, drawing fails or is cancelled, the
+/// target cannot be written, or `--verify` finds other pixels.
 pub fn run(arguments: Arguments) -> Result<()> {
     let bytes = read::read_bytes(&arguments.picture)?;
     let recipe = recipe(&bytes, &arguments)?;

@@ -30,6 +30,9 @@ pub struct Session {
 impl Session {
     /// Starts the engine and loads the model. `previews` costs time and shows nothing here; it
     /// exists so that tests can compare.
+    ///
+    /// # Errors
+    /// When the device or the model cannot be opened, or loading is cancelled.
     pub fn open(model: &ModelArgs, previews: PreviewPolicy, output: OutputArgs) -> Result<Self> {
         interrupt::listen();
         model.compute.set_threads()?;
@@ -76,6 +79,9 @@ impl Session {
     }
 
     /// Runs a job to its end.
+    ///
+    /// # Errors
+    /// When the job does not fit the model, fails, or is cancelled.
     pub fn run(&self, job: Job, label: &str) -> Result<Vec<Picture>> {
         let id = self.engine.submit(job);
         let mut bar = Bar::none();
@@ -172,7 +178,7 @@ pub fn say(output: OutputArgs, text: &str) {
 
 /// A closed pipe is the reader's choice and no reason to stop.
 pub fn print_line(text: &str) {
-    let _ = writeln!(std::io::stdout().lock(), "{text}");
+    writeln!(std::io::stdout().lock(), "{text}").ok();
 }
 
 /// A progress bar on a terminal, nothing elsewhere.

@@ -39,6 +39,10 @@ pub struct Arguments {
 }
 
 /// Draws the cells and the grid.
+///
+/// # Errors
+/// When the prompt is no sweep, a target cannot be written, condition or model cannot be read, or
+/// drawing fails or is cancelled.
 pub fn run(arguments: Arguments) -> Result<()> {
     let sweep = Sweep::parse(&arguments.prompt)?;
     let target = default_path(arguments.out, "sweep.png");

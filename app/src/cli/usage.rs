@@ -16,7 +16,7 @@ pub fn report(error: &clap::Error) -> ExitCode {
         DisplayHelp | DisplayVersion | DisplayHelpOnMissingArgumentOrSubcommand
     ) {
         // Nobody reads a help text that cannot be printed.
-        let _ = error.print();
+        error.print().ok();
         return ExitCode::from(u8::from(error.use_stderr()) * 2);
     }
     let text = error.to_string();

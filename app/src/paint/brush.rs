@@ -41,7 +41,7 @@ pub(super) struct BrushStroke {
 const MOST_POINTS: usize = 20_000;
 
 impl BrushStroke {
-    pub fn begin(
+    pub(super) fn begin(
         paint: Paint,
         radius: f32,
         settings: &ToolSettings,
@@ -69,7 +69,7 @@ impl BrushStroke {
     }
 
     /// Goes on to a sample. Returns whether a pixel changed.
-    pub fn follow(&mut self, at: &Sample, picture: &mut Tiles) -> bool {
+    pub(super) fn follow(&mut self, at: &Sample, picture: &mut Tiles) -> bool {
         let seconds = step_seconds(&mut self.seconds, at.seconds);
         let place = self.steady.follow(at.point(), f64::from(seconds));
         let dab = self.dab(place, at.force());
@@ -78,7 +78,7 @@ impl BrushStroke {
     }
 
     /// Ends the stroke where the hand let go.
-    pub fn end(&mut self, picture: &mut Tiles) {
+    pub(super) fn end(&mut self, picture: &mut Tiles) {
         if let Some(place) = self.steady.end() {
             let dab = Dab {
                 at: place,

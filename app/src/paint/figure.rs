@@ -33,7 +33,7 @@ const PIECES: usize = 96;
 
 impl Figure {
     /// Draws it on the picture as it was before.
-    pub fn draw(&self, before: &Tiles, constrain: bool, from_centre: bool) -> Tiles {
+    pub(super) fn draw(&self, before: &Tiles, constrain: bool, from_centre: bool) -> Tiles {
         let mut picture = before.clone();
         let end = if constrain {
             self.constrained()

@@ -16,7 +16,7 @@ pub(super) struct Area {
 }
 
 impl Area {
-    pub fn empty(width: usize, height: usize) -> Self {
+    pub(super) fn empty(width: usize, height: usize) -> Self {
         Self {
             width,
             height,
@@ -24,17 +24,17 @@ impl Area {
         }
     }
 
-    pub fn get(&self, x: usize, y: usize) -> bool {
+    pub(super) fn get(&self, x: usize, y: usize) -> bool {
         x < self.width && y < self.height && self.pixels[y * self.width + x]
     }
 
     #[cfg(test)]
-    pub fn count(&self) -> usize {
+    pub(super) fn count(&self) -> usize {
         self.pixels.iter().filter(|&&inside| inside).count()
     }
 
     /// As runs, sorted.
-    pub fn spans(&self) -> Vec<Span> {
+    pub(super) fn spans(&self) -> Vec<Span> {
         let mut spans = Vec::new();
         for (y, row) in self.pixels.chunks_exact(self.width.max(1)).enumerate() {
             let mut x = 0;
@@ -56,7 +56,7 @@ impl Area {
     }
 
     /// The pixels within `radius` of this area.
-    pub fn grown(&self, radius: f32) -> Self {
+    pub(super) fn grown(&self, radius: f32) -> Self {
         let outside = Self {
             pixels: self.pixels.iter().map(|&inside| !inside).collect(),
             ..*self
@@ -70,7 +70,7 @@ impl Area {
 
     /// The pixels farther than `radius` from every pixel outside of the area. `edge`: whether what
     /// lies beyond the canvas is outside.
-    pub fn shrunk(&self, radius: f32, edge: bool) -> Self {
+    pub(super) fn shrunk(&self, radius: f32, edge: bool) -> Self {
         let reach = radius.floor().max(0.0) as usize;
         let far = reach + 1;
         let (width, height) = (self.width, self.height);

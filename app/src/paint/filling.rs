@@ -63,7 +63,7 @@ impl Asked {
 
 impl Filling {
     /// Whether it still is what a fill at this place would do.
-    pub fn fits(
+    pub(super) fn fits(
         &self,
         mask: &Tiles,
         settings: &ToolSettings,
@@ -79,7 +79,13 @@ impl Filling {
         self.region.get(x, y) && same_twin && self.asked == Asked::new(mask, settings, value)
     }
 
-    pub fn new(mask: &Tiles, settings: &ToolSettings, value: u8, x: usize, y: usize) -> Self {
+    pub(super) fn new(
+        mask: &Tiles,
+        settings: &ToolSettings,
+        value: u8,
+        x: usize,
+        y: usize,
+    ) -> Self {
         let asked = Asked::new(mask, settings, value);
         let (.., gap, grow) = asked.settings;
         let (width, height) = (mask.width(), mask.height());

@@ -79,7 +79,10 @@ impl ToolSettings {
 
 impl Gesture {
     /// Begins; an error is a sentence for the person.
-    pub fn begin(
+    ///
+    /// # Errors
+    /// With a sentence for the person, as [`Transform::begin`].
+    pub(super) fn begin(
         tool: Tool,
         button: Button,
         settings: &ToolSettings,
@@ -156,7 +159,7 @@ impl Gesture {
     }
 
     /// Whether it goes on after the button is up.
-    pub fn waits(&self) -> bool {
+    pub(super) fn waits(&self) -> bool {
         match self {
             Self::Outline(outline, ..) => outline.by_corners,
             Self::Transform(_) => true,
@@ -165,12 +168,12 @@ impl Gesture {
     }
 
     /// Whether it changes pixels as it goes; an outline only does when it is closed.
-    pub fn draws(&self) -> bool {
+    pub(super) fn draws(&self) -> bool {
         !matches!(self, Self::Outline(..) | Self::Pick)
     }
 
     /// A press while it waits.
-    pub fn press(&mut self, at: &Sample, button: Button, settings: &ToolSettings) -> Ended {
+    pub(super) fn press(&mut self, at: &Sample, button: Button, settings: &ToolSettings) -> Ended {
         match self {
             Self::Outline(outline, ..) => {
                 if button == Button::Secondary {
@@ -198,7 +201,7 @@ impl Gesture {
     }
 
     /// Goes on. Returns whether something visible changed.
-    pub fn drag(
+    pub(super) fn drag(
         &mut self,
         at: &Sample,
         settings: &ToolSettings,
@@ -228,7 +231,7 @@ impl Gesture {
     }
 
     /// Moves a rubber band. Returns whether there is one.
-    pub fn hover(&mut self, at: &Sample) -> bool {
+    pub(super) fn hover(&mut self, at: &Sample) -> bool {
         match self {
             Self::Outline(outline, ..) if outline.by_corners => {
                 outline.hover(at.point());
@@ -239,14 +242,14 @@ impl Gesture {
     }
 
     /// The button goes up while it waits on.
-    pub fn release(&mut self) {
+    pub(super) fn release(&mut self) {
         if let Self::Transform(transform) = self {
             transform.release();
         }
     }
 
     /// Takes back the last part of it; false when nothing is left.
-    pub fn step_back(&mut self) -> bool {
+    pub(super) fn step_back(&mut self) -> bool {
         match self {
             Self::Outline(outline, ..) => outline.remove_corner(),
             _ => false,
@@ -254,7 +257,7 @@ impl Gesture {
     }
 
     /// Puts the last of it on the drawing.
-    pub fn end(&mut self, settings: &ToolSettings, drawing: &mut Drawing) {
+    pub(super) fn end(&mut self, settings: &ToolSettings, drawing: &mut Drawing) {
         match self {
             Self::Brush(stroke) => stroke.end(&mut drawing.mask),
             Self::Pencil(stroke) => stroke.end(&mut drawing.sketch),
@@ -274,7 +277,7 @@ impl Gesture {
     }
 
     /// What the view draws over the canvas.
-    pub fn overlay(&self, settings: &ToolSettings) -> Overlay {
+    pub(super) fn overlay(&self, settings: &ToolSettings) -> Overlay {
         match self {
             Self::Outline(outline, ..) => {
                 let points: Vec<[f32; 2]> = outline

@@ -23,22 +23,22 @@ struct Island {
 pub(super) struct Islands(Vec<Island>);
 
 impl Islands {
-    pub fn count(&self) -> usize {
+    pub(super) fn count(&self) -> usize {
         self.0.len()
     }
 
-    pub fn pixels(&self) -> usize {
+    pub(super) fn pixels(&self) -> usize {
         self.0.iter().map(|island| island.pixels.len()).sum()
     }
 
     /// Their classes, in order, each once.
-    pub fn classes(&self) -> impl Iterator<Item = u8> {
+    pub(super) fn classes(&self) -> impl Iterator<Item = u8> {
         let classes: BTreeSet<u8> = self.0.iter().map(|island| island.class).collect();
         classes.into_iter()
     }
 
     /// Gives each piece to the class around it.
-    pub fn fill(&self, labels: &mut [u8]) {
+    pub(super) fn fill(&self, labels: &mut [u8]) {
         for island in &self.0 {
             for &i in &island.pixels {
                 if let Some(label) = labels.get_mut(i) {

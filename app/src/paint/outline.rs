@@ -19,7 +19,7 @@ pub(super) struct Outline {
 }
 
 impl Outline {
-    pub fn begin(by_corners: bool, at: Point) -> Self {
+    pub(super) fn begin(by_corners: bool, at: Point) -> Self {
         Self {
             by_corners,
             points: vec![on_grid(at)],
@@ -28,7 +28,7 @@ impl Outline {
     }
 
     /// Goes on by hand, or moves the corner that has just been set.
-    pub fn follow(&mut self, at: Point) {
+    pub(super) fn follow(&mut self, at: Point) {
         let at = on_grid(at);
         if self.by_corners {
             if let Some(corner) = self.points.last_mut() {
@@ -41,11 +41,11 @@ impl Outline {
     }
 
     /// Moves the rubber band.
-    pub fn hover(&mut self, at: Point) {
+    pub(super) fn hover(&mut self, at: Point) {
         self.hover = Some(on_grid(at));
     }
 
-    pub fn add_corner(&mut self, at: Point) {
+    pub(super) fn add_corner(&mut self, at: Point) {
         let at = on_grid(at);
         if self.points.last() != Some(&at) && self.points.len() < MOST_POINTS {
             self.points.push(at);
@@ -54,13 +54,13 @@ impl Outline {
     }
 
     /// Takes the last corner back; false when none is left.
-    pub fn remove_corner(&mut self) -> bool {
+    pub(super) fn remove_corner(&mut self) -> bool {
         self.points.pop();
         !self.points.is_empty()
     }
 
     /// Whether a press there closes the outline.
-    pub fn closes_at(&self, at: Point, reach: f64) -> bool {
+    pub(super) fn closes_at(&self, at: Point, reach: f64) -> bool {
         self.points.len() >= 3
             && self
                 .points
@@ -69,12 +69,12 @@ impl Outline {
     }
 
     /// What it encloses.
-    pub fn shape(&self) -> Option<Shape> {
+    pub(super) fn shape(&self) -> Option<Shape> {
         (self.points.len() >= 3).then(|| Shape::Polygon(self.points.clone()))
     }
 
     /// The line for the view.
-    pub fn line(&self) -> impl Iterator<Item = Point> + '_ {
+    pub(super) fn line(&self) -> impl Iterator<Item = Point> + '_ {
         self.points.iter().copied().chain(self.hover)
     }
 }

@@ -47,7 +47,7 @@ pub(super) struct SoftPen {
 const EDGE: f64 = 0.5;
 
 impl SoftPen {
-    pub fn new(base: &Tiles, ink: u8, hardness: f32, axis: Option<Axis>) -> Self {
+    pub(super) fn new(base: &Tiles, ink: u8, hardness: f32, axis: Option<Axis>) -> Self {
         Self {
             base: base.clone(),
             cover: Tiles::filled(base.width(), base.height(), 0),
@@ -60,7 +60,7 @@ impl SoftPen {
     }
 
     /// Draws from one dab to another, and the mirror image.
-    pub fn line(&mut self, a: SoftDab, b: SoftDab, picture: &mut Tiles) -> bool {
+    pub(super) fn line(&mut self, a: SoftDab, b: SoftDab, picture: &mut Tiles) -> bool {
         let mut changed = self.one_line(a, b, picture);
         if let Some(axis) = self.axis {
             let twin = |dab: SoftDab| SoftDab {
@@ -156,7 +156,7 @@ pub(super) struct PressureRule {
 
 impl PressureRule {
     /// Of the pencil or of the eraser.
-    pub fn new(settings: &ToolSettings, tool: Tool) -> Self {
+    pub(super) fn new(settings: &ToolSettings, tool: Tool) -> Self {
         let opacity = match tool {
             Tool::SketchEraser => settings.eraser_opacity,
             _ => settings.opacity,
@@ -169,7 +169,7 @@ impl PressureRule {
         }
     }
 
-    pub fn dab(&self, at: Point, pressure: f32) -> SoftDab {
+    pub(super) fn dab(&self, at: Point, pressure: f32) -> SoftDab {
         let pressure = f64::from(pressure);
         SoftDab {
             at,
@@ -190,7 +190,7 @@ impl PressureRule {
 }
 
 impl PencilStroke {
-    pub fn begin(
+    pub(super) fn begin(
         pen: SoftPen,
         rule: PressureRule,
         settings: &ToolSettings,
@@ -220,7 +220,7 @@ impl PencilStroke {
     }
 
     /// Goes on to a sample: the curve is drawn to the middle between it and the one before.
-    pub fn follow(&mut self, at: &Sample, picture: &mut Tiles) -> bool {
+    pub(super) fn follow(&mut self, at: &Sample, picture: &mut Tiles) -> bool {
         let seconds = step_seconds(&mut self.seconds, at.seconds);
         let place = self.steady.follow(at.point(), f64::from(seconds));
         let way = (place[0] - self.last.at[0]).hypot(place[1] - self.last.at[1]) as f32;
@@ -232,7 +232,7 @@ impl PencilStroke {
     }
 
     /// Ends the stroke where the hand let go.
-    pub fn end(&mut self, picture: &mut Tiles) {
+    pub(super) fn end(&mut self, picture: &mut Tiles) {
         if let Some(place) = self.steady.end() {
             let next = SoftDab {
                 at: place,

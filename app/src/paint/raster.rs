@@ -42,7 +42,7 @@ pub(super) enum Shape {
 
 impl Shape {
     /// The mirror image.
-    pub fn reflected(&self, axis: &Axis) -> Self {
+    pub(super) fn reflected(&self, axis: &Axis) -> Self {
         let dab = |dab: &Dab| Dab {
             at: axis.reflect(dab.at),
             ..*dab
@@ -60,7 +60,7 @@ impl Shape {
     }
 
     /// A point that says on which side of a mirror the shape lies.
-    pub fn middle(&self) -> Point {
+    pub(super) fn middle(&self) -> Point {
         match self {
             Self::Capsule(a, b) => [(a.at[0] + b.at[0]) / 2.0, (a.at[1] + b.at[1]) / 2.0],
             Self::Polygon(points) => {
@@ -75,7 +75,7 @@ impl Shape {
     }
 
     /// The runs inside of `rows`, sorted; runs of one row do not overlap.
-    pub fn spans(&self, rows: Range<i32>) -> Vec<Span> {
+    pub(super) fn spans(&self, rows: Range<i32>) -> Vec<Span> {
         match self {
             Self::Capsule(a, b) => capsule(*a, *b, rows),
             Self::Polygon(points) => polygon(points, rows),

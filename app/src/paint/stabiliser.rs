@@ -18,7 +18,7 @@ pub(super) struct Steady {
 const LOOSEN: f64 = 0.01;
 
 impl Steady {
-    pub fn new(settings: Stabiliser, start: Point) -> Self {
+    pub(super) fn new(settings: Stabiliser, start: Point) -> Self {
         let smoothing = f64::from(bounded(settings.smoothing, 0.0, 1.0));
         Self {
             string: f64::from(bounded(settings.string, 0.0, 200.0)),
@@ -32,7 +32,7 @@ impl Steady {
     }
 
     /// Where the pen is when the hand is at `to`, `seconds` after the last sample.
-    pub fn follow(&mut self, to: Point, seconds: f64) -> Point {
+    pub(super) fn follow(&mut self, to: Point, seconds: f64) -> Point {
         self.last = to;
         let way = [to[0] - self.pulled[0], to[1] - self.pulled[1]];
         let length = way[0].hypot(way[1]);
@@ -64,7 +64,7 @@ impl Steady {
     }
 
     /// Where the hand let go, if the pen lags behind it: the stroke ends there.
-    pub fn end(&self) -> Option<Point> {
+    pub(super) fn end(&self) -> Option<Point> {
         (self.filtered != self.last).then_some(self.last)
     }
 }
@@ -80,7 +80,7 @@ const SPEED_SECONDS: f32 = 0.15;
 
 impl SpeedPressure {
     /// For a canvas of this side: a hand crosses a large one faster.
-    pub fn new(side: usize) -> Self {
+    pub(super) fn new(side: usize) -> Self {
         Self {
             pressure: 0.6,
             full: 2500.0 * side as f32 / 512.0,
@@ -88,11 +88,11 @@ impl SpeedPressure {
     }
 
     /// The pressure of the first dab, from which the stroke goes on without a jump.
-    pub fn first(&self) -> f32 {
+    pub(super) fn first(&self) -> f32 {
         self.pressure
     }
 
-    pub fn next(&mut self, distance: f32, seconds: f32) -> f32 {
+    pub(super) fn next(&mut self, distance: f32, seconds: f32) -> f32 {
         let target = 1.0 - 0.65 * (distance / seconds / self.full).min(1.0);
         self.pressure += (target - self.pressure) * (1.0 - (-seconds / SPEED_SECONDS).exp());
         self.pressure

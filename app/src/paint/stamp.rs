@@ -17,7 +17,7 @@ pub(super) struct Paint {
 
 impl Paint {
     /// Painting a class on the mask.
-    pub fn class(class: u8, target: Target, locked: ClassSet, axis: Option<Axis>) -> Self {
+    pub(super) fn class(class: u8, target: Target, locked: ClassSet, axis: Option<Axis>) -> Self {
         let other = twin(class);
         let mirrored =
             axis.map(|axis| (axis, other, Permit::new(target.mirrored(), locked, other)));
@@ -29,7 +29,7 @@ impl Paint {
     }
 
     /// Painting a grey on the sketch.
-    pub fn grey(value: u8, axis: Option<Axis>) -> Self {
+    pub(super) fn grey(value: u8, axis: Option<Axis>) -> Self {
         Self {
             value,
             permit: Permit::all(),
@@ -38,7 +38,7 @@ impl Paint {
     }
 
     /// Fills a shape and its mirror image. Returns whether a pixel changed.
-    pub fn shape(&self, picture: &mut Tiles, shape: &Shape) -> bool {
+    pub(super) fn shape(&self, picture: &mut Tiles, shape: &Shape) -> bool {
         let rows = 0..picture.height() as i32;
         let spans = shape.spans(rows.clone());
         let Some((axis, ..)) = &self.mirrored else {
@@ -53,7 +53,13 @@ impl Paint {
 
     /// Fills two sets of runs, the second with the mirrored hand. Where both hands meet, each
     /// keeps its own side of the axis. `left`: the first hand's side.
-    pub fn both(&self, picture: &mut Tiles, own: &[Span], other: &[Span], left: bool) -> bool {
+    pub(super) fn both(
+        &self,
+        picture: &mut Tiles,
+        own: &[Span],
+        other: &[Span],
+        left: bool,
+    ) -> bool {
         let Some((axis, value, permit)) = &self.mirrored else {
             return self.write(picture, own);
         };
@@ -85,7 +91,7 @@ impl Paint {
     }
 
     /// Fills runs with the first hand only.
-    pub fn write(&self, picture: &mut Tiles, spans: &[Span]) -> bool {
+    pub(super) fn write(&self, picture: &mut Tiles, spans: &[Span]) -> bool {
         write(picture, spans, self.value, &self.permit)
     }
 }

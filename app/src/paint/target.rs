@@ -60,7 +60,7 @@ pub(super) struct Permit {
 
 impl Permit {
     /// For painting `paint`; background is what erasing paints.
-    pub fn new(target: Target, locked: ClassSet, paint: u8) -> Self {
+    pub(super) fn new(target: Target, locked: ClassSet, paint: u8) -> Self {
         let erasing = paint == class::BACKGROUND;
         let mut allowed = [false; 256];
         for (value, allow) in allowed.iter_mut().enumerate() {
@@ -76,7 +76,7 @@ impl Permit {
     }
 
     /// For grey values: every pixel.
-    pub fn all() -> Self {
+    pub(super) fn all() -> Self {
         Self {
             allowed: [true; 256],
         }

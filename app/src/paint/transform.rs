@@ -79,7 +79,14 @@ pub(super) struct Transform {
 
 impl Transform {
     /// Lifts the region under the cursor and takes hold of it.
-    pub fn begin(settings: &ToolSettings, at: Point, drawing: &Drawing) -> Result<Self, String> {
+    ///
+    /// # Errors
+    /// With a sentence for the person: the cursor is outside, on background, or on a locked class.
+    pub(super) fn begin(
+        settings: &ToolSettings,
+        at: Point,
+        drawing: &Drawing,
+    ) -> Result<Self, String> {
         let mask = &drawing.mask;
         let inside = |value: f64| value >= 0.0 && value < mask.width() as f64;
         if !inside(at[0]) || !inside(at[1]) {
@@ -137,7 +144,7 @@ impl Transform {
     }
 
     /// Takes hold of a handle or of the region; false when the press is beside both.
-    pub fn press(&mut self, at: Point, settings: &ToolSettings) -> bool {
+    pub(super) fn press(&mut self, at: Point, settings: &ToolSettings) -> bool {
         let reach = f64::from(settings.reach).max(1.0);
         let near = |handle: &Handle| {
             let [x, y] = handle.at.map(f64::from);
@@ -166,12 +173,17 @@ impl Transform {
         self.grip.is_some()
     }
 
-    pub fn release(&mut self) {
+    pub(super) fn release(&mut self) {
         self.grip = None;
     }
 
     /// Moves what the hand holds. Returns whether something is held.
-    pub fn drag(&mut self, at: Point, settings: &ToolSettings, drawing: &mut Drawing) -> bool {
+    pub(super) fn drag(
+        &mut self,
+        at: Point,
+        settings: &ToolSettings,
+        drawing: &mut Drawing,
+    ) -> bool {
         let Some((grip, start)) = self.grip else {
             return false;
         };
@@ -305,7 +317,7 @@ impl Transform {
     }
 
     /// Box and handles.
-    pub fn overlay(&self, settings: &ToolSettings) -> Overlay {
+    pub(super) fn overlay(&self, settings: &ToolSettings) -> Overlay {
         let float = |p: Point| p.map(|value| value as f32);
         let frame = OverlayLine {
             points: self.corners().map(float).to_vec(),

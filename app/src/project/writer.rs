@@ -138,7 +138,7 @@ impl<T> Drop for Writer<T> {
         self.shared.changed.notify_all();
         if let Some(thread) = self.thread.take() {
             // A thread that panicked has nothing left to write.
-            let _ = thread.join();
+            thread.join().ok();
         }
     }
 }

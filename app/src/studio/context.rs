@@ -170,7 +170,7 @@ impl Context {
         self.ask_then(ask, move |path| {
             let then: Then<S> = Box::new(move |state, cx| then(state, cx, path));
             // The feature may be gone by now; then nobody waits for the path.
-            let _ = inbox.send(then);
+            inbox.send(then).ok();
         });
     }
 

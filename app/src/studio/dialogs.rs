@@ -59,7 +59,8 @@ impl Dialogs for Desktop {
         };
         std::thread::spawn(move || {
             let picked = pollster::block_on(future).map(|file| file.path().to_owned());
-            let _ = sender.send(picked);
+            // The studio may be gone by now; then nobody waits for the answer.
+            sender.send(picked).ok();
             wake();
         });
         answer
@@ -73,7 +74,8 @@ pub struct Prepared(pub Option<PathBuf>);
 impl Dialogs for Prepared {
     fn ask(&self, _ask: &Ask, wake: Box<dyn Fn() + Send>) -> Answer {
         let (sender, answer) = bounded(1);
-        let _ = sender.send(self.0.clone());
+        // The other end is held below, and there is room for one answer.
+        sender.send(self.0.clone()).ok();
         wake();
         answer
     }

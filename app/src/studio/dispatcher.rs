@@ -194,7 +194,10 @@ impl Studio {
     pub fn ask(&mut self, ask: &Ask, then: impl FnOnce(&mut Self, PathBuf) + Send + 'static) {
         let sender = self.legacy.sender();
         self.context.ask_then(ask, move |path| {
-            let _ = sender.send(Box::new(move |studio: &mut Self| then(studio, path)));
+            // The studio may be gone by now; then nobody waits for the path.
+            sender
+                .send(Box::new(move |studio: &mut Self| then(studio, path)))
+                .ok();
         });
     }
 

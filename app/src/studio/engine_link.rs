@@ -44,6 +44,9 @@ impl EngineLink {
     }
 
     /// Starts the engine's worker on any backend.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
     pub fn start_with<B: Backend>(
         backend: impl FnOnce() -> B + Send + 'static,
         ctx: egui::Context,

@@ -12,7 +12,7 @@ use super::{
 };
 
 /// Draws the whole window.
-pub fn show(ui: &mut Ui, studio: &mut Studio) {
+pub(super) fn show(ui: &mut Ui, studio: &mut Studio) {
     let bar = Frame::side_top_panel(ui.style()).inner_margin(Margin::symmetric(8, 5));
     Panel::top("bar")
         .frame(bar)

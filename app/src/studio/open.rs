@@ -11,6 +11,9 @@ use super::services::Options;
 use crate::failure::{Failure, Result};
 
 /// Opens the studio and returns when the person closes it.
+///
+/// # Errors
+/// When there is no such project, or no window can be opened.
 pub fn open(project: Option<PathBuf>) -> Result<()> {
     if let Some(project) = &project
         && !project.exists()

@@ -5,7 +5,7 @@ use super::facts::ModelStatus;
 use super::settings::Processor;
 
 /// What computes, and why.
-pub fn reason(cx: &Context) -> String {
+pub(super) fn reason(cx: &Context) -> String {
     let chosen = cx.settings.processor;
     match &cx.facts.model {
         ModelStatus::Ready(model) => {

@@ -8,7 +8,7 @@ use super::command::PersistenceCommand;
 use super::context::Context;
 
 /// A project's name for people.
-pub fn display_name(file: &Path) -> String {
+pub(super) fn display_name(file: &Path) -> String {
     file.file_stem()
         .unwrap_or(file.as_os_str())
         .to_string_lossy()
@@ -17,7 +17,7 @@ pub fn display_name(file: &Path) -> String {
 
 /// Draws the projects that were opened lately, `most` of them: for the menu and for an empty canvas.
 /// `verb` goes before their names for those who hear them. True when one was chosen.
-pub fn show(ui: &mut Ui, cx: &Context, most: usize, verb: &str) -> bool {
+pub(super) fn show(ui: &mut Ui, cx: &Context, most: usize, verb: &str) -> bool {
     if cx.facts.recent.files.is_empty() {
         ui.label(RichText::new("No project has been saved yet").weak());
         return false;

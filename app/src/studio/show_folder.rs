@@ -6,7 +6,7 @@ use super::context::Context;
 use super::toast::Toast;
 
 /// Shows a folder with the desktop's file manager; makes it when it is not there yet.
-pub fn show(cx: &mut Context, folder: PathBuf) {
+pub(super) fn show(cx: &mut Context, folder: PathBuf) {
     cx.spawn_shared("opening the folder", move || {
         let program = match () {
             () if cfg!(windows) => "explorer",

@@ -9,7 +9,7 @@ use super::toast::Toast;
 
 /// Takes work on: it waits in the queue from now on. `None` when it cannot be drawn or the queue is
 /// full; the person was told why. How it ends is announced.
-pub fn submit(cx: &mut Context, work: Work) -> Option<WorkId> {
+pub(super) fn submit(cx: &mut Context, work: Work) -> Option<WorkId> {
     if let Err(error) = work.job.validate() {
         cx.tell(Toast::Error(format!("this cannot be drawn: {error}")));
         return None;
@@ -25,7 +25,7 @@ pub fn submit(cx: &mut Context, work: Work) -> Option<WorkId> {
 }
 
 /// Tells that there is nothing to follow, though the person wants the face to follow something.
-pub fn tell_if_empty(cx: &mut Context, condition: &Condition) {
+pub(super) fn tell_if_empty(cx: &mut Context, condition: &Condition) {
     let follow = cx.document.request.follow;
     if *condition == Condition::None && follow != ConditionKind::None {
         let what = follow.title().to_lowercase();
@@ -36,7 +36,7 @@ pub fn tell_if_empty(cx: &mut Context, condition: &Condition) {
 }
 
 /// Tells why new work does not begin at once.
-pub fn tell_if_waiting(cx: &mut Context) {
+pub(super) fn tell_if_waiting(cx: &mut Context) {
     if cx.document.works.queue.paused {
         let text = "added; the queue is paused, press Resume to draw";
         cx.tell(Toast::Info(text.into()));

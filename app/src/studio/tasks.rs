@@ -35,7 +35,7 @@ impl<T> Inbox<T> {
     /// Puts something in.
     pub fn put(&self, item: T) {
         // The receiver stands beside the sender, so there is one.
-        let _ = self.sender.send(item);
+        self.sender.send(item).ok();
     }
 
     /// Another entrance, for another thread or for later.
@@ -91,14 +91,14 @@ impl Tasks {
             // The studio may be gone by the end; then there is nobody to tell.
             let problem = match catch_unwind(AssertUnwindSafe(work)) {
                 Ok(result) => {
-                    let _ = results.send(result);
+                    results.send(result).ok();
                     None
                 }
                 Err(_) => Some(format!(
                     "{what} failed unexpectedly; your drawing is kept, please report it"
                 )),
             };
-            let _ = ended.send(Ended { id, problem });
+            ended.send(Ended { id, problem }).ok();
             wake();
         };
         match std::thread::Builder::new().name(name.into()).spawn(body) {

@@ -4,11 +4,11 @@ use egui::{ColorImage, Context, TextureHandle, TextureOptions};
 use mmface_engine::picture::RgbImage;
 
 /// A picture as egui takes it.
-pub fn colour_image(picture: &RgbImage) -> ColorImage {
+pub(super) fn colour_image(picture: &RgbImage) -> ColorImage {
     ColorImage::from_rgb([picture.width, picture.height], &picture.pixels)
 }
 
 /// A picture on the GPU.
-pub fn texture(ctx: &Context, name: &str, picture: &RgbImage) -> TextureHandle {
+pub(super) fn texture(ctx: &Context, name: &str, picture: &RgbImage) -> TextureHandle {
     ctx.load_texture(name, colour_image(picture), TextureOptions::LINEAR)
 }

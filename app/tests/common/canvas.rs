@@ -1,6 +1,7 @@
 //! A hand on the canvas of the real studio.
 
 #![allow(dead_code, reason = "each test uses its part")]
+#![allow(clippy::expect_used, reason = "tests")]
 
 use egui::{Event, Modifiers, PointerButton, Pos2, pos2};
 use egui_kittest::Harness;
@@ -8,15 +9,15 @@ use mmface::studio::StudioApp;
 
 use super::common::drag;
 
-pub type Studio = Harness<'static, StudioApp>;
+pub(crate) type Studio = Harness<'static, StudioApp>;
 
 /// Where a canvas pixel is on screen.
-pub fn at(harness: &Studio, x: f32, y: f32) -> Pos2 {
+pub(crate) fn at(harness: &Studio, x: f32, y: f32) -> Pos2 {
     let canvas = &harness.state().studio.canvas;
     canvas.camera.to_screen(canvas.rect, pos2(x, y))
 }
 
-pub fn class_of(harness: &Studio, x: f32, y: f32) -> u8 {
+pub(crate) fn class_of(harness: &Studio, x: f32, y: f32) -> u8 {
     let class = harness
         .state()
         .studio
@@ -28,12 +29,17 @@ pub fn class_of(harness: &Studio, x: f32, y: f32) -> u8 {
 }
 
 /// Drags along canvas points.
-pub fn paint(harness: &mut Studio, points: &[(f32, f32)]) {
+pub(crate) fn paint(harness: &mut Studio, points: &[(f32, f32)]) {
     let points: Vec<Pos2> = points.iter().map(|&(x, y)| at(harness, x, y)).collect();
     drag(harness, &points);
 }
 
-pub fn button(pos: Pos2, button: PointerButton, pressed: bool, modifiers: Modifiers) -> Event {
+pub(crate) fn button(
+    pos: Pos2,
+    button: PointerButton,
+    pressed: bool,
+    modifiers: Modifiers,
+) -> Event {
     Event::PointerButton {
         pos,
         button,
@@ -43,7 +49,7 @@ pub fn button(pos: Pos2, button: PointerButton, pressed: bool, modifiers: Modifi
 }
 
 /// Drags another button, or with modifiers.
-pub fn drag_with(
+pub(crate) fn drag_with(
     harness: &mut Studio,
     which: PointerButton,
     modifiers: Modifiers,

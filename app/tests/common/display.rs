@@ -12,7 +12,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// A virtual display; ends with the value.
-pub struct Display {
+pub(crate) struct Display {
     server: Child,
     name: String,
     runtime: tempfile::TempDir,
@@ -20,7 +20,7 @@ pub struct Display {
 
 impl Display {
     /// Starts a display; `None` where the tools are missing.
-    pub fn start(width: u32, height: u32) -> Option<Self> {
+    pub(crate) fn start(width: u32, height: u32) -> Option<Self> {
         let missing: Vec<&str> = ["Xvfb", "xdotool"]
             .into_iter()
             .filter(|tool| !on_path(tool))
@@ -52,7 +52,7 @@ impl Display {
     }
 
     /// Starts a program on this display.
-    pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+    pub(crate) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
         command
             .env("DISPLAY", &self.name)
@@ -65,8 +65,8 @@ impl Display {
 
 impl Drop for Display {
     fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
+        self.server.kill().ok();
+        self.server.wait().ok();
     }
 }
 
@@ -76,7 +76,7 @@ fn on_path(tool: &str) -> bool {
 }
 
 /// The studio in a window; killed with the value.
-pub struct Window<'a> {
+pub(crate) struct Window<'a> {
     /// The program.
     pub program: Child,
     display: &'a Display,
@@ -85,7 +85,7 @@ pub struct Window<'a> {
 
 impl<'a> Window<'a> {
     /// Starts the studio with everything kept under `home`, and waits for its window.
-    pub fn open(display: &'a Display, home: &Path, arguments: &[&str]) -> Self {
+    pub(crate) fn open(display: &'a Display, home: &Path, arguments: &[&str]) -> Self {
         let program = display
             .command(env!("CARGO_BIN_EXE_mmface"))
             .args(arguments)
@@ -119,7 +119,7 @@ impl<'a> Window<'a> {
     }
 
     /// Moves mouse and keys as xdotool says.
-    pub fn hand(&self, arguments: &[&str]) {
+    pub(crate) fn hand(&self, arguments: &[&str]) {
         let status = self
             .display
             .command("xdotool")
@@ -131,17 +131,17 @@ impl<'a> Window<'a> {
     }
 
     /// Presses a key, as X11 names it: `ctrl+Return`.
-    pub fn key(&self, key: &str) {
+    pub(crate) fn key(&self, key: &str) {
         self.hand(&["key", "--clearmodifiers", key]);
     }
 
     /// Types a text.
-    pub fn text(&self, text: &str) {
+    pub(crate) fn text(&self, text: &str) {
         self.hand(&["type", "--delay", "60", text]);
     }
 
     /// One stroke through points of the window, `pause` seconds apart.
-    pub fn stroke(&self, points: &[(i32, i32)], pause: f64) {
+    pub(crate) fn stroke(&self, points: &[(i32, i32)], pause: f64) {
         let pause = pause.to_string();
         let text: Vec<[String; 2]> = points
             .iter()
@@ -159,19 +159,19 @@ impl<'a> Window<'a> {
     }
 
     /// Writes what is on screen, where ImageMagick is at hand: for people, never for a verdict.
-    pub fn picture(&self, path: &Path) {
+    pub(crate) fn picture(&self, path: &Path) {
         if on_path("import") {
-            let _ = self
-                .display
+            self.display
                 .command("import")
                 .args(["-window", &self.id])
                 .arg(path)
-                .status();
+                .status()
+                .ok();
         }
     }
 
     /// Ends the program and gives what it said on stderr.
-    pub fn end(mut self) -> String {
+    pub(crate) fn end(mut self) -> String {
         self.program.kill().unwrap();
         self.program.wait().unwrap();
         let mut said = String::new();
@@ -181,7 +181,7 @@ impl<'a> Window<'a> {
     }
 
     /// The power goes out.
-    pub fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.program.kill().unwrap();
         self.program.wait().unwrap();
     }
@@ -189,13 +189,13 @@ impl<'a> Window<'a> {
 
 impl Drop for Window<'_> {
     fn drop(&mut self) {
-        let _ = self.program.kill();
-        let _ = self.program.wait();
+        self.program.kill().ok();
+        self.program.wait().ok();
     }
 }
 
 /// Waits until a folder holds a file with an ending, and gives it.
-pub fn wait_for_file(folder: &Path, ending: &str, longest: Duration) -> PathBuf {
+pub(crate) fn wait_for_file(folder: &Path, ending: &str, longest: Duration) -> PathBuf {
     let end = Instant::now() + longest;
     loop {
         let found = std::fs::read_dir(folder)

@@ -1,6 +1,7 @@
 //! A stand-in for `mmface-trainer`: a shell script in a folder of its own, steered by flag files.
 
 #![allow(dead_code, reason = "each test uses its part")]
+#![allow(clippy::expect_used, reason = "tests")]
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -104,13 +105,13 @@ esac
 "#;
 
 /// The script and what it noted.
-pub struct Fake {
+pub(crate) struct Fake {
     folder: PathBuf,
 }
 
 impl Fake {
     /// Writes the script below `home`, and settings that name it.
-    pub fn new(home: &Path) -> Self {
+    pub(crate) fn new(home: &Path) -> Self {
         let folder = home.join("fake");
         for name in ["fake", "config", "data", "frozen/vae", "frozen/text"] {
             std::fs::create_dir_all(home.join(name)).expect("a folder");
@@ -139,33 +140,33 @@ impl Fake {
     }
 
     /// The script.
-    pub fn program(&self) -> PathBuf {
+    pub(crate) fn program(&self) -> PathBuf {
         self.folder.join("mmface-trainer")
     }
 
     /// A studio that uses it.
-    pub fn studio(&self, home: &Path) -> Harness<'static, StudioApp> {
+    pub(crate) fn studio(&self, home: &Path) -> Harness<'static, StudioApp> {
         studio(home)
     }
 
     /// Sets a flag.
-    pub fn set(&self, flag: &str) {
+    pub(crate) fn set(&self, flag: &str) {
         std::fs::write(self.folder.join(flag), "").expect("a file");
     }
 
     /// Takes a flag away.
-    pub fn unset(&self, flag: &str) {
+    pub(crate) fn unset(&self, flag: &str) {
         std::fs::remove_file(self.folder.join(flag)).expect("a flag");
     }
 
     /// The lines that the script noted.
-    pub fn read(&self, name: &str) -> Vec<String> {
+    pub(crate) fn read(&self, name: &str) -> Vec<String> {
         let text = std::fs::read_to_string(self.folder.join(name)).unwrap_or_default();
         text.lines().map(str::to_owned).collect()
     }
 
     /// Waits until the script has left a file.
-    pub fn wait_for(&self, name: &str) {
+    pub(crate) fn wait_for(&self, name: &str) {
         let until = Instant::now() + Duration::from_secs(10);
         while !self.folder.join(name).exists() {
             assert!(Instant::now() < until, "waited in vain for {name}");
@@ -174,7 +175,7 @@ impl Fake {
     }
 
     /// Opens the tab and makes the plan.
-    pub fn plan(&self, harness: &mut Harness<'_, StudioApp>) {
+    pub(crate) fn plan(&self, harness: &mut Harness<'_, StudioApp>) {
         harness.get_by_label("Trainer").click();
         harness.run_steps(3);
         click(harness, "Make the plan");
@@ -186,7 +187,7 @@ impl Fake {
     }
 
     /// Plans and starts a run.
-    pub fn start(&self, harness: &mut Harness<'_, StudioApp>) {
+    pub(crate) fn start(&self, harness: &mut Harness<'_, StudioApp>) {
         self.plan(harness);
         click(harness, "Start training");
         harness.step();
@@ -194,7 +195,7 @@ impl Fake {
 }
 
 /// A studio with prepared data and a run under way.
-pub fn running(home: &Path) -> (Fake, Harness<'static, StudioApp>) {
+pub(crate) fn running(home: &Path) -> (Fake, Harness<'static, StudioApp>) {
     let fake = Fake::new(home);
     fake.set("prepared");
     let mut harness = fake.studio(home);
@@ -204,7 +205,7 @@ pub fn running(home: &Path) -> (Fake, Harness<'static, StudioApp>) {
 }
 
 /// Clicks the topmost widget of this name: windows are drawn last.
-pub fn press_last(harness: &mut Harness<'_, StudioApp>, label: &str) {
+pub(crate) fn press_last(harness: &mut Harness<'_, StudioApp>, label: &str) {
     harness
         .get_all_by_label(label)
         .last()
@@ -214,7 +215,7 @@ pub fn press_last(harness: &mut Harness<'_, StudioApp>, label: &str) {
 }
 
 /// Waits until the run is said to be in a phase.
-pub fn wait_for_phase(harness: &mut Harness<'_, StudioApp>, phase: &Phase) {
+pub(crate) fn wait_for_phase(harness: &mut Harness<'_, StudioApp>, phase: &Phase) {
     wait_for(harness, phase.title(), |app| {
         app.studio.trainer.view.phase == *phase
     });
@@ -222,7 +223,7 @@ pub fn wait_for_phase(harness: &mut Harness<'_, StudioApp>, phase: &Phase) {
 }
 
 /// A folder for models, and nothing else.
-pub fn models_in(path: &Path) -> Registry {
+pub(crate) fn models_in(path: &Path) -> Registry {
     Registry::of(vec![Root {
         path: path.to_owned(),
         origin: Origin::Home,
@@ -230,7 +231,7 @@ pub fn models_in(path: &Path) -> Registry {
 }
 
 /// The folder of a run that a program before this one left.
-pub fn old_run(run: &Path) {
+pub(crate) fn old_run(run: &Path) {
     let checkpoint = checkpoint_layout::folder(run, 20);
     std::fs::create_dir_all(&checkpoint).expect("a folder");
     std::fs::write(checkpoint.join(MARKER), "").expect("a file");
@@ -245,7 +246,7 @@ pub fn old_run(run: &Path) {
 }
 
 /// Appends what the run tells of an update.
-pub fn append_step(run: &Path, step: u64) {
+pub(crate) fn append_step(run: &Path, step: u64) {
     append_event(
         run,
         &TrainEvent::Step(Step {
@@ -258,7 +259,7 @@ pub fn append_step(run: &Path, step: u64) {
 }
 
 /// Appends what the run tells.
-pub fn append_event(run: &Path, event: &TrainEvent) {
+pub(crate) fn append_event(run: &Path, event: &TrainEvent) {
     use std::io::Write;
     let mut file = std::fs::File::options()
         .create(true)

@@ -14,28 +14,28 @@ use mmface_engine::picture::RgbImage;
 
 use super::common::{recipe, studio, wait_for};
 
-pub type Studio = Harness<'static, StudioApp>;
+pub(crate) type Studio = Harness<'static, StudioApp>;
 
-pub fn library(home: &Path) -> Library {
+pub(crate) fn library(home: &Path) -> Library {
     Library::new(home.join("results"), home.join("cache")).with_own_trash()
 }
 
 /// Saves a picture as the engine would have; returns its name.
-pub fn keep(home: &Path, job: Job) -> String {
+pub(crate) fn keep(home: &Path, job: Job) -> String {
     let grey = (job.draw.seed % 200) as u8;
     let picture = RgbImage::filled(job.draw.size, job.draw.size, [grey, 90, 120]);
     library(home).save(&picture, &recipe(job)).unwrap().file
 }
 
 /// A studio that has read everything.
-pub fn ready(home: &Path) -> Studio {
+pub(crate) fn ready(home: &Path) -> Studio {
     let mut harness = studio(home);
     harness.state_mut().studio.results.own_trash = true;
     settle(&mut harness);
     harness
 }
 
-pub fn settle(harness: &mut Studio) {
+pub(crate) fn settle(harness: &mut Studio) {
     wait_for(harness, "model and tasks", |app| {
         app.studio.context.facts.model.ready().is_some()
             && app.studio.context.services.tasks.running().next().is_none()
@@ -43,29 +43,29 @@ pub fn settle(harness: &mut Studio) {
     harness.run_steps(2);
 }
 
-pub fn emit(harness: &mut Studio, command: Do) {
+pub(crate) fn emit(harness: &mut Studio, command: Do) {
     harness.state_mut().studio.emit(command);
     harness.step();
     settle(harness);
 }
 
-pub fn shown(harness: &Studio) -> Vec<u64> {
+pub(crate) fn shown(harness: &Studio) -> Vec<u64> {
     let strip = &harness.state().studio.results.strip;
     let entries = strip.cells().iter().filter_map(|cell| strip.entry(*cell));
     entries.map(|entry| entry.about.draw.seed).collect()
 }
 
-pub fn current(harness: &Studio) -> Option<u64> {
+pub(crate) fn current(harness: &Studio) -> Option<u64> {
     let strip = &harness.state().studio.results.strip;
     strip.current().map(|entry| entry.about.draw.seed)
 }
 
 /// The comparison on screen.
-pub fn comparison(harness: &Studio) -> &Compare {
+pub(crate) fn comparison(harness: &Studio) -> &Compare {
     harness.state().studio.results.compare.as_ref().unwrap()
 }
 
-pub fn told(harness: &Studio, part: &str) -> bool {
+pub(crate) fn told(harness: &Studio, part: &str) -> bool {
     let log = &harness.state().studio.context.toasts.log;
     log.iter().any(|toast| toast.text().contains(part))
 }

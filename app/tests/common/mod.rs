@@ -15,7 +15,7 @@ use mmface_engine::weights::verify::{describe_file, write_manifest};
 use mmface_engine::weights::write_safetensors;
 
 /// The root of the repository.
-pub fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .unwrap()
@@ -23,14 +23,14 @@ pub fn root() -> PathBuf {
 }
 
 /// A model folder and a working folder that vanish afterwards.
-pub struct Home {
+pub(crate) struct Home {
     folder: tempfile::TempDir,
 }
 
 impl Home {
     /// A home whose model `tiny` draws noise-like pictures quickly: a random transformer between
     /// the bundled text tower and autoencoder.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let home = Self {
             folder: tempfile::tempdir().unwrap(),
         };
@@ -40,7 +40,7 @@ impl Home {
     }
 
     /// Adds a model; the tensor `poison` becomes NaN after the checks of the writer.
-    pub fn add_model(&self, name: &str, poison: Option<&str>) -> PathBuf {
+    pub(crate) fn add_model(&self, name: &str, poison: Option<&str>) -> PathBuf {
         let folder = self.models().join(name);
         std::fs::create_dir_all(&folder).unwrap();
         let demo = root().join("assets/models/demo");
@@ -75,22 +75,22 @@ impl Home {
     }
 
     /// Where models are.
-    pub fn models(&self) -> PathBuf {
+    pub(crate) fn models(&self) -> PathBuf {
         self.folder.path().join("home/models")
     }
 
     /// Where the program runs and writes.
-    pub fn work(&self) -> PathBuf {
+    pub(crate) fn work(&self) -> PathBuf {
         self.folder.path().join("work")
     }
 
     /// A path in the working folder.
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.work().join(name)
     }
 
     /// The program in this home, with the small model for commands that draw.
-    pub fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mmface"));
         command
             .current_dir(self.work())
@@ -105,12 +105,12 @@ impl Home {
     }
 
     /// Runs the program to its end.
-    pub fn run(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output().unwrap()
     }
 
     /// Runs the program, which must succeed; returns its stdout.
-    pub fn ok(&self, arguments: &[&str]) -> String {
+    pub(crate) fn ok(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{arguments:?}: {errors}");
@@ -118,7 +118,7 @@ impl Home {
     }
 
     /// Names in the working folder, sorted.
-    pub fn files(&self) -> Vec<String> {
+    pub(crate) fn files(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.work()).unwrap();
         let mut names: Vec<String> = entries
             .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
@@ -128,18 +128,24 @@ impl Home {
     }
 
     /// Bytes of a file in the working folder.
-    pub fn bytes(&self, name: &str) -> Vec<u8> {
+    pub(crate) fn bytes(&self, name: &str) -> Vec<u8> {
         std::fs::read(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
     /// Pixels of a picture in the working folder.
-    pub fn pixels(&self, name: &str) -> Vec<u8> {
+    pub(crate) fn pixels(&self, name: &str) -> Vec<u8> {
         image::open(self.path(name)).unwrap().into_rgb8().into_raw()
     }
 }
 
 /// Asserts that a run failed with one helpful line and left no file behind.
-pub fn assert_fails(home: &Home, output: &Output, code: i32, wanted: &str, files: &[String]) {
+pub(crate) fn assert_fails(
+    home: &Home,
+    output: &Output,
+    code: i32,
+    wanted: &str,
+    files: &[String],
+) {
     let errors = String::from_utf8_lossy(&output.stderr);
     let lines: Vec<&str> = errors
         .lines()

@@ -1,6 +1,7 @@
 //! The real studio in a test harness, with a fake engine behind it.
 
 #![allow(dead_code, reason = "each test uses its part")]
+#![allow(clippy::expect_used, reason = "tests")]
 
 use egui::{Pos2, vec2};
 use egui_kittest::Harness;
@@ -12,12 +13,12 @@ use mmface_engine::job::{Draw, Job};
 use mmface_engine::provenance::Recipe;
 
 /// A studio of 1280 × 800 points without a GPU, its folders in `home`.
-pub fn studio(home: &std::path::Path) -> Harness<'static, StudioApp> {
+pub(crate) fn studio(home: &std::path::Path) -> Harness<'static, StudioApp> {
     studio_with(options(home, FakeBackend::default()))
 }
 
 /// A studio with other services.
-pub fn studio_with(options: Options) -> Harness<'static, StudioApp> {
+pub(crate) fn studio_with(options: Options) -> Harness<'static, StudioApp> {
     let mut harness = Harness::builder()
         .with_size(vec2(1280.0, 800.0))
         .with_pixels_per_point(1.0)
@@ -28,7 +29,7 @@ pub fn studio_with(options: Options) -> Harness<'static, StudioApp> {
 }
 
 /// A studio with a GPU, or what stands in for one.
-pub fn drawn(options: Options, size: egui::Vec2) -> Harness<'static, StudioApp> {
+pub(crate) fn drawn(options: Options, size: egui::Vec2) -> Harness<'static, StudioApp> {
     let mut harness = Harness::builder()
         .with_size(size)
         .with_pixels_per_point(1.0)
@@ -40,7 +41,7 @@ pub fn drawn(options: Options, size: egui::Vec2) -> Harness<'static, StudioApp> 
 }
 
 /// A job for a small picture.
-pub fn job(prompt: &str, seed: u64) -> Job {
+pub(crate) fn job(prompt: &str, seed: u64) -> Job {
     Job {
         draw: Draw {
             prompt: prompt.into(),
@@ -53,7 +54,7 @@ pub fn job(prompt: &str, seed: u64) -> Job {
 }
 
 /// The recipe of a picture that the fake engine drew.
-pub fn recipe(job: Job) -> Recipe {
+pub(crate) fn recipe(job: Job) -> Recipe {
     let model = ModelSummary {
         name: "fake".into(),
         sha256: "0".repeat(64),
@@ -63,7 +64,7 @@ pub fn recipe(job: Job) -> Recipe {
 }
 
 /// Steps until something holds, or fails after ten seconds.
-pub fn wait_for(
+pub(crate) fn wait_for(
     harness: &mut Harness<'_, StudioApp>,
     what: &str,
     holds: impl Fn(&StudioApp) -> bool,
@@ -77,7 +78,7 @@ pub fn wait_for(
 }
 
 /// Drags the primary button along points.
-pub fn drag(harness: &mut Harness<'_, StudioApp>, points: &[Pos2]) {
+pub(crate) fn drag(harness: &mut Harness<'_, StudioApp>, points: &[Pos2]) {
     let (Some(first), Some(last)) = (points.first(), points.last()) else {
         return;
     };
@@ -94,7 +95,7 @@ pub fn drag(harness: &mut Harness<'_, StudioApp>, points: &[Pos2]) {
 }
 
 /// Scrolls to a widget, as a person would, and clicks it.
-pub fn click(harness: &mut Harness<'_, StudioApp>, label: &str) {
+pub(crate) fn click(harness: &mut Harness<'_, StudioApp>, label: &str) {
     harness
         .get_all_by_label(label)
         .next()
@@ -124,14 +125,14 @@ impl egui::DroppedFile for Dropped {
 }
 
 /// Lets a file fall onto the window.
-pub fn let_fall(harness: &mut Harness<'_, StudioApp>, path: &std::path::Path) {
+pub(crate) fn let_fall(harness: &mut Harness<'_, StudioApp>, path: &std::path::Path) {
     let file = std::sync::Arc::new(Dropped(path.into()));
     harness.input_mut().dropped_files.push(file);
     harness.step();
 }
 
 /// Steps until no work goes on beside the GUI thread.
-pub fn settle(harness: &mut Harness<'_, StudioApp>) {
+pub(crate) fn settle(harness: &mut Harness<'_, StudioApp>) {
     wait_for(harness, "background work to end", |app| {
         app.studio.context.services.tasks.running().next().is_none()
     });
@@ -139,7 +140,7 @@ pub fn settle(harness: &mut Harness<'_, StudioApp>) {
 }
 
 /// Whether a person was told this.
-pub fn told(harness: &Harness<'_, StudioApp>, part: &str) -> bool {
+pub(crate) fn told(harness: &Harness<'_, StudioApp>, part: &str) -> bool {
     let log = &harness.state().studio.context.toasts.log;
     log.iter().any(|toast| toast.text().contains(part))
 }

@@ -37,7 +37,7 @@ pub(super) enum Record {
 }
 
 impl Record {
-    pub fn encode(&self, bytes: &mut Vec<u8>) {
+    pub(super) fn encode(&self, bytes: &mut Vec<u8>) {
         let (kind, content): (u8, Vec<u8>) = match self {
             Self::Start { side } => (1, side.to_le_bytes().to_vec()),
             Self::Tile {
@@ -66,7 +66,7 @@ impl Record {
     }
 
     /// The first record and the bytes behind it; `None` at the end and where it is torn or damaged.
-    pub fn decode(bytes: &[u8]) -> Option<(Self, &[u8])> {
+    pub(super) fn decode(bytes: &[u8]) -> Option<(Self, &[u8])> {
         let (length, rest) = bytes.split_first_chunk::<4>()?;
         let length = u32::from_le_bytes(*length) as usize;
         let (&kind, rest) = rest.split_first()?;

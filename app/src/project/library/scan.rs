@@ -132,7 +132,7 @@ impl Library {
             || listing.others.len() != known.others.len()
         {
             // Without an index the next start reads the pictures again, no more.
-            let _ = self.write_index(&listing);
+            self.write_index(&listing).ok();
         }
         Ok(listing)
     }
@@ -176,7 +176,7 @@ fn walk(folder: &Path, prefix: &str, depth: usize, found: &mut Vec<Found>) -> st
         if about.is_dir() {
             if depth < DEPTH {
                 // A folder that may not be read hides its pictures, not those of the others.
-                let _ = walk(&item.path(), &format!("{file}/"), depth + 1, found);
+                walk(&item.path(), &format!("{file}/"), depth + 1, found).ok();
             }
         } else if about.is_file()
             && name.to_ascii_lowercase().ends_with(".png")

@@ -30,7 +30,7 @@ impl Library {
         let side = |side: usize| (side * SIDE / longest).max(1);
         let thumbnail = resize::lanczos_rgb(&whole, side(whole.width), side(whole.height));
         // A cache that cannot be written costs time, not pictures.
-        let _ = self.remember(entry, &thumbnail);
+        self.remember(entry, &thumbnail).ok();
         Ok(thumbnail)
     }
 

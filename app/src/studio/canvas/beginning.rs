@@ -20,7 +20,7 @@ pub(super) struct Empty {
 
 impl Empty {
     /// Whether the card lies at a place on screen: the view is moved and zoomed there as anywhere.
-    pub fn covers(&self, at: Pos2) -> bool {
+    pub(super) fn covers(&self, at: Pos2) -> bool {
         self.card.is_some_and(|card| card.contains(at))
     }
 }

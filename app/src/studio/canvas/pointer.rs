@@ -51,20 +51,20 @@ const REACH: f32 = 9.0;
 const CLICK: f32 = 3.0;
 
 impl Pointer {
-    pub fn in_gesture(&self) -> bool {
+    pub(super) fn in_gesture(&self) -> bool {
         self.gesture != Gesture::None
     }
 
-    pub fn is_stroke(&self) -> bool {
+    pub(super) fn is_stroke(&self) -> bool {
         self.gesture == Gesture::Stroke
     }
 
-    pub fn is_pan(&self) -> bool {
+    pub(super) fn is_pan(&self) -> bool {
         self.gesture == Gesture::Pan
     }
 
     /// The size of the tool before it was changed by the gesture at hand.
-    pub fn radius_before(&self) -> Option<f32> {
+    pub(super) fn radius_before(&self) -> Option<f32> {
         match self.gesture {
             Gesture::Resize {
                 radius,
@@ -76,7 +76,7 @@ impl Pointer {
     }
 
     /// Where the ring stays while the size changes.
-    pub fn resizing_at(&self) -> Option<Pos2> {
+    pub(super) fn resizing_at(&self) -> Option<Pos2> {
         match self.gesture {
             Gesture::Resize { began, .. } => Some(began),
             _ => None,

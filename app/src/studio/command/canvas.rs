@@ -54,7 +54,7 @@ pub enum CanvasCommand {
 const STEP: f32 = std::f32::consts::PI / 12.0;
 
 /// Named actions.
-pub const ACTIONS: &[Action] = &[
+pub(super) const ACTIONS: &[Action] = &[
     Action::new("canvas.fit", "Show the whole canvas", &["Ctrl+0"], || {
         CanvasCommand::Fit.into()
     }),

@@ -81,7 +81,7 @@ pub enum GenerateCommand {
 }
 
 /// Named actions.
-pub const ACTIONS: &[Action] = &[
+pub(super) const ACTIONS: &[Action] = &[
     Action::new("generate.start", "Generate", &["Ctrl+Enter"], || {
         Do::Start.into()
     })

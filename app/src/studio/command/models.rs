@@ -52,7 +52,7 @@ pub enum ModelsCommand {
 }
 
 /// Named actions.
-pub const ACTIONS: &[Action] = &[
+pub(super) const ACTIONS: &[Action] = &[
     Action::new("models.refresh", "Search for models again", &[], || {
         ModelsCommand::Refresh.into()
     }),

@@ -14,7 +14,7 @@ pub enum PaletteCommand {
 }
 
 /// Named actions.
-pub const ACTIONS: &[Action] =
+pub(super) const ACTIONS: &[Action] =
     &[
         Action::new("palette.show", "All actions", &["Ctrl+K", "F1"], || {
             PaletteCommand::Toggle.into()

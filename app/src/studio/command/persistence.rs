@@ -47,7 +47,7 @@ pub enum PersistenceCommand {
 }
 
 /// Named actions.
-pub const ACTIONS: &[Action] = &[
+pub(super) const ACTIONS: &[Action] = &[
     Action::new("keeping.new", "New project", &["Ctrl+N"], || {
         PersistenceCommand::New.into()
     })

@@ -27,7 +27,7 @@ pub enum PhotoCommand {
 }
 
 /// Named actions.
-pub const ACTIONS: &[Action] =
+pub(super) const ACTIONS: &[Action] =
     &[
         Action::new("photo.open", "Draw from a photo", &["Ctrl+Alt+O"], || {
             PhotoCommand::Open.into()

@@ -96,7 +96,7 @@ pub enum ResultsCommand {
 }
 
 /// Named actions.
-pub const ACTIONS: &[Action] = &[
+pub(super) const ACTIONS: &[Action] = &[
     Action::new("results.next", "Next result", &["Alt+Right"], || {
         Do::Step(1, false).into()
     })

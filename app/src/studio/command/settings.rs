@@ -33,7 +33,7 @@ pub enum SettingsCommand {
 }
 
 /// Named actions.
-pub const ACTIONS: &[Action] = &[
+pub(super) const ACTIONS: &[Action] = &[
     Action::new("settings.show", "Settings", &["Ctrl+Comma"], || {
         SettingsCommand::Toggle.into()
     })

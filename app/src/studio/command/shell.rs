@@ -33,7 +33,7 @@ pub enum ShellCommand {
 }
 
 /// Named actions.
-pub const ACTIONS: &[Action] = &[
+pub(super) const ACTIONS: &[Action] = &[
     Action::new("shell.studio", "Show the studio", &["Ctrl+1"], || {
         ShellCommand::Show(Workspace::Studio).into()
     })

@@ -45,7 +45,7 @@ pub enum SweepCommand {
 }
 
 /// Named actions.
-pub const ACTIONS: &[Action] = &[
+pub(super) const ACTIONS: &[Action] = &[
     Action::new("sweep.start", "Draw the sweep", &["Ctrl+Alt+Enter"], || {
         SweepCommand::Start.into()
     })

@@ -81,7 +81,7 @@ macro_rules! class_actions {
 }
 
 /// Named actions.
-pub const ACTIONS: &[Action] = &{
+pub(super) const ACTIONS: &[Action] = &{
     let tools = [
         Action::new("tools.undo", "Undo", &["Ctrl+Z"], || {
             ToolsCommand::Undo.into()

@@ -84,7 +84,7 @@ pub enum TrainerCommand {
 }
 
 /// Named actions.
-pub const ACTIONS: &[Action] = &[
+pub(super) const ACTIONS: &[Action] = &[
     Action::new("trainer.plan", "Plan the training run", &[], || {
         Do::Plan.into()
     }),

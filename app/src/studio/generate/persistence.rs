@@ -107,7 +107,7 @@ fn take_in(state: &mut State, cx: &mut Context, found: Found, config: PathBuf) {
         let (sender, ctx) = (sender.clone(), cx.ctx.clone());
         move |report| {
             // The studio may be gone by now; then there is nobody to tell.
-            let _ = sender.send((what, report));
+            sender.send((what, report)).ok();
             ctx.request_repaint();
         }
     };

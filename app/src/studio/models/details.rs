@@ -14,7 +14,7 @@ use crate::studio::model_memory::Runs;
 use crate::studio::widgets::{empty_state, heading};
 
 /// Draws the model that is selected.
-pub fn show(ui: &mut Ui, studio: &mut Studio) {
+pub(super) fn show(ui: &mut Ui, studio: &mut Studio) {
     let colours = studio.context.theme.colours(ui).clone();
     if let ModelStatus::Failed(why) = &studio.context.facts.model {
         ui.colored_label(colours.error, format!("No model is loaded: {why}"));

@@ -16,6 +16,10 @@ pub type FreeSpace = fn(&Path) -> Option<u64>;
 
 /// Copies a `.mmface` file into the models' folder. It appears whole and verified, or not at all;
 /// when the disk has no room for it, nothing is begun.
+///
+/// # Errors
+/// When the source is no package in one file or is damaged, its name is taken, or the disk has no
+/// room or cannot be written.
 pub fn install(
     source: &Path,
     registry: &Registry,

@@ -90,7 +90,7 @@ fn begin(state: &mut State, cx: &Context, session: Session) -> mmface_engine::Re
     let ctx = cx.ctx.clone();
     let journal = Journal::start(session.folder(), move |report| {
         // The studio may be gone by now; then there is nobody to tell.
-        let _ = sender.send(report);
+        sender.send(report).ok();
         ctx.request_repaint();
     })?;
     state.keeping = SessionJournal {

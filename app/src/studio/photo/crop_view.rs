@@ -10,7 +10,7 @@ use super::crop::Crop;
 
 /// What of the square is held.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Grip {
+pub(super) enum Grip {
     /// All of it.
     Whole,
     /// A corner: bit 0 right, bit 1 lower.
@@ -21,7 +21,7 @@ pub enum Grip {
 const CATCH: f32 = 14.0;
 
 /// Draws the photo in a square of `most` points. Returns the new crop, and whether it is held.
-pub fn show(
+pub(super) fn show(
     ui: &mut Ui,
     texture: &TextureHandle,
     photo: (usize, usize),

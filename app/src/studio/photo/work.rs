@@ -31,6 +31,9 @@ pub struct Photo {
 }
 
 /// Reads a photo.
+///
+/// # Errors
+/// When the photo cannot be read.
 pub fn read_photo(path: &Path) -> Result<Photo> {
     let raster = read::read(path)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -53,6 +56,9 @@ pub fn prepare(name: String, image: RgbImage) -> Photo {
 }
 
 /// The crop as a square of `side` pixels.
+///
+/// # Errors
+/// When the crop leaves the photo.
 pub fn square(photo: &RgbImage, crop: Crop, side: usize) -> Result<RgbImage> {
     let (left, top, width) = crop.pixels(photo.width, photo.height);
     let square = photo
@@ -78,6 +84,9 @@ impl std::fmt::Debug for ParserCache {
 
 impl ParserCache {
     /// The classes of a photo's crop, as a square of `side` pixels.
+    ///
+    /// # Errors
+    /// When the parser cannot be loaded, and as [`square`].
     pub fn parse(
         &self,
         registry: &Registry,

@@ -188,7 +188,7 @@ pub fn scan(state: &mut State, cx: &mut Context) {
             let found = library.scan(&known);
             if let Ok(listing) = &found {
                 // Thumbnails are a cache: those that stay too long cost disk, nothing else.
-                let _ = library.prune_thumbnails(listing);
+                library.prune_thumbnails(listing).ok();
             }
             move |state: &mut State, cx: &mut Context| {
                 state.scanning = false;

@@ -76,7 +76,10 @@ impl Editing {
 }
 
 /// Reads a list of alternatives, one a line.
-pub fn read_list(path: &Path) -> Result<Vec<String>> {
+///
+/// # Errors
+/// When the file cannot be read, is longer than 1 MB, is no UTF-8, or has no line.
+pub(super) fn read_list(path: &Path) -> Result<Vec<String>> {
     let length = std::fs::metadata(path)
         .map_err(Error::file("read the list", path))?
         .len();

@@ -20,7 +20,7 @@ const GAP: f32 = 6.0;
 const FULL_BAR: f32 = 40.0;
 
 /// Draws the window while it is open.
-pub fn show(ui: &mut Ui, state: &mut State, cx: &Context) {
+pub(super) fn show(ui: &mut Ui, state: &mut State, cx: &Context) {
     if !state.open || state.run.is_none() {
         return;
     }

@@ -151,6 +151,9 @@ impl Run {
 }
 
 /// Pictures of a prompt's sweep; an error in one line when it is none.
+///
+/// # Errors
+/// As [`Sweep::parse`].
 pub fn count(prompt: &str) -> Result<(usize, usize), String> {
     Sweep::parse(prompt.trim())
         .map(|sweep| (sweep.rows(), sweep.columns()))

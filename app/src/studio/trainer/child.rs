@@ -130,7 +130,8 @@ impl Child {
                 std::thread::sleep(LOOK);
             }
             let tail = tail(&path, before);
-            let _ = sender.send(Said::Ended(end(status, tail)));
+            // The studio may be gone by now; then there is nobody to tell.
+            sender.send(Said::Ended(end(status, tail))).ok();
             wake();
         });
         Ok(Self {

@@ -30,7 +30,7 @@ pub(super) struct Follow {
 
 impl Follow {
     /// Follows a run whose events were read up to a place.
-    pub fn new(id: Option<u32>, listens: bool, at: u64, now: f64) -> Self {
+    pub(super) fn new(id: Option<u32>, listens: bool, at: u64, now: f64) -> Self {
         Self {
             id,
             listens,

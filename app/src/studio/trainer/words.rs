@@ -4,7 +4,7 @@ use mmface_engine::format::grouped;
 use mmface_run_protocol::Preparing;
 
 /// How far a preparation is, from 0 to 1, and in words: `latents at 128: 1,200 of 7,200`.
-pub fn preparing(progress: &Preparing) -> (f32, String) {
+pub(super) fn preparing(progress: &Preparing) -> (f32, String) {
     (
         progress.done as f32 / progress.of.max(1) as f32,
         format!(
@@ -17,7 +17,7 @@ pub fn preparing(progress: &Preparing) -> (f32, String) {
 }
 
 /// A small number with three digits that count.
-pub fn short(value: f64) -> String {
+pub(super) fn short(value: f64) -> String {
     match value.abs() {
         _ if !value.is_finite() => "–".into(),
         0.0 => "0".into(),

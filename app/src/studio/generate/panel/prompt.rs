@@ -15,7 +15,7 @@ use crate::studio::context::Context;
 use crate::studio::widgets::{icon_button, icon_toggle};
 
 /// Draws both prompts.
-pub fn show(ui: &mut Ui, state: &mut State, cx: &Context) {
+pub(super) fn show(ui: &mut Ui, state: &mut State, cx: &Context) {
     ui.add_space(6.0);
     let label = ui
         .horizontal(|ui| {

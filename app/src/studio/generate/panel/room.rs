@@ -12,12 +12,12 @@ const FRESH: f64 = 2.0;
 
 /// What is free, and when it was asked.
 #[derive(Default)]
-pub struct Asked(Option<(f64, Option<u64>)>);
+pub(super) struct Asked(Option<(f64, Option<u64>)>);
 
 /// The memory of the next picture. The weights of the loaded model are there already: what is
 /// still to be taken is the decode.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Room {
+pub(super) struct Room {
     side: usize,
     decoding: u64,
     model: u64,
@@ -27,7 +27,7 @@ pub struct Room {
 }
 
 /// Of the loaded model; `None` while its numbers are not known.
-pub fn next(state: &mut State, cx: &Context) -> Option<Room> {
+pub(super) fn next(state: &mut State, cx: &Context) -> Option<Room> {
     let model = cx.facts.model.ready()?;
     // What a card has free is not known; what is too large for it is decoded in tiles.
     let on_card = model.device.starts_with("cuda");
@@ -64,7 +64,7 @@ impl Room {
     }
 
     /// For the button's tooltip.
-    pub fn words(&self) -> String {
+    pub(super) fn words(&self) -> String {
         let free = match self.free {
             Some(free) => format!("{} are free", size(free)),
             None => "what is free is not known".into(),
@@ -78,7 +78,7 @@ impl Room {
     }
 
     /// When it does not fit: one short line, and what can be done.
-    pub fn warning(&self) -> Option<(String, String)> {
+    pub(super) fn warning(&self) -> Option<(String, String)> {
         let free = self.free.filter(|free| self.decoding > *free)?;
         let (needed, free) = (size(self.decoding), size(free));
         let (short, choose) = match self.fits {
