@@ -1,6 +1,8 @@
 //! `mmface_engine::file` is the only writer of files: a folder's rights, links, devices, half
 //! written files and files of other people are thought of in one place.
 
+#![allow(clippy::expect_used, reason = "tests")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

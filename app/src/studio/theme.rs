@@ -79,6 +79,10 @@ fn colour<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Color32, D::Erro
 
 impl Theme {
     /// The theme that comes with the program.
+    #[expect(
+        clippy::expect_used,
+        reason = "compiled in: no input of a person can make it fail"
+    )]
     pub fn bundled() -> Self {
         ron::from_str(FILE).expect("the bundled theme is read by a test")
     }

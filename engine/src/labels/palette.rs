@@ -162,6 +162,10 @@ pub(crate) fn squared_distance(a: [u8; 3], b: [u8; 3]) -> u32 {
 
 /// The palette of the product.
 pub fn palette() -> &'static Palette {
+    #[expect(
+        clippy::expect_used,
+        reason = "compiled in: no input of a person can make it fail"
+    )]
     static PALETTE: LazyLock<Palette> = LazyLock::new(|| {
         Palette::parse(include_str!("../../../assets/palette.ron"))
             .expect("assets/palette.ron is compiled in and read by the tests")
