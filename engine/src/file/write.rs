@@ -29,7 +29,7 @@ pub fn write(path: &Path, bytes: &[u8], overwrite: Overwrite) -> Result<()> {
 /// Fails before a minute of work when a write to the path would. Leaves nothing behind.
 ///
 /// # Errors
-/// As [`write`] would return.
+/// As [`write()`] would return.
 pub fn check(path: &Path, overwrite: Overwrite) -> Result<()> {
     match resolve(path, overwrite)? {
         Target::Stream { path: place } => may_write(&place).map_err(Error::file("write", path)),

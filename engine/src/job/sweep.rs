@@ -44,7 +44,7 @@ impl Sweep {
     ///
     /// # Errors
     /// When the template has no group or more than two, a bracket without its partner, a group in a
-    /// group or with a single alternative, or more than [`MAX_CELLS`] cells.
+    /// group or with a single alternative, or more cells than are drawn at once.
     pub fn parse(template: &str) -> Result<Self> {
         let parts = parse_parts(template)?;
         let axes: Vec<Vec<String>> = parts

@@ -2,7 +2,7 @@
 //!
 //! docs/reference.md section 4. Both branches keep the condition latent and the modality; only the
 //! text differs. The batch order is [unconditional, conditional]. When guidance acts is the job's
-//! to say ([`crate::job::Job::guides`]); with weight 1 the unconditional branch cancels out and is
+//! to say ([`crate::job::Draw::guides`]); with weight 1 the unconditional branch cancels out and is
 //! not computed.
 
 use candle_core::Tensor;

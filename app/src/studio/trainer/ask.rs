@@ -1,6 +1,6 @@
 //! Training and drawing share the device: whoever comes second asks first.
 //!
-//! Everything that is drawn passes [`may_draw`] on its way to the engine, every run passes
+//! Everything that is drawn passes `may_draw` on its way to the engine, every run passes
 //! `may_begin`, and the preparation of data `may_prepare`; the question stands here and nowhere
 //! else. The answer holds for the session.
 
