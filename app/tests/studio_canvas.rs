@@ -11,6 +11,7 @@ use canvas::{Studio, at, button, class_of, drag_with, paint};
 use common::{studio, wait_for};
 use egui::{Event, Key, Modifiers, PointerButton, Pos2, pos2, vec2};
 use egui_kittest::kittest::Queryable;
+use mmface::studio::canvas::names;
 use mmface::studio::command::CanvasCommand;
 use mmface::studio::document::Look;
 use mmface_engine::labels::class;
@@ -370,7 +371,8 @@ fn names_stand_on_the_regions_that_have_room() {
         common::settle(harness);
     };
     let told = |harness: &Studio| {
-        let labels = mmface::studio::canvas::names::labels(&harness.state().studio);
+        let studio = &harness.state().studio;
+        let labels = names::labels(&studio.canvas, &studio.context);
         let mut texts: Vec<String> = labels.into_iter().map(|label| label.text).collect();
         texts.sort_unstable();
         texts
@@ -381,8 +383,9 @@ fn names_stand_on_the_regions_that_have_room() {
     harness.step();
     common::settle(&mut harness);
     assert_eq!(told(&harness), ["Hair"]);
-    let labels = mmface::studio::canvas::names::labels(&harness.state().studio);
-    let canvas = &harness.state().studio.canvas;
+    let studio = &harness.state().studio;
+    let labels = names::labels(&studio.canvas, &studio.context);
+    let canvas = &studio.canvas;
     let middle = canvas.camera.to_screen(canvas.rect, pos2(200.0, 150.0));
     assert!((labels[0].at - middle).length() < 20.0, "{labels:?}");
 

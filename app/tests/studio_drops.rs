@@ -290,7 +290,7 @@ fn what_nobody_can_use_is_named_and_a_package_is_installed() {
     let_fall(&mut harness, &text);
     assert!(told(
         &harness,
-        "letter.docx cannot be opened here; drop a PNG"
+        "letter.docx cannot be opened here; drop a picture"
     ));
     let package = elsewhere.path().join("new.mmface");
     fs::write(&package, "no package").unwrap();

@@ -305,7 +305,7 @@ fn a_report_keeps_secrets_unless_ticked() {
     let place = person.home_dir().join("secret.png").display().to_string();
     let studio = &mut harness.state_mut().studio;
     studio.context.document.request.draw.prompt = "my neighbour as a pirate".into();
-    studio.tell(Toast::Error(format!(
+    studio.context.tell(Toast::Error(format!(
         "“my neighbour as a pirate” was not written to {place}"
     )));
     studio.emit_action("models.about");

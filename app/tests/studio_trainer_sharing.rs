@@ -104,8 +104,8 @@ fn drawing_asks_also_while_data_is_prepared_or_the_speed_measured() {
     wait_for_model(&mut harness);
     harness.state_mut().studio.emit(TrainerCommand::Prepare);
     wait_for(&mut harness, "the preparation", |app| {
-        let mut sides = app.studio.trainer.sides.iter();
-        sides.any(|side| side.progress.is_some())
+        let mut helpers = app.studio.trainer.helpers.iter();
+        helpers.any(|helper| helper.progress.is_some())
     });
     ask_for_a_picture(&mut harness);
     let title = "Preparing the data uses this device";
@@ -123,14 +123,14 @@ fn drawing_asks_also_while_data_is_prepared_or_the_speed_measured() {
     harness.get_by_label("Pause it while I generate").click();
     wait_for_pictures(&mut harness, 1);
     wait_for(&mut harness, "the preparation again", |app| {
-        !app.studio.trainer.sides.is_empty()
+        !app.studio.trainer.helpers.is_empty()
     });
     assert_eq!(harness.state().studio.trainer.problem, None);
     fake.set("long-probe");
     fake.unset("long-latents");
     wait_for(&mut harness, "the measurement", |app| {
         let plan = app.studio.trainer.plan.as_ref();
-        plan.is_some_and(|planned| planned.measuring) && !app.studio.trainer.sides.is_empty()
+        plan.is_some_and(|planned| planned.measuring) && !app.studio.trainer.helpers.is_empty()
     });
     assert_eq!(calls(&fake, &["latents"]), 2);
 

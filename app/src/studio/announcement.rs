@@ -56,6 +56,4 @@ pub enum Announcement {
     ModelReady,
     /// Another engine is there: it knows no model and no job yet.
     EngineReplaced,
-    /// Another drawing was put in place of the one before: a new project, an opened one.
-    DocumentReplaced,
 }

@@ -38,8 +38,9 @@ impl eframe::App for StudioApp {
         self.studio.context.now = ctx.input(|input| input.time);
         self.studio.take_in();
         self.studio.run_commands();
-        trainer::tick(&mut self.studio);
-        models::tick(&mut self.studio);
+        let studio = &mut self.studio;
+        trainer::tick(&mut studio.trainer, &mut studio.context);
+        models::tick(&mut studio.models, &mut studio.context);
         generate::tick(&mut self.studio.generate, &mut self.studio.context);
         persistence::tick(&mut self.studio.persistence, &mut self.studio.context);
     }

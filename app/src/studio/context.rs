@@ -175,7 +175,7 @@ impl Context {
     }
 
     /// Asks for a file; `then` gets the path unless the person cancels.
-    pub(super) fn ask_then(&mut self, ask: &Ask, then: impl FnOnce(PathBuf) + 'static) {
+    fn ask_then(&mut self, ask: &Ask, then: impl FnOnce(PathBuf) + 'static) {
         let frame = self.ctx.clone();
         let answer = self
             .services

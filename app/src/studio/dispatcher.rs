@@ -2,26 +2,18 @@
 //! feature that understands them, announcements to all. This is the only place that names all
 //! features.
 
-use std::path::PathBuf;
-
-use mmface_engine::contract::{Event, LoadId, ModelRef};
+use mmface_engine::contract::Event;
 
 use super::announcement::Announcement;
 use super::command::{Command, ShellCommand};
 use super::context::{self, Context};
-use super::dialogs::Ask;
 use super::engine_link::EngineLink;
 use super::outbox::Message;
 use super::services::Options;
-use super::tasks::Inbox;
-use super::toast::Toast;
 use super::{
     canvas, generate, models, palette, persistence, photo, results, settings_window, sweep, tools,
     trainer,
 };
-
-/// What is left to a feature that still works on the whole studio.
-type Legacy = Box<dyn FnOnce(&mut Studio) + Send>;
 
 /// Everything a person sees, with the services behind it.
 pub struct Studio {
@@ -49,7 +41,6 @@ pub struct Studio {
     pub palette: palette::State,
     /// The settings window.
     pub settings_window: settings_window::State,
-    legacy: Inbox<Legacy>,
 }
 
 impl Studio {
@@ -69,11 +60,10 @@ impl Studio {
             persistence: persistence::State::default(),
             palette: palette::State::default(),
             settings_window: settings_window::State::default(),
-            legacy: Inbox::default(),
         };
         settings_window::start(&studio.context);
-        models::start(&mut studio);
-        tools::start(&mut studio);
+        models::start(&mut studio.models, &mut studio.context);
+        tools::start(&mut studio.context);
         generate::start(&mut studio.generate, &mut studio.context);
         results::start(&mut studio.results, &mut studio.context);
         persistence::start(&mut studio.persistence, project, &mut studio.context);
@@ -88,11 +78,6 @@ impl Studio {
     /// Asks for a named action to be run; unknown ids do nothing.
     pub fn emit_action(&self, id: &str) {
         self.context.emit_action(id);
-    }
-
-    /// Shows a message.
-    pub fn tell(&mut self, toast: Toast) {
-        self.context.tell(toast);
     }
 
     /// Runs the messages that wait, and those that they cause; whether there were any.
@@ -111,14 +96,14 @@ impl Studio {
         let cx = &mut self.context;
         match command {
             Command::Shell(command) => shell(cx, command),
-            Command::Canvas(command) => canvas::run(self, command),
-            Command::Tools(command) => tools::run(self, command),
+            Command::Canvas(command) => canvas::handle(&mut self.canvas, command, cx),
+            Command::Tools(command) => tools::handle(&mut self.tools, command, cx),
             Command::Generate(command) => generate::handle(&mut self.generate, command, cx),
             Command::Results(command) => results::handle(&mut self.results, command, cx),
             Command::Sweep(command) => sweep::handle(&mut self.sweep, command, cx),
             Command::Photo(command) => photo::handle(&mut self.photo, command, cx),
-            Command::Trainer(command) => trainer::run(self, command),
-            Command::Models(command) => models::run(self, command),
+            Command::Trainer(command) => trainer::handle(&mut self.trainer, command, cx),
+            Command::Models(command) => models::handle(&mut self.models, command, cx),
             Command::Persistence(command) => {
                 persistence::handle(&mut self.persistence, command, cx)
             }
@@ -127,17 +112,16 @@ impl Studio {
             }
             Command::Palette(command) => palette::handle(&mut self.palette, command, cx),
         }
-        trainer::publish(self);
     }
 
     fn announced(&mut self, announcement: &Announcement) {
         let cx = &mut self.context;
         generate::announced(&mut self.generate, announcement, cx);
         sweep::announced(&mut self.sweep, announcement, cx);
-        models::announced(self, announcement);
+        models::announced(&mut self.models, announcement, cx);
         results::announced(&mut self.results, announcement);
         persistence::announced(&mut self.persistence, announcement);
-        trainer::announced(self, announcement);
+        trainer::announced(&mut self.trainer, announcement, cx);
     }
 
     /// Takes in what happened beside the GUI thread: engine events, ended tasks, answered dialogs.
@@ -156,60 +140,26 @@ impl Studio {
         let cx = &mut self.context;
         context::settle(&mut self.generate, |state| &state.inbox, cx);
         context::settle(&mut self.sweep, |state| &state.inbox, cx);
+        context::settle(&mut self.models, |state| &state.inbox, cx);
+        context::settle(&mut self.trainer, |state| &state.inbox, cx);
+        context::settle(&mut self.canvas, |state| &state.inbox, cx);
+        context::settle(&mut self.tools, |state| &state.inbox, cx);
         context::settle(&mut self.photo, |state| &state.inbox, cx);
         context::settle(&mut self.results, |state| &state.inbox, cx);
         context::settle(&mut self.persistence, |state| &state.inbox, cx);
         context::settle(&mut self.settings_window, |state| &state.inbox, cx);
-        for then in self.legacy.take() {
-            then(self);
-        }
     }
 
     fn on_event(&mut self, event: Event) {
         match event {
             Event::Loading { .. } | Event::Ready { .. } | Event::LoadFailed { .. } => {
-                models::on_event(self, event)
+                models::on_event(&mut self.models, event, &mut self.context)
             }
             Event::Trail { trail, .. } => {
                 sweep::run::on_trail(&mut self.sweep, &trail, &self.context);
                 results::on_trail(trail, &mut self.context);
             }
             _ => generate::on_event(&mut self.generate, event, &mut self.context),
-        }
-    }
-
-    /// As [`Context::spawn`], for features that still work on the whole studio.
-    pub fn spawn<A: FnOnce(&mut Self) + Send + 'static>(
-        &mut self,
-        name: &str,
-        work: impl FnOnce() -> A + Send + 'static,
-    ) {
-        self.context
-            .services
-            .tasks
-            .spawn(name, &self.legacy, move || -> Legacy { Box::new(work()) });
-    }
-
-    /// As [`Context::ask`], for features that still work on the whole studio.
-    pub fn ask(&mut self, ask: &Ask, then: impl FnOnce(&mut Self, PathBuf) + Send + 'static) {
-        let sender = self.legacy.sender();
-        self.context.ask_then(ask, move |path| {
-            // The studio may be gone by now; then nobody waits for the path.
-            sender
-                .send(Box::new(move |studio: &mut Self| then(studio, path)))
-                .ok();
-        });
-    }
-
-    /// Loads a model in the engine; the events come to [`models`].
-    pub fn load_model(&mut self, model: ModelRef) -> Option<LoadId> {
-        match &self.context.services.engine {
-            Ok(engine) => Some(engine.load(model)),
-            Err(why) => {
-                let text = format!("the engine did not start: {why}");
-                self.tell(Toast::Error(text));
-                None
-            }
         }
     }
 }

@@ -20,10 +20,12 @@ pub(super) fn show(ui: &mut Ui, studio: &mut Studio) {
     match studio.context.workspace {
         Workspace::Studio => show_studio(ui, studio),
         Workspace::Trainer => {
-            trainer::panel::show(ui, studio);
+            trainer::panel::show(ui, &mut studio.trainer, &studio.context);
         }
         Workspace::Models => {
-            CentralPanel::default_margins().show(ui, |ui| models::panel::show(ui, studio));
+            CentralPanel::default_margins().show(ui, |ui| {
+                models::panel::show(ui, &mut studio.models, &studio.context)
+            });
         }
     }
     let cx = &studio.context;
@@ -31,10 +33,10 @@ pub(super) fn show(ui: &mut Ui, studio: &mut Studio) {
     settings_window::panel::show(ui, &mut studio.settings_window, cx);
     photo::panel::show_window(ui, &mut studio.photo, cx);
     results::panel::show_windows(ui, &mut studio.results, &studio.context);
-    models::about::show_windows(ui, studio);
+    models::about::show_windows(ui, &mut studio.models, &studio.context);
     // Unsaved work is asked about first.
     if studio.persistence.question.is_none() {
-        trainer::panel::show_windows(ui, studio);
+        trainer::panel::show_windows(ui, &mut studio.trainer, &studio.context);
     }
     persistence::panel::show_windows(ui, &studio.persistence, &studio.context);
 }
@@ -86,8 +88,8 @@ fn top_bar(ui: &mut Ui, studio: &mut Studio) {
                 }
             }
             ui.separator();
-            models::panel::show_status(ui, studio);
-            trainer::panel::show_status(ui, studio);
+            models::panel::show_status(ui, &studio.context);
+            trainer::panel::show_status(ui, &mut studio.trainer, &studio.context);
             ui.centered_and_justified(|ui| {
                 persistence::panel::title(ui, &studio.persistence, &studio.context)
             });
@@ -103,13 +105,13 @@ fn show_studio(ui: &mut Ui, studio: &mut Studio) {
             .show(ui, |ui| {
                 ScrollArea::vertical()
                     .scroll_bar_visibility(egui::scroll_area::ScrollBarVisibility::AlwaysHidden)
-                    .show(ui, |ui| tools::panel::show_strip(ui, studio));
+                    .show(ui, |ui| tools::panel::show_strip(ui, &studio.context));
             });
         Panel::left("classes")
             .default_size(178.0)
             .size_range(150.0..=260.0)
             .show(ui, |ui| {
-                tools::panel::show_classes(ui, studio);
+                tools::panel::show_classes(ui, &mut studio.tools, &studio.context);
             });
     }
     if studio.context.settings.show_right {
@@ -147,7 +149,9 @@ fn show_studio(ui: &mut Ui, studio: &mut Studio) {
                 results::panel::show(ui, &mut studio.results, &studio.context)
             });
     }
-    Panel::top("options").show(ui, |ui| tools::panel::show_options(ui, studio));
+    Panel::top("options").show(ui, |ui| {
+        tools::panel::show_options(ui, &mut studio.tools, &studio.context)
+    });
     let beside = canvas::panel::Beside {
         lit: studio
             .tools
@@ -157,5 +161,7 @@ fn show_studio(ui: &mut Ui, studio: &mut Studio) {
             || studio.tools.import.is_some()
             || studio.photo.photo.is_some(),
     };
-    CentralPanel::no_frame().show(ui, |ui| canvas::panel::show(ui, studio, beside));
+    CentralPanel::no_frame().show(ui, |ui| {
+        canvas::panel::show(ui, &mut studio.canvas, &mut studio.context, beside)
+    });
 }

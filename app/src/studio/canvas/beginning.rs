@@ -2,8 +2,9 @@
 
 use egui::{Align2, Area, Frame, Id, Order, Pos2, Rect, RichText, Role, Ui, WidgetInfo, vec2};
 
+use super::State;
 use crate::paint::Drawing;
-use crate::studio::dispatcher::Studio;
+use crate::studio::context::Context;
 use crate::studio::recent_list;
 
 /// Projects that fit beside the ways to begin.
@@ -27,9 +28,9 @@ impl Empty {
 
 /// Draws the card at the lower edge of the canvas, where a first stroke seldom begins; it goes with
 /// that stroke.
-pub(super) fn show(ui: &Ui, rect: Rect, studio: &mut Studio, elsewhere: bool) {
-    studio.canvas.empty.card = None;
-    if !is_due(studio, elsewhere) {
+pub(super) fn show(ui: &Ui, rect: Rect, state: &mut State, cx: &Context, elsewhere: bool) {
+    state.empty.card = None;
+    if !is_due(state, cx, elsewhere) {
         return;
     }
     let card = Area::new(Id::unique("canvas beginning"))
@@ -39,34 +40,33 @@ pub(super) fn show(ui: &Ui, rect: Rect, studio: &mut Studio, elsewhere: bool) {
         .fixed_pos(rect.center_bottom() - vec2(0.0, 8.0))
         .constrain_to(rect)
         .show(ui.ctx(), |ui| {
-            Frame::popup(ui.style()).show(ui, |ui| contents(ui, studio));
+            Frame::popup(ui.style()).show(ui, |ui| contents(ui, cx));
         });
-    studio.canvas.empty.card = Some(card.response.rect);
+    state.empty.card = Some(card.response.rect);
 }
 
-fn is_due(studio: &mut Studio, elsewhere: bool) -> bool {
-    let canvas = &studio.canvas;
-    let busy = canvas.has_picture()
-        || studio.context.document.under.is_some()
-        || canvas.in_gesture()
-        || studio.context.document.painter.busy()
+fn is_due(state: &mut State, cx: &Context, elsewhere: bool) -> bool {
+    let busy = state.has_picture()
+        || cx.document.under.is_some()
+        || state.in_gesture()
+        || cx.document.painter.busy()
         || elsewhere;
     if busy {
         return false;
     }
-    let revision = studio.context.document.painter.drawing_revision();
-    match studio.canvas.empty.known {
+    let revision = cx.document.painter.drawing_revision();
+    match state.empty.known {
         Some((at, empty)) if at == revision => empty,
         _ => {
-            let drawing = studio.context.document.painter.drawing();
+            let drawing = cx.document.painter.drawing();
             let empty = *drawing == Drawing::new(drawing.side());
-            studio.canvas.empty.known = Some((revision, empty));
+            state.empty.known = Some((revision, empty));
             empty
         }
     }
 }
 
-fn contents(ui: &mut Ui, studio: &mut Studio) {
+fn contents(ui: &mut Ui, cx: &Context) {
     ui.horizontal_top(|ui| {
         ui.vertical(|ui| {
             ui.label(RichText::new("Paint a face, or begin with").strong());
@@ -82,7 +82,7 @@ fn contents(ui: &mut Ui, studio: &mut Studio) {
                 let button = ui.button(title);
                 button.widget_info(|| WidgetInfo::labeled(Role::Button, true, spoken));
                 if button.clicked() {
-                    studio.emit_action(id);
+                    cx.emit_action(id);
                 }
             }
             ui.weak("Or drop a file here.");
@@ -91,7 +91,7 @@ fn contents(ui: &mut Ui, studio: &mut Studio) {
         ui.vertical(|ui| {
             ui.set_max_width(170.0);
             ui.label(RichText::new("Recent projects").strong());
-            recent_list::show(ui, &studio.context, RECENT, "Open ");
+            recent_list::show(ui, cx, RECENT, "Open ");
         });
     });
 }

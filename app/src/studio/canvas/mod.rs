@@ -3,6 +3,7 @@
 mod beginning;
 pub mod camera;
 pub mod gpu;
+mod ink;
 pub mod names;
 mod overlay;
 pub mod panel;
@@ -17,7 +18,7 @@ use mmface_engine::picture::RgbImage;
 pub use camera::Camera;
 
 use super::command::CanvasCommand;
-use super::dispatcher::Studio;
+use super::context::{Context, Inbox};
 use super::document::Look;
 use super::facts;
 use gpu::{CanvasGpu, Cost, Texels};
@@ -42,6 +43,8 @@ pub struct State {
     empty: beginning::Empty,
     names: names::Names,
     pointer: pointer::Pointer,
+    /// What came of slow work.
+    pub inbox: Inbox<State>,
 }
 
 impl Default for State {
@@ -58,6 +61,7 @@ impl Default for State {
             empty: beginning::Empty::default(),
             names: names::Names::default(),
             pointer: pointer::Pointer::default(),
+            inbox: Inbox::default(),
         }
     }
 }
@@ -75,13 +79,13 @@ impl State {
 }
 
 /// Does what the command says.
-pub fn run(studio: &mut Studio, command: CanvasCommand) {
-    let rect = studio.canvas.rect;
-    let side = studio.context.document.painter.drawing().side() as f32;
-    let camera = &mut studio.canvas.camera;
+pub fn handle(state: &mut State, command: CanvasCommand, cx: &mut Context) {
+    let rect = state.rect;
+    let side = cx.document.painter.drawing().side() as f32;
+    let camera = &mut state.camera;
     match command {
         CanvasCommand::Fit => camera.fit(rect, side),
-        CanvasCommand::ActualSize => camera.actual_size(studio.context.ctx.pixels_per_point()),
+        CanvasCommand::ActualSize => camera.actual_size(cx.ctx.pixels_per_point()),
         CanvasCommand::Zoom(factor) => camera.zoom_at(rect, rect.center(), factor),
         CanvasCommand::Rotate(by) => {
             let fitted = camera.fitted;
@@ -90,73 +94,73 @@ pub fn run(studio: &mut Studio, command: CanvasCommand) {
         }
         CanvasCommand::Upright => camera.angle = 0.0,
         CanvasCommand::MirrorView => camera.mirror(),
-        CanvasCommand::Look(look) => studio.context.document.look = look,
-        CanvasCommand::Opacities(opacities) => studio.context.document.opacities = opacities,
-        CanvasCommand::Watch => studio.canvas.watching = true,
-        CanvasCommand::ShowPicture(image) => show_picture(studio, &image),
+        CanvasCommand::Look(look) => cx.document.look = look,
+        CanvasCommand::Opacities(opacities) => cx.document.opacities = opacities,
+        CanvasCommand::Watch => state.watching = true,
+        CanvasCommand::ShowPicture(image) => show_picture(state, cx, &image),
         CanvasCommand::NextLook => {
-            if studio.canvas.has_picture() {
-                studio.context.document.look = studio.context.document.look.next();
+            if state.has_picture() {
+                cx.document.look = cx.document.look.next();
             }
         }
-        CanvasCommand::ToggleContours => studio.context.document.opacities.contours ^= true,
-        CanvasCommand::ToggleHatch => studio.context.settings.hatch ^= true,
-        CanvasCommand::ToggleNames => studio.context.settings.class_names ^= true,
-        CanvasCommand::ToggleColours => studio.context.settings.friendly_colours ^= true,
+        CanvasCommand::ToggleContours => cx.document.opacities.contours ^= true,
+        CanvasCommand::ToggleHatch => cx.settings.hatch ^= true,
+        CanvasCommand::ToggleNames => cx.settings.class_names ^= true,
+        CanvasCommand::ToggleColours => cx.settings.friendly_colours ^= true,
         CanvasCommand::PictureUnder => {
-            if let Some(picture) = &studio.canvas.picture {
+            if let Some(picture) = &state.picture {
                 // By way of the photo's place: what lies there is saved with the project.
                 let picture = Arc::new(picture.to_rgb());
-                studio.context.document.put_under(Some(picture));
-                studio.context.document.look = Look::Drawing;
+                cx.document.put_under(Some(picture));
+                cx.document.look = Look::Drawing;
             }
         }
-        CanvasCommand::ClearOnion => studio.context.document.put_under(None),
+        CanvasCommand::ClearOnion => cx.document.put_under(None),
         CanvasCommand::Abort => {
-            let pointer = std::mem::take(&mut studio.canvas.pointer);
+            let pointer = std::mem::take(&mut state.pointer);
             if let Some(radius) = pointer.radius_before() {
-                studio.context.document.painter.settings.set_radius(radius);
+                cx.document.painter.settings.set_radius(radius);
             }
-            studio.context.document.painter.abort();
+            cx.document.painter.abort();
         }
-        CanvasCommand::Confirm => studio.context.document.painter.confirm(),
+        CanvasCommand::Confirm => cx.document.painter.confirm(),
     }
 }
 
 /// Shows a preview or a result. The first one of a job that is watched, or any while only the
 /// drawing is shown and no stroke runs, is shown alone; later ones leave the way of looking as it is.
-fn show_picture(studio: &mut Studio, image: &RgbImage) {
+fn show_picture(state: &mut State, cx: &mut Context, image: &RgbImage) {
     if image.width == 0 || image.height == 0 {
         return;
     }
-    let first = studio.context.document.look == Look::Drawing && studio.canvas.picture.is_none();
-    if studio.canvas.watching || first {
-        studio.context.document.look = Look::Picture;
+    let first = cx.document.look == Look::Drawing && state.picture.is_none();
+    if state.watching || first {
+        cx.document.look = Look::Picture;
     }
-    studio.canvas.watching = false;
-    studio.canvas.picture = Some(Arc::new(Texels::new(image)));
-    studio.context.ctx.request_repaint();
+    state.watching = false;
+    state.picture = Some(Arc::new(Texels::new(image)));
+    cx.ctx.request_repaint();
 }
 
 /// Keeps what the GPU shows under the drawing in step with the document.
-fn follow_onion(studio: &mut Studio) {
-    let Some(under) = studio.context.document.under.clone() else {
-        studio.canvas.onion = None;
+fn follow_onion(state: &mut State, cx: &mut Context) {
+    let Some(under) = cx.document.under.clone() else {
+        state.onion = None;
         return;
     };
-    let known = studio.canvas.onion.as_ref();
+    let known = state.onion.as_ref();
     if known.is_none_or(|(known, _)| !Arc::ptr_eq(known, &under)) {
         let texels = Arc::new(Texels::new(&under));
-        studio.canvas.onion = Some((under, texels));
+        state.onion = Some((under, texels));
     }
 }
 
 /// Tells others what the canvas shows: once a frame.
-fn publish(studio: &mut Studio) {
-    studio.context.facts.canvas = facts::Canvas {
-        hover: studio.canvas.hover,
-        in_gesture: studio.canvas.in_gesture(),
-        has_picture: studio.canvas.has_picture(),
+fn publish(state: &mut State, cx: &mut Context) {
+    cx.facts.canvas = facts::Canvas {
+        hover: state.hover,
+        in_gesture: state.in_gesture(),
+        has_picture: state.has_picture(),
     };
 }
 
@@ -165,4 +169,33 @@ pub fn start_gpu(render: &egui_wgpu::RenderState) {
     let software = render.adapter.get_info().device_type == wgpu::DeviceType::Cpu;
     let gpu = CanvasGpu::new(&render.device, render.target_format, software);
     render.renderer.write().callback_resources.insert(gpu);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::studio::testing;
+
+    #[test]
+    fn a_watched_picture_is_shown_alone_and_can_lie_under_the_drawing() {
+        let home = tempfile::tempdir().expect("a folder");
+        let mut cx = testing::context(home.path());
+        let mut state = State::default();
+        let picture = Arc::new(RgbImage::filled(8, 8, [1, 2, 3]));
+        for command in [
+            CanvasCommand::Watch,
+            CanvasCommand::ShowPicture(Arc::clone(&picture)),
+        ] {
+            handle(&mut state, command, &mut cx);
+        }
+        assert!(state.has_picture());
+        assert_eq!(cx.document.look, Look::Picture);
+        handle(&mut state, CanvasCommand::Look(Look::Overlay), &mut cx);
+        let next = CanvasCommand::ShowPicture(Arc::clone(&picture));
+        handle(&mut state, next, &mut cx);
+        assert_eq!(cx.document.look, Look::Overlay, "later ones leave it");
+        handle(&mut state, CanvasCommand::PictureUnder, &mut cx);
+        assert_eq!(cx.document.under.as_deref(), Some(&*picture));
+        assert_eq!(cx.document.look, Look::Drawing);
+    }
 }

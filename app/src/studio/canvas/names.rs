@@ -5,9 +5,10 @@
 use egui::{FontId, Painter, Pos2, Rect, pos2, vec2};
 use mmface_engine::labels::{CLASS_COUNT, palette};
 
-use super::{Look, overlay};
+use super::State;
+use super::{Look, ink};
 use crate::paint::Tiles;
-use crate::studio::dispatcher::Studio;
+use crate::studio::context::Context;
 use crate::studio::document::Mix;
 
 /// Where a name does not fit, letters may.
@@ -60,11 +61,11 @@ pub struct Label {
 
 /// Looks for the places again after a change. A gesture is waited for: names that jump about under
 /// the brush would be no help.
-pub(super) fn follow(studio: &mut Studio) {
-    let revision = studio.context.document.painter.drawing_revision();
-    let gesture = studio.canvas.in_gesture() || studio.context.document.painter.busy();
-    let names = &mut studio.canvas.names;
-    if !studio.context.settings.class_names
+pub(super) fn follow(state: &mut State, cx: &mut Context) {
+    let revision = cx.document.painter.drawing_revision();
+    let gesture = state.in_gesture() || cx.document.painter.busy();
+    let names = &mut state.names;
+    if !cx.settings.class_names
         || names.working
         || names.known == Some(revision)
         || gesture && names.known.is_some()
@@ -72,11 +73,11 @@ pub(super) fn follow(studio: &mut Studio) {
         return;
     }
     names.working = true;
-    let mask = studio.context.document.painter.drawing().mask.clone();
-    studio.spawn("finding places for names", move || {
+    let mask = cx.document.painter.drawing().mask.clone();
+    cx.spawn(&state.inbox, "finding places for names", move || {
         let places = find(&mask);
-        move |studio: &mut Studio| {
-            studio.canvas.names = Names {
+        move |state: &mut State, _: &mut Context| {
+            state.names = Names {
                 known: Some(revision),
                 working: false,
                 places,
@@ -182,28 +183,25 @@ fn region(cells: &[u8], width: usize, start: usize, seen: &mut [bool]) -> Vec<us
 }
 
 /// The names that have room on screen as it is now.
-pub fn labels(studio: &Studio) -> Vec<Label> {
-    let canvas = &studio.canvas;
-    let settings = &studio.context.document.painter.settings;
-    if !studio.context.settings.class_names {
+pub fn labels(state: &State, cx: &Context) -> Vec<Label> {
+    let canvas = state;
+    let settings = &cx.document.painter.settings;
+    if !cx.settings.class_names {
         return Vec::new();
     }
-    let (picture, onion) = (
-        canvas.has_picture(),
-        studio.context.document.under.is_some(),
-    );
+    let (picture, onion) = (canvas.has_picture(), cx.document.under.is_some());
     let mix = Mix::new(
-        studio.context.document.look,
+        cx.document.look,
         settings.layer,
         picture,
         onion,
-        &studio.context.document.opacities,
+        &cx.document.opacities,
     );
     if mix.mask < SEEN {
         return Vec::new();
     }
-    let side = studio.context.document.painter.drawing().side() as f32;
-    let end = match studio.context.document.look {
+    let side = cx.document.painter.drawing().side() as f32;
+    let end = match cx.document.look {
         Look::Split if picture => canvas.split * side,
         _ => side,
     };
@@ -230,13 +228,13 @@ pub fn labels(studio: &Studio) -> Vec<Label> {
 }
 
 /// Draws them.
-pub(super) fn show(painter: &Painter, studio: &Studio) {
-    for label in labels(studio) {
+pub(super) fn show(painter: &Painter, state: &State, cx: &Context) {
+    for label in labels(state, cx) {
         let font = FontId::proportional(HEIGHT);
-        let galley = painter.layout_no_wrap(label.text, font, overlay::LIGHT);
+        let galley = painter.layout_no_wrap(label.text, font, ink::LIGHT);
         let ground = Rect::from_center_size(label.at, galley.size());
-        painter.rect_filled(ground.expand2(vec2(3.0, 0.0)), 3.0, overlay::DARK);
-        painter.galley(ground.min, galley, overlay::LIGHT);
+        painter.rect_filled(ground.expand2(vec2(3.0, 0.0)), 3.0, ink::DARK);
+        painter.galley(ground.min, galley, ink::LIGHT);
     }
 }
 

@@ -3,41 +3,37 @@
 
 use egui::{Color32, CursorIcon, Painter, Pos2, Rect, Response, Shape, Stroke, Ui, pos2, vec2};
 
+use super::State;
+use super::ink::{DARK, LIGHT};
 use super::{Look, names};
 use crate::paint::{HandleKind, Layer, Target};
-use crate::studio::dispatcher::Studio;
-
-/// Seen on dark grounds.
-pub(super) const LIGHT: Color32 = Color32::from_rgb(250, 250, 250);
-/// Seen on light grounds.
-pub(super) const DARK: Color32 = Color32::from_rgba_premultiplied(0, 0, 0, 190);
+use crate::studio::context::Context;
 
 /// Draws all of it.
-pub(super) fn show(ui: &Ui, response: &Response, rect: Rect, studio: &Studio) {
+pub(super) fn show(ui: &Ui, response: &Response, rect: Rect, state: &State, cx: &Context) {
     let painter = ui.painter().with_clip_rect(rect);
-    names::show(&painter, studio);
-    if studio.context.document.look == Look::Split && studio.canvas.has_picture() {
-        split(&painter, rect, studio);
+    names::show(&painter, state, cx);
+    if cx.document.look == Look::Split && state.has_picture() {
+        split(&painter, rect, state, cx);
     }
-    if shows_axis(studio) {
-        axis(&painter, rect, studio);
+    if shows_axis(state, cx) {
+        axis(&painter, rect, state, cx);
     }
-    shapes(&painter, rect, studio);
-    ring(ui, response, &painter, rect, studio);
+    shapes(&painter, rect, state, cx);
+    ring(ui, response, &painter, rect, state, cx);
 }
 
 /// The mirror's axis belongs to the drawing: it does not cross a finished picture.
-pub(super) fn shows_axis(studio: &Studio) -> bool {
-    let picture_alone =
-        studio.context.document.look == Look::Picture && studio.canvas.has_picture();
-    studio.context.document.painter.settings.mirror.on && !picture_alone
+pub(super) fn shows_axis(state: &State, cx: &Context) -> bool {
+    let picture_alone = cx.document.look == Look::Picture && state.has_picture();
+    cx.document.painter.settings.mirror.on && !picture_alone
 }
 
 /// Both ends of the mirror's axis on screen, drawn a little inside of the canvas.
-pub(super) fn axis_handles(rect: Rect, studio: &Studio) -> [Pos2; 2] {
-    let side = studio.context.document.painter.drawing().side();
-    let ends = studio.context.document.painter.settings.mirror.ends(side);
-    ends.map(|[x, y]| studio.canvas.camera.to_screen(rect, pos2(x, y)))
+pub(super) fn axis_handles(rect: Rect, state: &State, cx: &Context) -> [Pos2; 2] {
+    let side = cx.document.painter.drawing().side();
+    let ends = cx.document.painter.settings.mirror.ends(side);
+    ends.map(|[x, y]| state.camera.to_screen(rect, pos2(x, y)))
 }
 
 /// A line that is seen on every ground.
@@ -46,10 +42,10 @@ fn line(painter: &Painter, points: &[Pos2]) {
     painter.add(Shape::line(points.to_vec(), Stroke::new(1.2, LIGHT)));
 }
 
-fn split(painter: &Painter, rect: Rect, studio: &Studio) {
-    let side = studio.context.document.painter.drawing().side() as f32;
-    let x = studio.canvas.split * side;
-    let ends = [pos2(x, 0.0), pos2(x, side)].map(|p| studio.canvas.camera.to_screen(rect, p));
+fn split(painter: &Painter, rect: Rect, state: &State, cx: &Context) {
+    let side = cx.document.painter.drawing().side() as f32;
+    let x = state.split * side;
+    let ends = [pos2(x, 0.0), pos2(x, side)].map(|p| state.camera.to_screen(rect, p));
     line(painter, &ends);
     let middle = ends[0].lerp(ends[1], 0.5);
     painter.circle(middle, 9.0, LIGHT, Stroke::new(1.5, DARK));
@@ -66,8 +62,8 @@ fn split(painter: &Painter, rect: Rect, studio: &Studio) {
     }
 }
 
-fn axis(painter: &Painter, rect: Rect, studio: &Studio) {
-    let ends = axis_handles(rect, studio);
+fn axis(painter: &Painter, rect: Rect, state: &State, cx: &Context) {
+    let ends = axis_handles(rect, state, cx);
     let dashes = |width, colour, offset| {
         Shape::dashed_line_with_offset(&ends, Stroke::new(width, colour), &[7.0], &[7.0], offset)
     };
@@ -84,9 +80,9 @@ fn axis(painter: &Painter, rect: Rect, studio: &Studio) {
     painter.circle(ends[1], 6.5, LIGHT, Stroke::new(1.5, DARK));
 }
 
-fn shapes(painter: &Painter, rect: Rect, studio: &Studio) {
-    let overlay = studio.context.document.painter.overlay();
-    let on_screen = |p: &[f32; 2]| studio.canvas.camera.to_screen(rect, pos2(p[0], p[1]));
+fn shapes(painter: &Painter, rect: Rect, state: &State, cx: &Context) {
+    let overlay = cx.document.painter.overlay();
+    let on_screen = |p: &[f32; 2]| state.camera.to_screen(rect, pos2(p[0], p[1]));
     for part in &overlay.lines {
         let mut points: Vec<Pos2> = part.points.iter().map(on_screen).collect();
         if part.closed
@@ -116,8 +112,8 @@ fn shapes(painter: &Painter, rect: Rect, studio: &Studio) {
 }
 
 /// The size of the tool, drawn by us so that no driver can lose it.
-fn ring(ui: &Ui, response: &Response, painter: &Painter, rect: Rect, studio: &Studio) {
-    let pointer = &studio.canvas.pointer;
+fn ring(ui: &Ui, response: &Response, painter: &Painter, rect: Rect, state: &State, cx: &Context) {
+    let pointer = &state.pointer;
     if !response.hovered() && !pointer.in_gesture() {
         return;
     }
@@ -131,14 +127,14 @@ fn ring(ui: &Ui, response: &Response, painter: &Painter, rect: Rect, studio: &St
     if ui.input(|i| i.key_down(egui::Key::Space)) {
         return ui.ctx().set_cursor_icon(CursorIcon::Grab);
     }
-    let Some(radius) = studio.context.document.painter.settings.radius() else {
+    let Some(radius) = cx.document.painter.settings.radius() else {
         return ui.ctx().set_cursor_icon(CursorIcon::Crosshair);
     };
     ui.ctx().set_cursor_icon(CursorIcon::None);
-    let camera = &studio.canvas.camera;
+    let camera = &state.camera;
     let size = (radius * camera.zoom).max(1.0);
     circle(painter, at, size, 1.0);
-    target(painter, at + vec2(0.0, size + 4.0), studio);
+    target(painter, at + vec2(0.0, size + 4.0), cx);
     if size < 4.0 {
         // Too small to be found: a cross around it.
         for way in [vec2(1.0, 0.0), vec2(0.0, 1.0)] {
@@ -147,9 +143,9 @@ fn ring(ui: &Ui, response: &Response, painter: &Painter, rect: Rect, studio: &St
             }
         }
     }
-    let settings = &studio.context.document.painter.settings;
+    let settings = &cx.document.painter.settings;
     if settings.mirror.on {
-        let side = studio.context.document.painter.drawing().side();
+        let side = cx.document.painter.drawing().side();
         let place = camera.to_canvas(rect, at);
         let [x, y] = settings
             .mirror
@@ -161,8 +157,8 @@ fn ring(ui: &Ui, response: &Response, painter: &Painter, rect: Rect, studio: &St
 }
 
 /// What strokes may paint over, beside the ring: a forgotten target looks like a broken brush.
-fn target(painter: &Painter, at: Pos2, studio: &Studio) {
-    let settings = &studio.context.document.painter.settings;
+fn target(painter: &Painter, at: Pos2, cx: &Context) {
+    let settings = &cx.document.painter.settings;
     if settings.layer != Layer::Mask || settings.target == Target::Everything {
         return;
     }

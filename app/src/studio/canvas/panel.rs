@@ -2,11 +2,12 @@
 
 use egui::{Color32, Panel, Rect, Rgba, Role, Sense, Ui, WidgetInfo, pos2, vec2};
 
+use super::State;
 use super::gpu::{Frame, HATCH, NO_CLASS, SMOOTH, View};
 use super::{beginning, names, overlay, pointer, status};
 use crate::paint::{Tiles, Tool};
 use crate::studio::class_colours as colours;
-use crate::studio::dispatcher::Studio;
+use crate::studio::context::Context;
 use crate::studio::document::{Look, Mix};
 
 /// What other panels say in this frame.
@@ -18,61 +19,69 @@ pub struct Beside {
     pub elsewhere: bool,
 }
 
-/// Draws the panel.
-pub fn show(ui: &mut Ui, studio: &mut Studio, beside: Beside) {
+/// Takes in what the pointer did, and draws the panel. The one panel that changes the document
+/// itself: samples of a pen that went round by a command would be drawn a frame late.
+pub fn show(ui: &mut Ui, state: &mut State, cx: &mut Context, beside: Beside) {
     Panel::bottom("canvas_status")
         .exact_size(28.0)
         .resizable(false)
-        .show(ui, |ui| status::show(ui, studio));
+        .show(ui, |ui| status::show(ui, state, cx));
     let (rect, response) = ui.allocate_exact_size(ui.available_size(), Sense::click_and_drag());
     response.widget_info(|| WidgetInfo::labeled(Role::Image, true, "Canvas"));
-    studio.canvas.rect = rect;
-    let side = studio.context.document.painter.drawing().side() as f32;
-    if studio.canvas.camera.fitted {
-        studio.canvas.camera.fit(rect, side);
+    state.rect = rect;
+    let side = cx.document.painter.drawing().side() as f32;
+    if state.camera.fitted {
+        state.camera.fit(rect, side);
     }
-    studio.canvas.camera.keep_in_sight(side);
-    pointer::take(ui, &response, rect, studio);
+    state.camera.keep_in_sight(side);
+    pointer::take(ui, &response, rect, state, cx);
     let hovered = ui.input(|i| i.pointer.latest_pos());
-    studio.canvas.hover = hovered
-        .filter(|_| response.hovered() || studio.canvas.in_gesture())
-        .map(|at| studio.canvas.camera.to_canvas(rect, at));
-    super::follow_onion(studio);
-    let area = marked(studio);
-    let frame = frame(ui, rect, studio, area, beside.lit);
+    state.hover = hovered
+        .filter(|_| response.hovered() || state.in_gesture())
+        .map(|at| state.camera.to_canvas(rect, at));
+    super::follow_onion(state, cx);
+    let area = marked(state, cx);
+    let frame = frame(ui, rect, state, cx, area, beside.lit);
     ui.painter()
         .add(egui_wgpu::Callback::new_paint_callback(rect, frame));
-    names::follow(studio);
-    overlay::show(ui, &response, rect, studio);
-    progress(ui, rect, studio);
-    beginning::show(ui, rect, studio, beside.elsewhere);
-    super::publish(studio);
+    names::follow(state, cx);
+    overlay::show(ui, &response, rect, state, cx);
+    progress(ui, rect, cx);
+    beginning::show(ui, rect, state, cx, beside.elsewhere);
+    super::publish(state, cx);
 }
 
 /// What the fill at the pointer would change.
-fn marked(studio: &mut Studio) -> Option<Tiles> {
-    if studio.context.document.painter.settings.tool != Tool::Fill || studio.canvas.in_gesture() {
+fn marked(state: &State, cx: &mut Context) -> Option<Tiles> {
+    if cx.document.painter.settings.tool != Tool::Fill || state.in_gesture() {
         return None;
     }
-    let at = studio.canvas.hover?;
-    let preview = studio.context.document.painter.fill_preview(at.x, at.y)?;
+    let at = state.hover?;
+    let preview = cx.document.painter.fill_preview(at.x, at.y)?;
     Some(preview.area)
 }
 
-fn frame(ui: &Ui, rect: Rect, studio: &Studio, area: Option<Tiles>, lit: Option<u8>) -> Frame {
-    let canvas = &studio.canvas;
-    let drawing = studio.context.document.painter.drawing();
-    let settings = &studio.context.document.painter.settings;
+fn frame(
+    ui: &Ui,
+    rect: Rect,
+    state: &State,
+    cx: &Context,
+    area: Option<Tiles>,
+    lit: Option<u8>,
+) -> Frame {
+    let canvas = state;
+    let drawing = cx.document.painter.drawing();
+    let settings = &cx.document.painter.settings;
     let side = drawing.side() as f32;
-    let friendly = studio.context.settings.friendly_colours;
+    let friendly = cx.settings.friendly_colours;
     let mix = Mix::new(
-        studio.context.document.look,
+        cx.document.look,
         settings.layer,
         canvas.has_picture(),
         canvas.onion.is_some(),
-        &studio.context.document.opacities,
+        &cx.document.opacities,
     );
-    let theme = studio.context.theme.colours(ui);
+    let theme = cx.theme.colours(ui);
     let ground = if mix.paper {
         Color32::WHITE
     } else {
@@ -83,7 +92,7 @@ fn frame(ui: &Ui, rect: Rect, studio: &Studio, area: Option<Tiles>, lit: Option<
         .hidden
         .iter()
         .fold(0, |set, class| set | 1 << class);
-    let split = if studio.context.document.look == Look::Split && canvas.has_picture() {
+    let split = if cx.document.look == Look::Split && canvas.has_picture() {
         canvas.split * side
     } else {
         2.0 * side
@@ -106,12 +115,7 @@ fn frame(ui: &Ui, rect: Rect, studio: &Studio, area: Option<Tiles>, lit: Option<
         area: if area.is_some() { 0.35 } else { 0.0 },
         hidden,
         lit: lit.map_or(NO_CLASS, u32::from),
-        flags: SMOOTH
-            | if studio.context.settings.hatch {
-                HATCH
-            } else {
-                0
-            },
+        flags: SMOOTH | if cx.settings.hatch { HATCH } else { 0 },
         unused: 0,
     };
     Frame {
@@ -134,11 +138,11 @@ fn with_alpha(colour: Color32, alpha: f32) -> [f32; 4] {
 }
 
 /// How far the engine is, in a corner of the canvas: nothing moves when it comes and goes.
-fn progress(ui: &mut Ui, rect: Rect, studio: &Studio) {
-    let Some(progress) = &studio.context.facts.drawing.progress else {
+fn progress(ui: &mut Ui, rect: Rect, cx: &Context) {
+    let Some(progress) = &cx.facts.drawing.progress else {
         return;
     };
-    let theme = studio.context.theme.colours(ui);
+    let theme = cx.theme.colours(ui);
     let place = Rect::from_min_size(rect.min + vec2(10.0, 10.0), vec2(214.0, 30.0));
     let painter = ui.painter().with_clip_rect(rect);
     painter.rect(

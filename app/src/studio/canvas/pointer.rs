@@ -3,12 +3,13 @@
 //! Every event of a frame counts, not only the last place of the pointer: a fast hand must not get
 //! corners.
 
-use egui::{Context, Event, Key, Modifiers, PointerButton, Pos2, Rect, Response, Ui};
+use egui::{Event, Key, Modifiers, PointerButton, Pos2, Rect, Response, Ui};
 
+use super::State;
 use super::{CanvasCommand, Look};
 use crate::paint::{Button, Layer, Radii, Sample, Tool};
 use crate::studio::command::ToolsCommand;
-use crate::studio::dispatcher::Studio;
+use crate::studio::context::Context;
 
 /// What the pressed pointer does.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -93,7 +94,7 @@ struct Held {
 }
 
 /// Takes in what happened on the canvas since the last frame.
-pub(super) fn take(ui: &Ui, response: &Response, rect: Rect, studio: &mut Studio) {
+pub(super) fn take(ui: &Ui, response: &Response, rect: Rect, state: &mut State, cx: &mut Context) {
     let ctx = ui.ctx().clone();
     let typing = ctx.text_edit_focused();
     let (events, now, held) = ui.input(|i| {
@@ -104,13 +105,13 @@ pub(super) fn take(ui: &Ui, response: &Response, rect: Rect, studio: &mut Studio
         };
         (i.events.clone(), i.time, held)
     });
-    let settings = &mut studio.context.document.painter.settings;
-    settings.reach = REACH / studio.canvas.camera.zoom;
+    let settings = &mut cx.document.painter.settings;
+    settings.reach = REACH / state.camera.zoom;
     settings.constrain = held.modifiers.shift;
     settings.from_centre = held.modifiers.alt;
-    settings.pressure = studio.context.settings.pressure;
-    keys(ui, typing, studio);
-    if fingers(ui, response, rect, studio) {
+    settings.pressure = cx.settings.pressure;
+    keys(ui, typing, state, cx);
+    if fingers(ui, response, rect, state, cx) {
         return;
     }
     // A press and its release can come in one frame, with a whole stroke between them: egui then
@@ -121,16 +122,16 @@ pub(super) fn take(ui: &Ui, response: &Response, rect: Rect, studio: &mut Studio
         .any(|event| matches!(event, Event::PointerButton { pressed: false, .. }));
     let held_down = response.is_pointer_button_down_on();
     let ours = |pos: Pos2| held_down || ended && ctx.layer_id_at(pos) == Some(layer);
-    let empty = studio.canvas.empty;
+    let empty = state.empty;
     let moves = events
         .iter()
         .filter(|e| matches!(e, Event::PointerMoved(_)));
     let moves = moves.count().max(1) as f64;
-    let since = studio.canvas.pointer.frame.max(now - 0.1);
+    let since = state.pointer.frame.max(now - 0.1);
     let mut moved = 0.0;
     for event in &events {
         match *event {
-            Event::Touch { force, .. } => studio.canvas.pointer.force = force,
+            Event::Touch { force, .. } => state.pointer.force = force,
             Event::PointerButton {
                 pos,
                 button,
@@ -138,50 +139,45 @@ pub(super) fn take(ui: &Ui, response: &Response, rect: Rect, studio: &mut Studio
                 modifiers,
             } if rect.contains(pos)
                 && (ours(pos) || button == PointerButton::Middle && empty.covers(pos))
-                && !studio.canvas.pointer.in_gesture() =>
+                && !state.pointer.in_gesture() =>
             {
                 let held = Held { modifiers, ..held };
-                press(&ctx, rect, studio, pos, button, held, now);
+                press(&ctx, rect, state, cx, pos, button, held, now);
             }
             Event::PointerMoved(pos) => {
                 moved += 1.0;
-                follow(rect, studio, pos, since + (now - since) * moved / moves);
+                follow(rect, state, cx, pos, since + (now - since) * moved / moves);
             }
             Event::PointerButton {
                 button,
                 pressed: false,
                 ..
-            } if studio.canvas.pointer.button == Some(button) => release(rect, studio),
-            Event::PointerGone => release(rect, studio),
+            } if state.pointer.button == Some(button) => release(rect, state, cx),
+            Event::PointerGone => release(rect, state, cx),
             _ => {}
         }
     }
-    studio.canvas.pointer.frame = now;
+    state.pointer.frame = now;
     if response.double_clicked() {
-        double_click(response, rect, studio);
+        double_click(response, rect, state, cx);
     }
-    if let Some(notice) = studio.context.document.painter.take_notice() {
-        studio.tell(crate::studio::toast::Toast::Info(notice));
+    if let Some(notice) = cx.document.painter.take_notice() {
+        cx.tell(crate::studio::toast::Toast::Info(notice));
     }
-    wheel(ui, response, rect, studio);
+    wheel(ui, response, rect, state);
 }
 
 /// Closes a polygon; with the brush, fills the contour that is around the place, if there is one.
-fn double_click(response: &Response, rect: Rect, studio: &mut Studio) {
-    let settings = &studio.context.document.painter.settings;
+fn double_click(response: &Response, rect: Rect, state: &mut State, cx: &mut Context) {
+    let settings = &cx.document.painter.settings;
     match settings.tool {
-        Tool::Polygon => studio.context.document.painter.confirm(),
+        Tool::Polygon => cx.document.painter.confirm(),
         Tool::Brush if settings.layer == Layer::Mask => {
             if let Some(at) = response.interact_pointer_pos() {
-                let place = studio.canvas.camera.to_canvas(rect, at);
-                if !studio
-                    .context
-                    .document
-                    .painter
-                    .fill_contour(place.x, place.y)
-                {
+                let place = state.camera.to_canvas(rect, at);
+                if !cx.document.painter.fill_contour(place.x, place.y) {
                     // Two quick dabs are no question: nothing is said of it.
-                    studio.context.document.painter.take_notice();
+                    cx.document.painter.take_notice();
                 }
             }
         }
@@ -190,8 +186,8 @@ fn double_click(response: &Response, rect: Rect, studio: &mut Studio) {
 }
 
 /// Escape and Enter, which act while something is unfinished.
-fn keys(ui: &Ui, typing: bool, studio: &mut Studio) {
-    let unfinished = studio.context.document.painter.busy() || studio.canvas.pointer.in_gesture();
+fn keys(ui: &Ui, typing: bool, state: &mut State, cx: &mut Context) {
+    let unfinished = cx.document.painter.busy() || state.pointer.in_gesture();
     if typing || !unfinished {
         return;
     }
@@ -200,48 +196,49 @@ fn keys(ui: &Ui, typing: bool, studio: &mut Studio) {
         (hit(Key::Escape), hit(Key::Enter))
     });
     if escape {
-        super::run(studio, CanvasCommand::Abort);
+        super::handle(state, CanvasCommand::Abort, cx);
     } else if enter {
-        super::run(studio, CanvasCommand::Confirm);
+        super::handle(state, CanvasCommand::Confirm, cx);
     }
 }
 
 /// Two fingers zoom, turn and pan; what the first finger began is taken back.
-fn fingers(ui: &Ui, response: &Response, rect: Rect, studio: &mut Studio) -> bool {
+fn fingers(ui: &Ui, response: &Response, rect: Rect, state: &mut State, cx: &mut Context) -> bool {
     let Some(touch) = ui.input(|i| i.multi_touch()) else {
         return false;
     };
-    if !response.contains_pointer() && !studio.canvas.pointer.in_gesture() {
+    if !response.contains_pointer() && !state.pointer.in_gesture() {
         return false;
     }
-    if studio.canvas.pointer.is_stroke() {
-        studio.context.document.painter.abort();
+    if state.pointer.is_stroke() {
+        cx.document.painter.abort();
     }
-    studio.canvas.pointer = Pointer::default();
-    let camera = &mut studio.canvas.camera;
+    state.pointer = Pointer::default();
+    let camera = &mut state.camera;
     camera.pan(touch.translation_delta);
     camera.zoom_at(rect, touch.center_pos, touch.zoom_delta);
     camera.rotate_at(rect, touch.center_pos, touch.rotation_delta);
     true
 }
 
-fn wheel(ui: &Ui, response: &Response, rect: Rect, studio: &mut Studio) {
+fn wheel(ui: &Ui, response: &Response, rect: Rect, state: &mut State) {
     let covered = ui.input(|i| i.pointer.hover_pos());
-    let covered = covered.filter(|at| studio.canvas.empty.covers(*at));
+    let covered = covered.filter(|at| state.empty.covers(*at));
     let Some(at) = response.hover_pos().or(covered) else {
         return;
     };
     let (scroll, pinch) = ui.input(|i| (i.smooth_scroll_delta().y, i.zoom_delta()));
     let factor = (scroll / 200.0).exp() * pinch;
     if factor != 1.0 {
-        studio.canvas.camera.zoom_at(rect, at, factor);
+        state.camera.zoom_at(rect, at, factor);
     }
 }
 
 fn press(
-    ctx: &Context,
+    ctx: &egui::Context,
     rect: Rect,
-    studio: &mut Studio,
+    state: &mut State,
+    cx: &mut Context,
     at: Pos2,
     button: PointerButton,
     held: Held,
@@ -257,59 +254,53 @@ fn press(
         PointerButton::Middle => Gesture::Pan,
         PointerButton::Primary if held.space => Gesture::Pan,
         PointerButton::Primary if held.turn => Gesture::Turn,
-        PointerButton::Primary if held.modifiers.alt && !studio.context.document.painter.busy() => {
+        PointerButton::Primary if held.modifiers.alt && !cx.document.painter.busy() => {
             Gesture::Resize {
                 began: at,
-                radius: studio
-                    .context
-                    .document
-                    .painter
-                    .settings
-                    .radius()
-                    .unwrap_or(0.0),
+                radius: cx.document.painter.settings.radius().unwrap_or(0.0),
                 moved: false,
             }
         }
-        PointerButton::Primary if !studio.context.document.painter.busy() => {
-            handle(rect, studio, at).unwrap_or(Gesture::Stroke)
+        PointerButton::Primary if !cx.document.painter.busy() => {
+            handle(rect, state, cx, at).unwrap_or(Gesture::Stroke)
         }
         PointerButton::Primary | PointerButton::Secondary => Gesture::Stroke,
         _ => return,
     };
-    let pointer = &mut studio.canvas.pointer;
+    let pointer = &mut state.pointer;
     pointer.gesture = gesture;
     pointer.button = Some(button);
     pointer.last = at;
     pointer.began = now;
     if gesture == Gesture::Stroke {
-        if studio.context.document.look == Look::Picture && studio.canvas.has_picture() {
+        if cx.document.look == Look::Picture && state.has_picture() {
             // What is painted has to be seen.
-            studio.context.document.look = Look::Overlay;
+            cx.document.look = Look::Overlay;
         }
-        let sample = sample(rect, studio, at, now);
+        let sample = sample(rect, state, at, now);
         let button = match button {
             PointerButton::Secondary => Button::Secondary,
             _ => Button::Primary,
         };
-        let before = studio.context.document.painter.settings.class;
-        studio.context.document.painter.press(sample, button);
-        picked(studio, before);
+        let before = cx.document.painter.settings.class;
+        cx.document.painter.press(sample, button);
+        picked(cx, before);
     }
 }
 
 /// The handle of the view at a place, if there is one.
-fn handle(rect: Rect, studio: &Studio, at: Pos2) -> Option<Gesture> {
-    let canvas = &studio.canvas;
-    let side = studio.context.document.painter.drawing().side() as f32;
-    if studio.context.document.look == Look::Split && canvas.has_picture() {
+fn handle(rect: Rect, state: &State, cx: &Context, at: Pos2) -> Option<Gesture> {
+    let canvas = state;
+    let side = cx.document.painter.drawing().side() as f32;
+    if cx.document.look == Look::Split && canvas.has_picture() {
         let place = canvas.camera.to_canvas(rect, at);
         let away = (place.x - canvas.split * side).abs() * canvas.camera.zoom;
         if away <= REACH && (0.0..=side).contains(&place.y) {
             return Some(Gesture::Split);
         }
     }
-    if super::overlay::shows_axis(studio) {
-        let [top, bottom] = super::overlay::axis_handles(rect, studio);
+    if super::overlay::shows_axis(state, cx) {
+        let [top, bottom] = super::overlay::axis_handles(rect, state, cx);
         if top.distance(at) <= REACH + 2.0 {
             return Some(Gesture::Axis);
         }
@@ -320,23 +311,23 @@ fn handle(rect: Rect, studio: &Studio, at: Pos2) -> Option<Gesture> {
     None
 }
 
-fn follow(rect: Rect, studio: &mut Studio, at: Pos2, time: f64) {
-    let last = studio.canvas.pointer.last;
-    let side = studio.context.document.painter.drawing().side() as f32;
-    let camera = &mut studio.canvas.camera;
+fn follow(rect: Rect, state: &mut State, cx: &mut Context, at: Pos2, time: f64) {
+    let last = state.pointer.last;
+    let side = cx.document.painter.drawing().side() as f32;
+    let camera = &mut state.camera;
     let place = camera.to_canvas(rect, at);
-    match &mut studio.canvas.pointer.gesture {
+    match &mut state.pointer.gesture {
         Gesture::None => {
-            if studio.context.document.painter.busy() {
-                let sample = sample(rect, studio, at, time);
-                studio.context.document.painter.hover(sample);
+            if cx.document.painter.busy() {
+                let sample = sample(rect, state, at, time);
+                cx.document.painter.hover(sample);
             }
         }
         Gesture::Stroke => {
-            let sample = sample(rect, studio, at, time);
-            let before = studio.context.document.painter.settings.class;
-            studio.context.document.painter.drag(sample);
-            picked(studio, before);
+            let sample = sample(rect, state, at, time);
+            let before = cx.document.painter.settings.class;
+            cx.document.painter.drag(sample);
+            picked(cx, before);
         }
         Gesture::Pan => camera.pan(at - last),
         Gesture::Turn => {
@@ -353,41 +344,41 @@ fn follow(rect: Rect, studio: &mut Studio, at: Pos2, time: f64) {
             if *moved {
                 let size = *radius + (at.x - began.x) / camera.zoom;
                 let size = size.clamp(Radii::MIN, Radii::MAX);
-                studio.context.document.painter.settings.set_radius(size);
+                cx.document.painter.settings.set_radius(size);
             }
         }
-        Gesture::Split => studio.canvas.split = (place.x / side).clamp(0.0, 1.0),
+        Gesture::Split => state.split = (place.x / side).clamp(0.0, 1.0),
         Gesture::Axis => {
-            let mirror = &mut studio.context.document.painter.settings.mirror;
+            let mirror = &mut cx.document.painter.settings.mirror;
             // The hand is on the upper end, the position is that at middle height.
             let x = place.x + mirror.tilt.tan() * side / 2.0;
             mirror.x = x.clamp(0.0, side);
         }
         Gesture::Tilt => {
-            let mirror = &mut studio.context.document.painter.settings.mirror;
+            let mirror = &mut cx.document.painter.settings.mirror;
             let tilt = ((place.x - mirror.x) / (side / 2.0)).atan();
             // Upright is easy to hit.
             mirror.tilt = if tilt.abs() < 0.02 { 0.0 } else { tilt };
         }
     }
-    studio.canvas.pointer.last = at;
+    state.pointer.last = at;
 }
 
-fn release(rect: Rect, studio: &mut Studio) {
-    let pointer = &mut studio.canvas.pointer;
+fn release(rect: Rect, state: &mut State, cx: &mut Context) {
+    let pointer = &mut state.pointer;
     let gesture = std::mem::take(&mut pointer.gesture);
     pointer.button = None;
     pointer.force = None;
     match gesture {
-        Gesture::Stroke => studio.context.document.painter.release(),
+        Gesture::Stroke => cx.document.painter.release(),
         Gesture::Resize {
             began,
             moved: false,
             ..
         } => {
-            let place = studio.canvas.camera.to_canvas(rect, began);
-            if let Some(class) = studio.context.document.painter.class_at(place.x, place.y) {
-                studio.emit(ToolsCommand::Class(class));
+            let place = state.camera.to_canvas(rect, began);
+            if let Some(class) = cx.document.painter.class_at(place.x, place.y) {
+                cx.emit(ToolsCommand::Class(class));
             }
         }
         _ => {}
@@ -395,16 +386,16 @@ fn release(rect: Rect, studio: &mut Studio) {
 }
 
 /// Tells the tools of a class that the eyedropper took.
-fn picked(studio: &mut Studio, before: u8) {
-    if studio.context.document.painter.settings.class != before {
-        studio.context.document.last_class = before;
+fn picked(cx: &mut Context, before: u8) {
+    if cx.document.painter.settings.class != before {
+        cx.document.last_class = before;
     }
 }
 
-fn sample(rect: Rect, studio: &Studio, at: Pos2, time: f64) -> Sample {
-    let place = studio.canvas.camera.to_canvas(rect, at);
-    let seconds = (time - studio.canvas.pointer.began).max(0.0) as f32;
-    match studio.canvas.pointer.force {
+fn sample(rect: Rect, state: &State, at: Pos2, time: f64) -> Sample {
+    let place = state.camera.to_canvas(rect, at);
+    let seconds = (time - state.pointer.began).max(0.0) as f32;
+    match state.pointer.force {
         Some(force) => Sample::pen(place.x, place.y, force, seconds),
         None => Sample::mouse(place.x, place.y, seconds),
     }

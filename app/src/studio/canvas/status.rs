@@ -4,23 +4,24 @@ use egui::{Align, Layout, RichText, Sense, Ui, vec2};
 use egui_material_icons::icons;
 use mmface_engine::labels::palette;
 
+use super::State;
 use super::{CanvasCommand, Look};
 use crate::paint::Layer;
 use crate::studio::class_colours as colours;
-use crate::studio::dispatcher::Studio;
+use crate::studio::context::Context;
 use crate::studio::widgets::{action_button, icon_toggle};
 
 /// Draws the line. Cells have fixed widths: nothing jumps while the pointer moves.
-pub(super) fn show(ui: &mut Ui, studio: &mut Studio) {
+pub(super) fn show(ui: &mut Ui, state: &mut State, cx: &Context) {
     ui.horizontal_centered(|ui| {
         ui.spacing_mut().item_spacing.x = 4.0;
-        let side = studio.context.document.painter.drawing().side();
-        let at = studio.canvas.hover;
-        let class = at.and_then(|at| studio.context.document.painter.class_at(at.x, at.y));
-        let friendly = studio.context.settings.friendly_colours;
+        let side = cx.document.painter.drawing().side();
+        let at = state.hover;
+        let class = at.and_then(|at| cx.document.painter.class_at(at.x, at.y));
+        let friendly = cx.settings.friendly_colours;
         let (dot, _) = ui.allocate_exact_size(vec2(11.0, 11.0), Sense::hover());
         if let Some(class) = class {
-            let line = egui::Stroke::new(1.0, studio.context.theme.colours(ui).line);
+            let line = egui::Stroke::new(1.0, cx.theme.colours(ui).line);
             let fill = colours::colour(friendly, class);
             ui.painter()
                 .rect(dot, 2.0, fill, line, egui::StrokeKind::Inside);
@@ -31,8 +32,8 @@ pub(super) fn show(ui: &mut Ui, studio: &mut Studio) {
             .filter(|_| class.is_some())
             .map(|at| format!("{:.0}, {:.0}", at.x.floor(), at.y.floor()));
         cell(ui, 68.0, &place.unwrap_or_default());
-        let target = match studio.context.document.painter.settings.layer {
-            Layer::Mask => studio.context.document.painter.settings.target.title(),
+        let target = match cx.document.painter.settings.layer {
+            Layer::Mask => cx.document.painter.settings.target.title(),
             Layer::Sketch => "Draws on the sketch".to_owned(),
         };
         let room = ui.available_width() - 250.0;
@@ -41,40 +42,40 @@ pub(super) fn show(ui: &mut Ui, studio: &mut Studio) {
         }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             ui.spacing_mut().item_spacing.x = 4.0;
-            let mirrored = studio.canvas.camera.mirrored;
-            action_button(ui, &studio.context, icons::ICON_FIT_SCREEN, "canvas.fit");
-            action_button(ui, &studio.context, icons::ICON_ADD, "canvas.zoom_in");
-            let zoom = studio.canvas.camera.zoom * ui.ctx().pixels_per_point() * 100.0;
-            let turned = studio.canvas.camera.angle.to_degrees();
+            let mirrored = state.camera.mirrored;
+            action_button(ui, cx, icons::ICON_FIT_SCREEN, "canvas.fit");
+            action_button(ui, cx, icons::ICON_ADD, "canvas.zoom_in");
+            let zoom = state.camera.zoom * ui.ctx().pixels_per_point() * 100.0;
+            let turned = state.camera.angle.to_degrees();
             let tip = format!("{side} × {side} pixels, view turned by {turned:.0}°");
             let text = RichText::new(format!("{zoom:.0} %"));
             ui.add_sized([44.0, 20.0], egui::Label::new(text))
                 .on_hover_text(tip);
-            action_button(ui, &studio.context, icons::ICON_REMOVE, "canvas.zoom_out");
+            action_button(ui, cx, icons::ICON_REMOVE, "canvas.zoom_out");
             let name = "Mirror the view";
             if icon_toggle(ui, mirrored, icons::ICON_FLIP, name).clicked() {
-                studio.emit(CanvasCommand::MirrorView);
+                cx.emit(CanvasCommand::MirrorView);
             }
             ui.separator();
-            let has_picture = studio.canvas.has_picture();
-            ui.add_enabled_ui(has_picture, |ui| looks(ui, studio));
+            let has_picture = state.has_picture();
+            ui.add_enabled_ui(has_picture, |ui| looks(ui, state, cx));
         });
     });
 }
 
-fn looks(ui: &mut Ui, studio: &mut Studio) {
+fn looks(ui: &mut Ui, state: &mut State, cx: &Context) {
     for (look, icon) in [
         (Look::Split, icons::ICON_COMPARE),
         (Look::Picture, icons::ICON_IMAGE),
         (Look::Overlay, icons::ICON_LAYERS),
         (Look::Drawing, icons::ICON_DRAW),
     ] {
-        let on = studio.context.document.look == look && studio.canvas.has_picture();
+        let on = cx.document.look == look && state.has_picture();
         if icon_toggle(ui, on, icon, look.title())
             .on_disabled_hover_text("Generate a picture first")
             .clicked()
         {
-            studio.emit(CanvasCommand::Look(look));
+            cx.emit(CanvasCommand::Look(look));
         }
     }
 }

@@ -30,7 +30,7 @@ pub use settings::SettingsCommand;
 pub use shell::{ShellCommand, Workspace};
 pub use sweep::SweepCommand;
 pub use tools::ToolsCommand;
-pub use trainer::{ClosingAnswer, Sharing, SharingAnswer, TrainerCommand};
+pub use trainer::{Begin, ClosingAnswer, Sharing, SharingAnswer, TrainerCommand};
 
 macro_rules! commands {
     ($($(#[$doc:meta])* $name:ident($type:ty),)*) => {

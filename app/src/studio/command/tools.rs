@@ -2,14 +2,19 @@
 
 use std::path::PathBuf;
 
+use mmface_engine::condition::MaskScheme;
 use mmface_engine::labels::CLASS_COUNT;
 
 use super::Action;
-use crate::paint::{Layer, Target, Tool};
+use crate::paint::{Layer, Target, Tool, ToolSettings};
 
 /// Actions of this feature.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ToolsCommand {
+    /// Sets what the tools are told.
+    Settings(Box<ToolSettings>),
+    /// Reads the mask that is being imported again, as numbers or colours of another kind.
+    ReadAs(MaskScheme),
     /// Takes back the last gesture.
     Undo,
     /// Does again what was taken back.

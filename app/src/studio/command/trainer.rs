@@ -3,9 +3,18 @@
 use std::path::PathBuf;
 
 use super::Action;
-use crate::studio::settings::training::Field;
+use crate::studio::settings::training::{Field, Form};
 
 use TrainerCommand as Do;
+
+/// How a run begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begin {
+    /// The run of the form, from its start.
+    Fresh,
+    /// The run on screen, from its last checkpoint.
+    Resume,
+}
 
 /// How training and drawing share the device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +56,12 @@ pub enum TrainerCommand {
     Start,
     /// Goes on with the run on screen.
     Resume,
+    /// Starts a run that may begin now: it was asked for before.
+    Launch(Begin),
+    /// Prepares the data, which was asked for before: at once, or when the pictures are drawn.
+    PrepareNow,
+    /// Lets a run go on that paused for pictures.
+    GoOn,
     /// Takes back a start, or a preparation, that waits.
     DropWaiting,
     /// Pauses the run, or lets it go on.
@@ -58,11 +73,13 @@ pub enum TrainerCommand {
     /// Draws samples.
     Sample,
     /// Stops a short command by its place in the list.
-    StopSide(usize),
+    StopHelper(usize),
     /// Asks for the path of a field.
     Choose(Field),
     /// Sets a field.
     Set(Field, PathBuf),
+    /// Takes on what the form says.
+    Form(Box<Form>),
     /// Looks for the trainer again.
     Find,
     /// Asks for the folder of a run and shows it.
@@ -71,6 +88,8 @@ pub enum TrainerCommand {
     OpenRun(PathBuf),
     /// Makes a model of the checkpoint of an update and loads it.
     Use(u64),
+    /// Reads a sheet of samples.
+    ReadSheet(PathBuf),
     /// Shows a folder with the desktop's file manager.
     ShowFolder(PathBuf),
     /// The answer to the question who has the device.

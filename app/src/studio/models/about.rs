@@ -3,7 +3,8 @@
 use egui::{Grid, Id, Label, Modal, RichText, ScrollArea, Ui, Window};
 
 use super::ModelsCommand;
-use crate::studio::dispatcher::Studio;
+use super::State;
+use crate::studio::context::Context;
 use crate::studio::widgets::heading;
 
 /// What may be done with pictures of faces: notice and About window say the same.
@@ -53,12 +54,12 @@ impl Adapter {
 }
 
 /// Draws the notice of the first start and the About window, when they are due.
-pub fn show_windows(ui: &mut Ui, studio: &mut Studio) {
-    if !studio.context.settings.notice_read {
-        notice(ui, studio);
+pub fn show_windows(ui: &mut Ui, state: &mut State, cx: &Context) {
+    if !cx.settings.notice_read {
+        notice(ui, cx);
     }
     let room = ui.ctx().content_rect().height() - 120.0;
-    let mut open = studio.models.about_open;
+    let mut open = state.about_open;
     if open {
         Window::new("About MMFace Studio")
             .open(&mut open)
@@ -69,11 +70,11 @@ pub fn show_windows(ui: &mut Ui, studio: &mut Studio) {
             .show(ui.ctx(), |ui| {
                 ScrollArea::vertical()
                     .max_height(room)
-                    .show(ui, |ui| about(ui, studio));
+                    .show(ui, |ui| about(ui, state, cx));
             });
-        studio.models.about_open &= open;
+        state.about_open &= open;
     }
-    let mut open = studio.models.privacy_open;
+    let mut open = state.privacy_open;
     if open {
         Window::new("Privacy")
             .open(&mut open)
@@ -82,7 +83,7 @@ pub fn show_windows(ui: &mut Ui, studio: &mut Studio) {
             .pivot(egui::Align2::CENTER_CENTER)
             .default_pos(ui.ctx().content_rect().center())
             .show(ui.ctx(), |ui| page(ui, PAGE));
-        studio.models.privacy_open &= open;
+        state.privacy_open &= open;
     }
 }
 
@@ -107,7 +108,7 @@ fn page(ui: &mut Ui, text: &str) {
     });
 }
 
-fn notice(ui: &mut Ui, studio: &mut Studio) {
+fn notice(ui: &mut Ui, cx: &Context) {
     let mut read = false;
     Modal::new(Id::unique("notice")).show(ui.ctx(), |ui| {
         ui.set_width(460.0);
@@ -119,7 +120,7 @@ fn notice(ui: &mut Ui, studio: &mut Studio) {
         read = ui.button("I have read this").clicked();
     });
     if read {
-        studio.emit(ModelsCommand::ReadNotice);
+        cx.emit(ModelsCommand::ReadNotice);
     }
 }
 
@@ -131,8 +132,8 @@ fn rules(ui: &mut Ui) {
     }
 }
 
-fn about(ui: &mut Ui, studio: &mut Studio) {
-    let warning = studio.context.theme.colours(ui).warning;
+fn about(ui: &mut Ui, state: &mut State, cx: &Context) {
+    let warning = cx.theme.colours(ui).warning;
     let mut rows = vec![
         (
             "Program",
@@ -150,7 +151,7 @@ fn about(ui: &mut Ui, studio: &mut Studio) {
             "MMFace-DiT; the authors' code is under the MIT licence".to_string(),
         ),
     ];
-    match studio.context.facts.model.ready() {
+    match cx.facts.model.ready() {
         Some(model) => {
             rows.push(("Model", format!("{} ({})", model.title, model.name)));
             rows.push(("Its licence", model.licence.clone()));
@@ -163,7 +164,7 @@ fn about(ui: &mut Ui, studio: &mut Studio) {
         "CelebAMask-HQ allows non-commercial research only, and so do all weights that learned from it, the bundled demo among them"
             .into(),
     ));
-    match &studio.models.adapter {
+    match &state.adapter {
         Some(adapter) => {
             rows.push(("Window drawn by", adapter.name.clone()));
             rows.push(("Graphics", adapter.backend.clone()));
@@ -183,8 +184,7 @@ fn about(ui: &mut Ui, studio: &mut Studio) {
                 ui.end_row();
             }
         });
-    if studio
-        .models
+    if state
         .adapter
         .as_ref()
         .is_some_and(|adapter| adapter.software)
@@ -201,17 +201,17 @@ fn about(ui: &mut Ui, studio: &mut Studio) {
     ui.add(Label::new(PRIVACY).wrap());
     ui.add(Label::new(MARKS).wrap());
     if ui.button("What is kept, and what leaves…").clicked() {
-        studio.emit(ModelsCommand::Privacy);
+        cx.emit(ModelsCommand::Privacy);
     }
     heading(ui, "Faces");
     rules(ui);
     heading(ui, "Something is wrong?");
     ui.add(Label::new("Copy a report and paste it where you tell of it. Nothing is sent.").wrap());
     ui.checkbox(
-        &mut studio.models.whole_report,
+        &mut state.whole_report,
         "With the name of my folders and my prompts",
     );
     if ui.button("Copy report").clicked() {
-        studio.emit(ModelsCommand::CopyReport);
+        cx.emit(ModelsCommand::CopyReport);
     }
 }

@@ -5,25 +5,25 @@ use egui_material_icons::icons;
 use mmface_engine::weights::PartState;
 
 use super::ModelsCommand;
+use super::State;
 use super::card::Block;
 use super::list::Entry;
-use super::panel::selected;
-use crate::studio::dispatcher::Studio;
+use crate::studio::context::Context;
 use crate::studio::facts::ModelStatus;
 use crate::studio::model_memory::Runs;
 use crate::studio::widgets::{empty_state, heading};
 
 /// Draws the model that is selected.
-pub(super) fn show(ui: &mut Ui, studio: &mut Studio) {
-    let colours = studio.context.theme.colours(ui).clone();
-    if let ModelStatus::Failed(why) = &studio.context.facts.model {
+pub(super) fn show(ui: &mut Ui, state: &mut State, cx: &Context) {
+    let colours = cx.theme.colours(ui).clone();
+    if let ModelStatus::Failed(why) = &cx.facts.model {
         ui.colored_label(colours.error, format!("No model is loaded: {why}"));
         if ui.button("Try again").clicked() {
-            studio.emit(ModelsCommand::Reload);
+            cx.emit(ModelsCommand::Reload);
         }
         ui.separator();
     }
-    let Some(entry) = selected(studio) else {
+    let Some(entry) = selected(state, cx) else {
         empty_state(
             ui,
             icons::ICON_INBOX,
@@ -42,14 +42,13 @@ pub(super) fn show(ui: &mut Ui, studio: &mut Studio) {
         };
         ui.add(egui::Label::new(RichText::new(text).color(colour)).wrap());
         ui.horizontal(|ui| {
-            let loaded = studio
-                .context
+            let loaded = cx
                 .facts
                 .model
                 .ready()
                 .is_some_and(|model| model.name == entry.listed.name);
             let usable = !matches!(entry.runs, Runs::No(_))
-                && !matches!(studio.context.facts.model, ModelStatus::Loading { .. })
+                && !matches!(cx.facts.model, ModelStatus::Loading { .. })
                 && !loaded;
             let name = &entry.listed.name;
             let button = ui.add_enabled(usable, Button::new(if loaded { "In use" } else { "Use" }));
@@ -65,7 +64,7 @@ pub(super) fn show(ui: &mut Ui, studio: &mut Studio) {
             {
                 commands.push(ModelsCommand::Use(entry.reference()));
             }
-            let idle = studio.models.work.is_none();
+            let idle = state.work.is_none();
             let button = ui.add_enabled(idle, Button::new("Verify"));
             button.widget_info(|| {
                 egui::WidgetInfo::labeled(egui::Role::Button, idle, format!("Verify {name}"))
@@ -77,8 +76,7 @@ pub(super) fn show(ui: &mut Ui, studio: &mut Studio) {
                 commands.push(ModelsCommand::Verify(entry.listed.path.clone()));
             }
         });
-        if let Some(note) = studio
-            .context
+        if let Some(note) = cx
             .facts
             .model
             .ready()
@@ -103,7 +101,7 @@ pub(super) fn show(ui: &mut Ui, studio: &mut Studio) {
                 }
             });
         heading(ui, "Parts");
-        let checked = studio.models.verified.get(&entry.listed.path);
+        let checked = state.verified.get(&entry.listed.path);
         parts(ui, checked.unwrap_or(&entry.listed.parts), &colours);
         if !entry.card.is_empty() {
             ui.add_space(6.0);
@@ -112,7 +110,7 @@ pub(super) fn show(ui: &mut Ui, studio: &mut Studio) {
         }
     });
     for command in commands {
-        studio.emit(command);
+        cx.emit(command);
     }
 }
 
@@ -203,4 +201,22 @@ fn card(ui: &mut Ui, blocks: &[Block]) {
             }
         }
     }
+}
+
+/// The entry whose details are shown: the chosen one, else the loaded one, else the first.
+pub(super) fn selected<'a>(state: &'a State, cx: &Context) -> Option<&'a Entry> {
+    let entries = &state.listing.as_ref()?.entries;
+    let chosen = state.selected.as_deref();
+    let loaded = cx.facts.model.ready().map(|model| model.name.as_str());
+    entries
+        .iter()
+        .find(|entry| {
+            chosen.is_some_and(|name| entry.reference() == name || entry.listed.name == name)
+        })
+        .or_else(|| {
+            entries
+                .iter()
+                .find(|entry| Some(entry.listed.name.as_str()) == loaded)
+        })
+        .or_else(|| entries.first())
 }

@@ -22,8 +22,8 @@ use mmface_engine::{Error, Result};
 use super::announcement::Announcement;
 use super::command::Workspace;
 use super::command::{ModelsCommand, SettingsCommand};
+use super::context::{Context, Inbox};
 use super::dialogs::{Ask, AskKind};
-use super::dispatcher::Studio;
 use super::facts::ModelStatus;
 use super::toast::Toast;
 use list::Listing;
@@ -54,6 +54,8 @@ pub struct State {
     /// The load was asked for by the person, who wants to hear how it went.
     asked: bool,
     reading: bool,
+    /// What came of slow work.
+    pub inbox: Inbox<State>,
 }
 
 /// What a person says about weights in the authors' layout.
@@ -101,24 +103,31 @@ impl ImportForm {
 }
 
 /// Loads the model of the settings, and looks what else there is.
-pub fn start(studio: &mut Studio) {
-    load(studio, wanted(studio), false);
-    refresh(studio);
+pub fn start(state: &mut State, cx: &mut Context) {
+    load(state, cx, wanted(cx), false);
+    refresh(state, cx);
 }
 
 /// The model that the settings name.
-fn wanted(studio: &Studio) -> ModelRef {
-    match studio.context.settings.model.as_str() {
+fn wanted(cx: &Context) -> ModelRef {
+    match cx.settings.model.as_str() {
         "" => ModelRef::Bundled,
         name => ModelRef::Named(name.into()),
     }
 }
 
-fn load(studio: &mut Studio, model: ModelRef, asked: bool) {
-    let id = studio.load_model(model);
-    studio.models.asked = asked;
-    studio.models.load = id;
-    studio.context.facts.model = match (id, &studio.context.services.engine) {
+fn load(state: &mut State, cx: &mut Context, model: ModelRef, asked: bool) {
+    let id = match &cx.services.engine {
+        Ok(engine) => Some(engine.load(model)),
+        Err(why) => {
+            let text = format!("the engine did not start: {why}");
+            cx.tell(Toast::Error(text));
+            None
+        }
+    };
+    state.asked = asked;
+    state.load = id;
+    cx.facts.model = match (id, &cx.services.engine) {
         (None, Err(why)) => ModelStatus::Failed(format!("the engine did not start: {why}")),
         _ => ModelStatus::Loading {
             fraction: 0.0,
@@ -128,34 +137,32 @@ fn load(studio: &mut Studio, model: ModelRef, asked: bool) {
 }
 
 /// Loads the model in another engine, which knows none yet.
-pub fn announced(studio: &mut Studio, announcement: &Announcement) {
+pub fn announced(state: &mut State, announcement: &Announcement, cx: &mut Context) {
     if let Announcement::EngineReplaced = announcement {
-        load(studio, wanted(studio), true);
+        load(state, cx, wanted(cx), true);
     }
 }
 
 /// Takes in an event of loading.
-pub fn on_event(studio: &mut Studio, event: Event) {
-    let expected = studio.models.load;
+pub fn on_event(state: &mut State, event: Event, cx: &mut Context) {
+    let expected = state.load;
     match event {
         Event::Loading {
             load,
             fraction,
             what,
-        } if expected == Some(load) => {
-            studio.context.facts.model = ModelStatus::Loading { fraction, what }
-        }
+        } if expected == Some(load) => cx.facts.model = ModelStatus::Loading { fraction, what },
         Event::Ready { load, summary } if expected == Some(load) => {
             let text = format!("{} is ready on {}", summary.title, summary.device);
-            studio.context.facts.model = ModelStatus::Ready(summary.into());
-            if studio.models.asked {
-                studio.tell(Toast::Success(text));
+            cx.facts.model = ModelStatus::Ready(summary.into());
+            if state.asked {
+                cx.tell(Toast::Success(text));
             }
-            studio.context.announce(Announcement::ModelReady);
+            cx.announce(Announcement::ModelReady);
         }
         Event::LoadFailed { load, error } if expected == Some(load) => {
-            if let Some(why) = studio.context.card_failure(&error) {
-                studio.emit(SettingsCommand::FallBack(why));
+            if let Some(why) = cx.card_failure(&error) {
+                cx.emit(SettingsCommand::FallBack(why));
                 return;
             }
             let why = match error {
@@ -169,152 +176,149 @@ pub fn on_event(studio: &mut Studio, event: Event) {
                 "; choose another in Models"
             };
             let text = format!("no model is loaded: {why}{advice}");
-            studio.context.facts.model = ModelStatus::Failed(why);
-            studio.tell(Toast::Error(text));
+            cx.facts.model = ModelStatus::Failed(why);
+            cx.tell(Toast::Error(text));
         }
         _ => {}
     }
 }
 
 /// Tells others what the loaded model takes of the memory: once a frame.
-pub fn tick(studio: &mut Studio) {
-    let name = studio.context.facts.model.ready().map(|model| &model.name);
-    let entries = studio.models.listing.iter().flat_map(|list| &list.entries);
-    studio.context.facts.model_memory = entries
+pub fn tick(state: &mut State, cx: &mut Context) {
+    let name = cx.facts.model.ready().map(|model| &model.name);
+    let entries = state.listing.iter().flat_map(|list| &list.entries);
+    cx.facts.model_memory = entries
         .filter(|entry| Some(&entry.listed.name) == name)
         .find_map(|entry| entry.memory.clone());
 }
 
 /// Does what the command says.
-pub fn run(studio: &mut Studio, command: ModelsCommand) {
+pub fn handle(state: &mut State, command: ModelsCommand, cx: &mut Context) {
     match command {
-        ModelsCommand::Refresh => refresh(studio),
-        ModelsCommand::Select(reference) => studio.models.selected = Some(reference),
+        ModelsCommand::Refresh => refresh(state, cx),
+        ModelsCommand::Select(reference) => state.selected = Some(reference),
         ModelsCommand::Use(reference) => {
-            studio.models.selected = Some(reference.clone());
-            studio.context.settings.model = reference;
-            load(studio, wanted(studio), true);
+            state.selected = Some(reference.clone());
+            cx.settings.model = reference;
+            load(state, cx, wanted(cx), true);
         }
-        ModelsCommand::Load(model) => load(studio, model, true),
-        ModelsCommand::Reload => load(studio, wanted(studio), true),
-        ModelsCommand::Verify(path) => start_verify(studio, path),
+        ModelsCommand::Load(model) => load(state, cx, model, true),
+        ModelsCommand::Reload => load(state, cx, wanted(cx), true),
+        ModelsCommand::Verify(path) => start_verify(state, cx, path),
         ModelsCommand::StopWork => {
-            if let Some((_, progress)) = &studio.models.work {
+            if let Some((_, progress)) = &state.work {
                 progress.stop();
             }
         }
         ModelsCommand::AskImport => {
-            studio.context.workspace = Workspace::Models;
+            cx.workspace = Workspace::Models;
             let ask = Ask {
                 title: "The folder with the authors' weights".into(),
                 kind: AskKind::Folder,
                 filter: None,
                 name: String::new(),
             };
-            studio.models.import.get_or_insert_default();
-            studio.ask(&ask, |studio, path| {
-                studio.emit(ModelsCommand::PrepareImport(path));
+            state.import.get_or_insert_default();
+            cx.ask(&state.inbox, &ask, |_: &mut State, cx, path| {
+                cx.emit(ModelsCommand::PrepareImport(path));
             });
         }
         ModelsCommand::PrepareImport(path) => {
-            let form = studio.models.import.get_or_insert_default();
+            let form = state.import.get_or_insert_default();
             form.source = path.display().to_string();
-            studio.context.workspace = Workspace::Models;
+            cx.workspace = Workspace::Models;
         }
-        ModelsCommand::StartImport => start_import(studio),
-        ModelsCommand::DropImport => studio.models.import = None,
+        ModelsCommand::StartImport => start_import(state, cx),
+        ModelsCommand::DropImport => state.import = None,
         ModelsCommand::AskPackage => {
-            studio.context.workspace = Workspace::Models;
+            cx.workspace = Workspace::Models;
             let ask = Ask {
                 title: "A model package".into(),
                 kind: AskKind::Open,
                 filter: Some(("Model package".into(), vec!["mmface".into()])),
                 name: String::new(),
             };
-            studio.ask(&ask, |studio, path| {
-                studio.emit(ModelsCommand::Install(path));
+            cx.ask(&state.inbox, &ask, |_: &mut State, cx, path| {
+                cx.emit(ModelsCommand::Install(path));
             });
         }
-        ModelsCommand::Install(path) => start_install(studio, path),
+        ModelsCommand::Install(path) => start_install(state, cx, path),
         ModelsCommand::AskFolder => {
-            studio.context.workspace = Workspace::Models;
+            cx.workspace = Workspace::Models;
             let ask = Ask {
                 title: "A folder of models".into(),
                 kind: AskKind::Folder,
                 filter: None,
                 name: String::new(),
             };
-            studio.ask(&ask, |studio, path| {
-                studio.emit(ModelsCommand::AddFolder(path));
+            cx.ask(&state.inbox, &ask, |_: &mut State, cx, path| {
+                cx.emit(ModelsCommand::AddFolder(path));
             });
         }
         ModelsCommand::AddFolder(path) => {
-            if !studio.context.settings.model_folders.contains(&path) {
-                studio.context.settings.model_folders.push(path);
+            if !cx.settings.model_folders.contains(&path) {
+                cx.settings.model_folders.push(path);
             }
-            refresh(studio);
+            refresh(state, cx);
         }
         ModelsCommand::RemoveFolder(path) => {
-            studio
-                .context
-                .settings
-                .model_folders
-                .retain(|known| *known != path);
-            refresh(studio);
+            cx.settings.model_folders.retain(|known| *known != path);
+            refresh(state, cx);
         }
-        ModelsCommand::About => studio.models.about_open ^= true,
-        ModelsCommand::Privacy => studio.models.privacy_open ^= true,
-        ModelsCommand::CopyReport => report::copy(studio, studio.models.whole_report),
-        ModelsCommand::ReadNotice => studio.context.settings.notice_read = true,
+        ModelsCommand::About => state.about_open ^= true,
+        ModelsCommand::Privacy => state.privacy_open ^= true,
+        ModelsCommand::CopyReport => report::copy(state, cx, state.whole_report),
+        ModelsCommand::ReadNotice => cx.settings.notice_read = true,
     }
 }
 
-fn refresh(studio: &mut Studio) {
-    if std::mem::replace(&mut studio.models.reading, true) {
+fn refresh(state: &mut State, cx: &mut Context) {
+    if std::mem::replace(&mut state.reading, true) {
         return;
     }
-    let registry = studio.context.registry();
-    studio.spawn("reading the model folders", move || {
+    let registry = cx.registry();
+    cx.spawn(&state.inbox, "reading the model folders", move || {
         let listing = list::read(&registry);
-        move |studio: &mut Studio| {
-            studio.models.reading = false;
-            studio.models.listing = Some(listing);
+        move |state: &mut State, _: &mut Context| {
+            state.reading = false;
+            state.listing = Some(listing);
         }
     });
 }
 
 /// Starts slow work on models, one at a time. `ended` hears how it went.
 fn start_work<T: Send + 'static>(
-    studio: &mut Studio,
+    state: &mut State,
+    cx: &mut Context,
     name: String,
     work: impl FnOnce(&Progress) -> Result<T> + Send + 'static,
-    ended: impl FnOnce(&mut Studio, T) + Send + 'static,
+    ended: impl FnOnce(&mut State, &mut Context, T) + Send + 'static,
 ) {
-    if let Some((running, _)) = &studio.models.work {
+    if let Some((running, _)) = &state.work {
         let text = format!("{running} is still going on; wait for it, or stop it");
-        studio.tell(Toast::Warning(text));
+        cx.tell(Toast::Warning(text));
         return;
     }
     let progress = Progress::default();
-    studio.models.work = Some((name.clone(), progress.clone()));
+    state.work = Some((name.clone(), progress.clone()));
     let label = name.clone();
-    studio.spawn(&label, move || {
+    cx.spawn(&state.inbox, &label, move || {
         // A panic must not leave the work standing.
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(&progress)))
             .unwrap_or_else(|_| Err(Error::Panic(name.clone())));
-        move |studio: &mut Studio| {
-            studio.models.work = None;
+        move |state: &mut State, cx: &mut Context| {
+            state.work = None;
             match result {
-                Ok(done) => ended(studio, done),
-                Err(Error::Cancelled) => studio.tell(Toast::Info(format!("{name} was stopped"))),
-                Err(error) => studio.tell(Toast::Error(format!("{name}: {error}"))),
+                Ok(done) => ended(state, cx, done),
+                Err(Error::Cancelled) => cx.tell(Toast::Info(format!("{name} was stopped"))),
+                Err(error) => cx.tell(Toast::Error(format!("{name}: {error}"))),
             }
-            refresh(studio);
+            refresh(state, cx);
         }
     });
 }
 
-fn start_verify(studio: &mut Studio, path: PathBuf) {
+fn start_verify(state: &mut State, cx: &mut Context, path: PathBuf) {
     let place = path.clone();
     let title = path.file_name().unwrap_or_default().to_string_lossy();
     let name = format!("Verifying {title}");
@@ -324,23 +328,23 @@ fn start_verify(studio: &mut Studio, path: PathBuf) {
             progress.tell(&format!("hashing {}", part.title()), done, of)
         })
     };
-    start_work(studio, name, work, move |studio, states| {
+    start_work(state, cx, name, work, move |state, cx, states| {
         let problem = states.iter().find_map(|state| state.problem.clone());
-        studio.tell(match problem {
+        cx.tell(match problem {
             None => Toast::Success("every byte is as the package says".into()),
             Some(problem) => Toast::Error(problem),
         });
-        studio.models.verified.insert(place, states);
+        state.verified.insert(place, states);
     });
 }
 
-fn start_import(studio: &mut Studio) {
-    let Some(form) = studio.models.import.clone() else {
+fn start_import(state: &mut State, cx: &mut Context) {
+    let Some(form) = state.import.clone() else {
         return;
     };
-    let into = match studio.context.registry().target() {
+    let into = match cx.registry().target() {
         Ok(into) => into.to_path_buf(),
-        Err(error) => return studio.tell(Toast::Error(error.to_string())),
+        Err(error) => return cx.tell(Toast::Error(error.to_string())),
     };
     let options = form.options(into);
     let work = move |progress: &Progress| {
@@ -350,13 +354,14 @@ fn start_import(studio: &mut Studio) {
         .map(|done| (done.package.manifest().name.clone(), done.missing))
     };
     start_work(
-        studio,
+        state,
+        cx,
         "The import".into(),
         work,
-        |studio, (name, missing)| {
-            studio.models.import = None;
-            studio.models.selected = Some(name.clone());
-            studio.tell(if missing.is_empty() {
+        |state, cx, (name, missing)| {
+            state.import = None;
+            state.selected = Some(name.clone());
+            cx.tell(if missing.is_empty() {
                 Toast::Success(format!("{name} is imported"))
             } else {
                 Toast::Warning(format!(
@@ -368,19 +373,74 @@ fn start_import(studio: &mut Studio) {
     );
 }
 
-fn start_install(studio: &mut Studio, path: PathBuf) {
-    let registry = studio.context.registry();
-    let free_space = studio.context.services.free_space;
+fn start_install(state: &mut State, cx: &mut Context, path: PathBuf) {
+    let registry = cx.registry();
+    let free_space = cx.services.free_space;
     let work = move |progress: &Progress| install::install(&path, &registry, free_space, progress);
     start_work(
-        studio,
+        state,
+        cx,
         "Installing the model".into(),
         work,
-        |studio, target| {
+        |state, cx, target| {
             let stem = target.file_stem().unwrap_or_default().to_string_lossy();
-            studio.models.selected = Some(stem.to_string());
+            state.selected = Some(stem.to_string());
             let text = format!("{stem} is installed and verified");
-            studio.tell(Toast::Success(text));
+            cx.tell(Toast::Success(text));
         },
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::studio::command::Command;
+    use crate::studio::outbox::Message;
+    use crate::studio::settings::Processor;
+    use crate::studio::testing;
+
+    #[test]
+    fn a_card_that_does_not_answer_is_no_failure_of_the_model() {
+        let home = tempfile::tempdir().expect("a folder");
+        let mut cx = testing::context(home.path());
+        let mut state = State::default();
+        cx.settings.processor = Processor::Cuda(0);
+        load(&mut state, &mut cx, ModelRef::Bundled, false);
+        let event = Event::LoadFailed {
+            load: state.load.expect("an engine"),
+            error: Error::Device("no card".into()),
+        };
+        on_event(&mut state, event, &mut cx);
+        let fall_back = Command::Settings(SettingsCommand::FallBack("no card".into()));
+        let sent = testing::sent(&cx);
+        assert!(
+            matches!(&sent[..], [Message::Command(command)] if *command == fall_back),
+            "{sent:?}"
+        );
+        assert!(!matches!(cx.facts.model, ModelStatus::Failed(_)));
+    }
+
+    #[test]
+    fn a_model_that_is_ready_is_announced_and_an_old_load_is_not_heard() {
+        let home = tempfile::tempdir().expect("a folder");
+        let mut cx = testing::context(home.path());
+        let mut state = State::default();
+        let ready = |state: &State| Event::Ready {
+            load: state.load.expect("an engine"),
+            summary: Box::default(),
+        };
+        load(&mut state, &mut cx, ModelRef::Bundled, false);
+        let old = ready(&state);
+        load(&mut state, &mut cx, ModelRef::Bundled, false);
+        on_event(&mut state, old, &mut cx);
+        assert!(cx.facts.model.ready().is_none() && cx.outbox.is_empty());
+        let new = ready(&state);
+        on_event(&mut state, new, &mut cx);
+        assert!(cx.facts.model.ready().is_some());
+        let sent = testing::sent(&cx);
+        assert!(
+            matches!(sent[..], [Message::Announcement(Announcement::ModelReady)]),
+            "{sent:?}"
+        );
+    }
 }

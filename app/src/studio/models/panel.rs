@@ -5,11 +5,12 @@ use egui_material_icons::icons;
 use mmface_engine::job::{Named as _, Objective};
 use mmface_engine::weights::registry::Origin;
 
+use super::State;
 use super::list::{Entry, Scanned};
 use super::{ModelsCommand, details};
 use crate::studio::command::ShellCommand;
 use crate::studio::command::Workspace;
-use crate::studio::dispatcher::Studio;
+use crate::studio::context::Context;
 use crate::studio::facts::ModelStatus;
 use crate::studio::model_memory::Runs;
 use crate::studio::widgets::{empty_state, heading, icon_button};
@@ -18,26 +19,26 @@ use crate::studio::widgets::{empty_state, heading, icon_button};
 pub(super) const GLANCE: std::time::Duration = std::time::Duration::from_millis(100);
 
 /// Draws the workspace.
-pub fn show(ui: &mut Ui, studio: &mut Studio) {
-    take_dropped(ui, studio);
+pub fn show(ui: &mut Ui, state: &mut State, cx: &Context) {
+    take_dropped(ui, cx);
     Panel::left("model_list")
         .default_size(330.0)
         .size_range(260.0..=460.0)
         .show(ui, |ui| {
             ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
-                list(ui, studio);
-                bring_in(ui, studio);
-                folders(ui, studio);
+                list(ui, state, cx);
+                bring_in(ui, state, cx);
+                folders(ui, state, cx);
             });
         });
     egui::CentralPanel::default_margins().show(ui, |ui| {
-        work(ui, studio);
-        details::show(ui, studio);
+        work(ui, state, cx);
+        details::show(ui, state, cx);
     });
 }
 
 /// Packages and folders that are dropped on this workspace are brought in.
-fn take_dropped(ui: &Ui, studio: &mut Studio) {
+fn take_dropped(ui: &Ui, cx: &Context) {
     let dropped: Vec<std::path::PathBuf> = ui.input(|input| {
         let files = input.raw.dropped_files.iter();
         files.map(|file| file.path().to_path_buf()).collect()
@@ -47,26 +48,26 @@ fn take_dropped(ui: &Ui, studio: &mut Studio) {
             .extension()
             .is_some_and(|ending| ending == mmface_engine::weights::package::EXTENSION)
         {
-            studio.emit(ModelsCommand::Install(path));
+            cx.emit(ModelsCommand::Install(path));
         } else if path.is_dir() {
-            studio.emit(ModelsCommand::PrepareImport(path));
+            cx.emit(ModelsCommand::PrepareImport(path));
         }
     }
 }
 
-fn list(ui: &mut Ui, studio: &mut Studio) {
+fn list(ui: &mut Ui, state: &mut State, cx: &Context) {
     ui.horizontal(|ui| {
         heading(ui, "Models");
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             if icon_button(ui, icons::ICON_REFRESH, "Search for models again").clicked() {
-                studio.emit(ModelsCommand::Refresh);
+                cx.emit(ModelsCommand::Refresh);
             }
             if ui.button("About").clicked() {
-                studio.emit(ModelsCommand::About);
+                cx.emit(ModelsCommand::About);
             }
         });
     });
-    let Some(listing) = &studio.models.listing else {
+    let Some(listing) = &state.listing else {
         ui.weak("Reading the folders…");
         return;
     };
@@ -78,12 +79,11 @@ fn list(ui: &mut Ui, studio: &mut Studio) {
         );
         return;
     }
-    let selected = selected(studio).map(Entry::reference);
+    let selected = details::selected(state, cx).map(Entry::reference);
     let mut wanted = None;
     for entry in &listing.entries {
         let reference = entry.reference();
-        let loaded = studio
-            .context
+        let loaded = cx
             .facts
             .model
             .ready()
@@ -107,36 +107,13 @@ fn list(ui: &mut Ui, studio: &mut Studio) {
         }
     }
     if let Some(reference) = wanted {
-        studio.emit(ModelsCommand::Select(reference));
+        cx.emit(ModelsCommand::Select(reference));
     }
 }
 
-/// The entry whose details are shown: the chosen one, else the loaded one, else the first.
-pub(super) fn selected(studio: &Studio) -> Option<&Entry> {
-    let entries = &studio.models.listing.as_ref()?.entries;
-    let chosen = studio.models.selected.as_deref();
-    let loaded = studio
-        .context
-        .facts
-        .model
-        .ready()
-        .map(|model| model.name.as_str());
-    entries
-        .iter()
-        .find(|entry| {
-            chosen.is_some_and(|name| entry.reference() == name || entry.listed.name == name)
-        })
-        .or_else(|| {
-            entries
-                .iter()
-                .find(|entry| Some(entry.listed.name.as_str()) == loaded)
-        })
-        .or_else(|| entries.first())
-}
-
-fn bring_in(ui: &mut Ui, studio: &mut Studio) {
+fn bring_in(ui: &mut Ui, state: &mut State, cx: &Context) {
     heading(ui, "Bring in a model");
-    if studio.models.import.is_none() {
+    if state.import.is_none() {
         ui.horizontal_wrapped(|ui| {
             for (text, tip, command) in [
                 (
@@ -151,14 +128,14 @@ fn bring_in(ui: &mut Ui, studio: &mut Studio) {
                 ),
             ] {
                 if ui.button(text).on_hover_text(tip).clicked() {
-                    studio.emit(command);
+                    cx.emit(command);
                 }
             }
         });
         return;
     }
-    let busy = studio.models.work.is_some();
-    let Some(form) = &mut studio.models.import else {
+    let busy = state.work.is_some();
+    let Some(form) = &mut state.import else {
         return;
     };
     let mut command = None;
@@ -207,18 +184,14 @@ fn bring_in(ui: &mut Ui, studio: &mut Studio) {
         }
     });
     if let Some(command) = command {
-        studio.emit(command);
+        cx.emit(command);
     }
 }
 
-fn folders(ui: &mut Ui, studio: &mut Studio) {
+fn folders(ui: &mut Ui, state: &mut State, cx: &Context) {
     heading(ui, "Searched folders");
     let mut commands = Vec::new();
-    let scanned = studio
-        .models
-        .listing
-        .iter()
-        .flat_map(|listing| &listing.scanned);
+    let scanned = state.listing.iter().flat_map(|listing| &listing.scanned);
     for Scanned {
         root,
         exists,
@@ -259,7 +232,7 @@ fn folders(ui: &mut Ui, studio: &mut Studio) {
     ui.add_space(4.0);
     ui.weak("Models are never fetched from a network: bring them with the buttons above.");
     for command in commands {
-        studio.emit(command);
+        cx.emit(command);
     }
 }
 
@@ -273,8 +246,8 @@ fn why(origin: Origin) -> &'static str {
     }
 }
 
-fn work(ui: &mut Ui, studio: &mut Studio) {
-    let Some((name, progress)) = &studio.models.work else {
+fn work(ui: &mut Ui, state: &mut State, cx: &Context) {
+    let Some((name, progress)) = &state.work else {
         return;
     };
     let mut stop = false;
@@ -289,14 +262,14 @@ fn work(ui: &mut Ui, studio: &mut Studio) {
     });
     ui.ctx().request_repaint_after(GLANCE);
     if stop {
-        studio.emit(ModelsCommand::StopWork);
+        cx.emit(ModelsCommand::StopWork);
     }
 }
 
 /// Draws the loaded model, or how far it is, or why there is none.
-pub fn show_status(ui: &mut Ui, studio: &mut Studio) {
-    let error = studio.context.theme.colours(ui).error;
-    let (text, tip) = match &studio.context.facts.model {
+pub fn show_status(ui: &mut Ui, cx: &Context) {
+    let error = cx.theme.colours(ui).error;
+    let (text, tip) = match &cx.facts.model {
         ModelStatus::Nothing => return,
         ModelStatus::Loading { fraction, what } => {
             let text = RichText::new(format!("loading {what}")).small();
@@ -316,6 +289,6 @@ pub fn show_status(ui: &mut Ui, studio: &mut Studio) {
     };
     let button = Button::new(text).frame(false).truncate();
     if ui.add(button).on_hover_text(tip).clicked() {
-        studio.emit(ShellCommand::Show(Workspace::Models));
+        cx.emit(ShellCommand::Show(Workspace::Models));
     }
 }

@@ -3,7 +3,8 @@
 
 use std::path::Path;
 
-use crate::studio::dispatcher::Studio;
+use super::State;
+use crate::studio::context::Context;
 use crate::studio::settings::EngineSettings;
 use crate::studio::toast::Toast;
 
@@ -15,8 +16,8 @@ const QUOTED: usize = 30;
 const SECRET: usize = 4;
 
 /// The report; `whole` leaves nothing out.
-pub fn text(studio: &Studio, whole: bool) -> String {
-    let engine = EngineSettings::of(&studio.context.settings);
+pub fn text(state: &State, cx: &Context, whole: bool) -> String {
+    let engine = EngineSettings::of(&cx.settings);
     let mut lines = vec![
         format!(
             "MMFace Studio {} on {} {}",
@@ -35,23 +36,23 @@ pub fn text(studio: &Studio, whole: bool) -> String {
             engine.precision,
             engine.previews
         ),
-        crate::studio::processor::reason(&studio.context),
-        match studio.context.facts.model.ready() {
+        crate::studio::processor::reason(cx),
+        match cx.facts.model.ready() {
             Some(model) => format!("Model: {} ({})", model.name, model.sha256),
             None => "Model: none".into(),
         },
-        match &studio.models.adapter {
+        match &state.adapter {
             Some(adapter) => format!("Window: {}, {}", adapter.name, adapter.backend),
             None => "Window: unknown".into(),
         },
         format!(
             "Canvas: {} pixels a side, scale {:.0} %",
-            studio.context.document.painter.drawing().side(),
-            studio.context.settings.scale * 100.0
+            cx.document.painter.drawing().side(),
+            cx.settings.scale * 100.0
         ),
         "Last messages:".into(),
     ];
-    let log = &studio.context.toasts.log;
+    let log = &cx.toasts.log;
     let last = log.iter().skip(log.len().saturating_sub(MESSAGES));
     lines.extend(last.map(|toast| {
         let kind = match toast {
@@ -66,9 +67,9 @@ pub fn text(studio: &Studio, whole: bool) -> String {
     if whole {
         return text;
     }
-    let request = &studio.context.document.request;
+    let request = &cx.document.request;
     let prompts = [request.draw.prompt.clone(), request.draw.negative.clone()];
-    let used = studio.context.facts.used_prompts.iter().cloned();
+    let used = cx.facts.used_prompts.iter().cloned();
     let prompts: Vec<String> = prompts.into_iter().chain(used).collect();
     let home = directories::UserDirs::new();
     redacted(&text, home.as_ref().map(|user| user.home_dir()), &prompts)
@@ -100,13 +101,13 @@ pub fn redacted(text: &str, home: Option<&Path>, prompts: &[String]) -> String {
 }
 
 /// Copies the report.
-pub(super) fn copy(studio: &mut Studio, whole: bool) {
-    studio.context.ctx.copy_text(text(studio, whole));
+pub(super) fn copy(state: &mut State, cx: &mut Context, whole: bool) {
+    cx.ctx.copy_text(text(state, cx, whole));
     let text = match whole {
         true => "the report is copied, with your folders and prompts in it",
         false => "the report is copied; home folder and prompts are left out",
     };
-    studio.tell(Toast::Success(text.into()));
+    cx.tell(Toast::Success(text.into()));
 }
 
 #[cfg(test)]

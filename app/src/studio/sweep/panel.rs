@@ -279,14 +279,3 @@ fn question(ui: &mut Ui, state: &mut State, cx: &Context) {
         cx.emit(command);
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::duration;
-
-    #[test]
-    fn times_are_short() {
-        let texts = [0.2, 45.0, 600.0, 9000.0].map(duration);
-        assert_eq!(texts, ["a second", "45 s", "10 min", "2.5 h"]);
-    }
-}

@@ -7,11 +7,12 @@ use egui::{
 use egui_material_icons::{MaterialIcon, icons};
 use mmface_engine::labels::{class, palette};
 
+use super::State;
 use super::{ToolsCommand, class_action};
 use crate::paint::Layer;
 use crate::studio::class_colours as colours;
 use crate::studio::command::CanvasCommand;
-use crate::studio::dispatcher::Studio;
+use crate::studio::context::Context;
 use crate::studio::widgets::icon_toggle;
 
 /// Classes that belong together. The right side of a pair comes first, as on the canvas.
@@ -32,28 +33,28 @@ const GROUPS: [&[u8]; 6] = [
 const ROW: f32 = 22.0;
 
 /// Draws the list.
-pub(super) fn show(ui: &mut Ui, studio: &mut Studio) {
+pub(super) fn show(ui: &mut Ui, state: &mut State, cx: &Context) {
     ui.add_space(4.0);
     // From the right: a row wider than the panel would make it grow with every frame.
     let size = vec2(ui.available_width(), ROW + 2.0);
     ui.allocate_ui_with_layout(size, Layout::right_to_left(Align::Center), |ui| {
-        let friendly = studio.context.settings.friendly_colours;
+        let friendly = cx.settings.friendly_colours;
         let name = "Colours for colour-blind eyes";
         if icon_toggle(ui, friendly, icons::ICON_PALETTE, name).clicked() {
-            studio.emit(CanvasCommand::ToggleColours);
+            cx.emit(CanvasCommand::ToggleColours);
         }
-        let hatch = studio.context.settings.hatch;
+        let hatch = cx.settings.hatch;
         if icon_toggle(ui, hatch, icons::ICON_TEXTURE, "Stripes on classes").clicked() {
-            studio.emit(CanvasCommand::ToggleHatch);
+            cx.emit(CanvasCommand::ToggleHatch);
         }
-        let field = TextEdit::singleline(&mut studio.tools.search)
+        let field = TextEdit::singleline(&mut state.search)
             .hint_text("Find a class")
             .desired_width(f32::INFINITY);
         let response = ui.add(field);
         response.widget_info(|| WidgetInfo::labeled(Role::TextInput, true, "Find a class"));
     });
     ui.add_space(2.0);
-    let query = studio.tools.search.trim().to_lowercase();
+    let query = state.search.trim().to_lowercase();
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 1.0;
         let mut any = false;
@@ -71,7 +72,7 @@ pub(super) fn show(ui: &mut Ui, studio: &mut Studio) {
             }
             any = true;
             for class in found {
-                row(ui, studio, class);
+                row(ui, state, cx, class);
             }
         }
         if !any {
@@ -90,7 +91,7 @@ fn matches(class: u8, query: &str) -> bool {
         || class.to_string() == query
 }
 
-fn row(ui: &mut Ui, studio: &mut Studio, class: u8) {
+fn row(ui: &mut Ui, state: &mut State, cx: &Context, class: u8) {
     let Some(entry) = palette().classes.get(usize::from(class)) else {
         return;
     };
@@ -102,14 +103,14 @@ fn row(ui: &mut Ui, studio: &mut Studio, class: u8) {
         ui.scope_id().with(("class", class)),
         Sense::click(),
     );
-    let settings = &studio.context.document.painter.settings;
+    let settings = &cx.document.painter.settings;
     let current = settings.class == class;
     let (hidden, locked) = (
         settings.hidden.contains(class),
         settings.locked.contains(class),
     );
     response.widget_info(|| WidgetInfo::selected(Role::Button, true, current, &entry.title));
-    let theme = studio.context.theme.colours(ui);
+    let theme = cx.theme.colours(ui);
     let over = ui.rect_contains_pointer(rect);
     let on_mask = settings.layer == Layer::Mask;
     let fill = match (current, over) {
@@ -126,7 +127,7 @@ fn row(ui: &mut Ui, studio: &mut Studio, class: u8) {
         ui.painter().rect_filled(bar, 1.5, theme.accent);
     }
     let swatch = Rect::from_center_size(pos2(rect.min.x + 15.0, rect.center().y), vec2(14.0, 14.0));
-    let colour = colours::colour(studio.context.settings.friendly_colours, class);
+    let colour = colours::colour(cx.settings.friendly_colours, class);
     ui.painter().rect(
         swatch,
         3.0,
@@ -141,11 +142,7 @@ fn row(ui: &mut Ui, studio: &mut Studio, class: u8) {
     };
     // The key gives way to the marks, so that long names have room.
     let marked = over || current || hidden || locked;
-    let key = studio
-        .context
-        .keymap
-        .hint(&class_action(class))
-        .unwrap_or_default();
+    let key = cx.keymap.hint(&class_action(class)).unwrap_or_default();
     let end = if marked {
         name_rect.max.x
     } else {
@@ -169,10 +166,10 @@ fn row(ui: &mut Ui, studio: &mut Studio, class: u8) {
     let at = pos2(rect.min.x + 28.0, rect.center().y - galley.size().y / 2.0);
     ui.painter().galley(at, galley, text);
     if response.clicked() {
-        studio.emit(ToolsCommand::Class(class));
+        cx.emit(ToolsCommand::Class(class));
     }
     if response.hovered() {
-        studio.tools.lit = Some(class);
+        state.lit = Some(class);
     }
     response.on_hover_text(format!("{}, class {class}  ({key})", entry.title));
     let title = entry.title.to_lowercase();
@@ -199,8 +196,8 @@ fn row(ui: &mut Ui, studio: &mut Studio, class: u8) {
         );
         // At rest an unset mark would be noise on nineteen rows.
         let icon = (on || over || current).then_some(if on { icon_on } else { icon_off });
-        if mark(ui, studio, place, on, icon, &name) {
-            studio.emit(command);
+        if mark(ui, cx, place, on, icon, &name) {
+            cx.emit(command);
         }
     }
 }
@@ -208,7 +205,7 @@ fn row(ui: &mut Ui, studio: &mut Studio, class: u8) {
 /// An eye or a lock; whether it was clicked.
 fn mark(
     ui: &mut Ui,
-    studio: &Studio,
+    cx: &Context,
     place: Rect,
     on: bool,
     icon: Option<MaterialIcon>,
@@ -216,7 +213,7 @@ fn mark(
 ) -> bool {
     let response = ui.interact(place, ui.scope_id().with(name), Sense::click());
     response.widget_info(|| WidgetInfo::selected(Role::Button, true, on, name));
-    let theme = studio.context.theme.colours(ui);
+    let theme = cx.theme.colours(ui);
     if let Some(icon) = icon {
         let colour = if on || response.hovered() {
             theme.text

@@ -5,10 +5,11 @@ use mmface_engine::file::{self, Overwrite};
 use mmface_engine::labels::{LabelImage, palette};
 use mmface_engine::picture::EXTENSIONS;
 
+use super::State;
 use super::ToolsCommand;
 use crate::paint::Layer;
+use crate::studio::context::Context;
 use crate::studio::dialogs::{Ask, AskKind};
-use crate::studio::dispatcher::Studio;
 use crate::studio::document::Look;
 use crate::studio::toast::Toast;
 
@@ -32,43 +33,41 @@ pub(super) fn ask(title: &str, kind: AskKind, name: &str) -> Ask {
 }
 
 /// Asks for a sketch and puts it on the canvas as one step of undo.
-pub(super) fn import_sketch(studio: &mut Studio) {
+pub(super) fn import_sketch(state: &mut State, cx: &mut Context) {
     let ask = ask("Import a sketch", AskKind::Open, "");
-    studio.ask(&ask, |studio, path| {
-        studio.spawn("reading the sketch", move || {
+    cx.ask(&state.inbox, &ask, |state, cx, path| {
+        cx.spawn(&state.inbox, "reading the sketch", move || {
             let result = read_sketch(&path);
-            move |studio: &mut Studio| match result {
+            move |_: &mut State, cx: &mut Context| match result {
                 Ok((sketch, report)) => {
-                    studio
-                        .context
-                        .document
+                    cx.document
                         .painter
                         .edit("Import", |drawing| drawing.set_sketch(&sketch));
-                    studio.emit(ToolsCommand::Layer(Layer::Sketch));
-                    studio.context.document.look = Look::Drawing;
+                    cx.emit(ToolsCommand::Layer(Layer::Sketch));
+                    cx.document.look = Look::Drawing;
                     for warning in report.warnings {
-                        studio.tell(Toast::Warning(warning));
+                        cx.tell(Toast::Warning(warning));
                     }
                 }
-                Err(error) => studio.tell(Toast::Error(error.to_string())),
+                Err(error) => cx.tell(Toast::Error(error.to_string())),
             }
         });
     });
 }
 
 /// Asks where to write a layer and writes it beside the GUI thread.
-pub(super) fn export(studio: &mut Studio, layer: Layer) {
+pub(super) fn export(state: &mut State, cx: &mut Context, layer: Layer) {
     let (title, name) = match layer {
         Layer::Mask => ("Export the mask", "mask.png"),
         Layer::Sketch => ("Export the sketch", "sketch.png"),
     };
     let ask = ask(title, AskKind::Save, name);
-    let drawing = studio.context.document.painter.drawing().clone();
-    studio.ask(&ask, move |studio, mut path| {
+    let drawing = cx.document.painter.drawing().clone();
+    cx.ask(&state.inbox, &ask, move |state, cx, mut path| {
         if path.extension().is_none() {
             path.set_extension("png");
         }
-        studio.spawn("exporting", move || {
+        cx.spawn(&state.inbox, "exporting", move || {
             let bytes = match layer {
                 Layer::Mask => mask_png(&drawing.label_image()),
                 Layer::Sketch => drawing
@@ -80,8 +79,8 @@ pub(super) fn export(studio: &mut Studio, layer: Layer) {
                 let written = file::write(&path, &bytes, Overwrite::Replace);
                 written.map_err(|error| error.to_string())
             });
-            move |studio: &mut Studio| {
-                studio.tell(match result {
+            move |_: &mut State, cx: &mut Context| {
+                cx.tell(match result {
                     Ok(()) => Toast::Success(format!("Exported {}", path.display())),
                     Err(why) => Toast::Error(why),
                 });

@@ -1,17 +1,18 @@
 //! "Start from a template": masks and sketches that come with the program, as pictures to choose.
 
 use egui::{
-    Align2, Color32, ColorImage, Context, Rect, Role, ScrollArea, Sense, TextureHandle,
-    TextureOptions, Ui, WidgetInfo, Window, pos2, vec2,
+    Align2, Color32, ColorImage, Rect, Role, ScrollArea, Sense, TextureHandle, TextureOptions, Ui,
+    WidgetInfo, Window, pos2, vec2,
 };
 use mmface_engine::condition::{self, FitMode};
 use mmface_engine::job::{Condition, ConditionKind, Named as _};
 
+use super::State;
 use super::ToolsCommand;
 use crate::assets::{Template, Templates};
 use crate::paint::Layer;
 use crate::studio::class_colours as colours;
-use crate::studio::dispatcher::Studio;
+use crate::studio::context::Context;
 use crate::studio::document::Look;
 use crate::studio::toast::Toast;
 
@@ -20,7 +21,7 @@ const THUMB: usize = 128;
 
 /// The window of templates.
 #[derive(Default)]
-pub struct State {
+pub struct Gallery {
     /// It is open.
     pub open: bool,
     loading: bool,
@@ -61,14 +62,14 @@ fn read(templates: &Templates, template: &Template) -> Result<Condition, String>
 }
 
 /// Opens or closes the window; the first time, the thumbnails are read beside the GUI thread.
-pub(super) fn toggle(studio: &mut Studio) {
-    let gallery = &mut studio.tools.gallery;
+pub(super) fn toggle(state: &mut State, cx: &mut Context) {
+    let gallery = &mut state.gallery;
     gallery.open ^= true;
     if !gallery.open || gallery.loading || !gallery.entries.is_empty() {
         return;
     }
     gallery.loading = true;
-    studio.spawn("reading the templates", || {
+    cx.spawn(&state.inbox, "reading the templates", || {
         let read = Templates::load()
             .map_err(|failure| failure.to_string())
             .and_then(|templates| {
@@ -81,13 +82,13 @@ pub(super) fn toggle(studio: &mut Studio) {
                 });
                 list.collect::<Result<Vec<_>, String>>()
             });
-        move |studio: &mut Studio| {
-            studio.tools.gallery.loading = false;
+        move |state: &mut State, cx: &mut Context| {
+            state.gallery.loading = false;
             match read {
-                Ok(entries) => studio.tools.gallery.entries = entries,
+                Ok(entries) => state.gallery.entries = entries,
                 Err(why) => {
-                    studio.tools.gallery.open = false;
-                    studio.tell(Toast::Error(why));
+                    state.gallery.open = false;
+                    cx.tell(Toast::Error(why));
                 }
             }
         }
@@ -95,10 +96,10 @@ pub(super) fn toggle(studio: &mut Studio) {
 }
 
 /// Puts a template on its layer as one step of undo, and its prompt into the field.
-pub(super) fn open(studio: &mut Studio, name: &str) {
+pub(super) fn open(state: &mut State, cx: &mut Context, name: &str) {
     let name = name.to_owned();
-    studio.tools.gallery.open = false;
-    studio.spawn("opening the template", move || {
+    state.gallery.open = false;
+    cx.spawn(&state.inbox, "opening the template", move || {
         let result = Templates::load()
             .and_then(|templates| {
                 let template = templates.find(Some(&name))?.clone();
@@ -106,43 +107,41 @@ pub(super) fn open(studio: &mut Studio, name: &str) {
             })
             .map_err(|failure| failure.to_string())
             .and_then(|(condition, template)| Ok((condition?, template)));
-        move |studio: &mut Studio| match result {
-            Ok((condition, template)) => put(studio, &condition, template),
-            Err(why) => studio.tell(Toast::Error(why)),
+        move |state: &mut State, cx: &mut Context| match result {
+            Ok((condition, template)) => put(state, cx, &condition, template),
+            Err(why) => cx.tell(Toast::Error(why)),
         }
     });
 }
 
-fn put(studio: &mut Studio, condition: &Condition, template: Template) {
+fn put(state: &mut State, cx: &mut Context, condition: &Condition, template: Template) {
     let name = format!("Template {}", template.title);
-    studio
-        .context
-        .document
+    cx.document
         .painter
         .edit(&name, |drawing| drawing.set_condition(condition));
     if let Some(layer) = Layer::of(condition.kind()) {
-        studio.emit(ToolsCommand::Layer(layer));
+        cx.emit(ToolsCommand::Layer(layer));
     }
-    studio.context.document.look = Look::Drawing;
-    let prompt = &mut studio.context.document.request.draw.prompt;
+    cx.document.look = Look::Drawing;
+    let prompt = &mut cx.document.request.draw.prompt;
     // Words that a person wrote stay; those of the template before go with it.
-    if prompt.trim().is_empty() || studio.tools.template_prompt.as_ref() == Some(prompt) {
+    if prompt.trim().is_empty() || state.template_prompt.as_ref() == Some(prompt) {
         prompt.clone_from(&template.prompt);
     }
-    studio.context.document.request.follow = condition.kind();
-    studio.tools.template_prompt = Some(template.prompt);
-    studio.context.document.template = Some(template.name);
+    cx.document.request.follow = condition.kind();
+    state.template_prompt = Some(template.prompt);
+    cx.document.template = Some(template.name);
 }
 
 /// Draws the window when it is open.
-pub(super) fn show(ctx: &Context, studio: &mut Studio) {
-    if !studio.tools.gallery.open {
+pub(super) fn show(ctx: &egui::Context, state: &mut State, cx: &Context) {
+    if !state.gallery.open {
         return;
     }
-    let friendly = studio.context.settings.friendly_colours;
-    if studio.tools.gallery.friendly != Some(friendly) {
-        studio.tools.gallery.friendly = Some(friendly);
-        for entry in &mut studio.tools.gallery.entries {
+    let friendly = cx.settings.friendly_colours;
+    if state.gallery.friendly != Some(friendly) {
+        state.gallery.friendly = Some(friendly);
+        for entry in &mut state.gallery.entries {
             entry.texture = None;
         }
     }
@@ -155,7 +154,7 @@ pub(super) fn show(ctx: &Context, studio: &mut Studio) {
         .fixed_size(vec2(620.0, 430.0))
         .show(ctx, |ui| {
             ui.horizontal(|ui| {
-                let gallery = &mut studio.tools.gallery;
+                let gallery = &mut state.gallery;
                 for &kind in ConditionKind::ALL {
                     let mut templates = gallery.entries.iter().map(|entry| entry.template.kind);
                     if templates.any(|there| there == kind) {
@@ -167,24 +166,24 @@ pub(super) fn show(ctx: &Context, studio: &mut Studio) {
             ui.separator();
             ScrollArea::vertical()
                 .auto_shrink(false)
-                .show(ui, |ui| entries(ui, studio, friendly));
+                .show(ui, |ui| entries(ui, state, cx, friendly));
         });
     if ctx.input(|i| i.key_pressed(egui::Key::Escape)) {
         open = false;
     }
-    studio.tools.gallery.open &= open;
+    state.gallery.open &= open;
 }
 
-fn entries(ui: &mut Ui, studio: &mut Studio, friendly: bool) {
-    if studio.tools.gallery.loading {
+fn entries(ui: &mut Ui, state: &mut State, cx: &Context, friendly: bool) {
+    if state.gallery.loading {
         ui.spinner();
         return;
     }
-    let wanted = studio.tools.gallery.kind;
+    let wanted = state.gallery.kind;
     let mut chosen = None;
-    let theme = studio.context.theme.colours(ui).clone();
+    let theme = cx.theme.colours(ui).clone();
     ui.horizontal_wrapped(|ui| {
-        for entry in &mut studio.tools.gallery.entries {
+        for entry in &mut state.gallery.entries {
             if entry.template.kind != wanted {
                 continue;
             }
@@ -227,6 +226,6 @@ fn entries(ui: &mut Ui, studio: &mut Studio, friendly: bool) {
         }
     });
     if let Some(name) = chosen {
-        studio.emit(ToolsCommand::Template(name));
+        cx.emit(ToolsCommand::Template(name));
     }
 }

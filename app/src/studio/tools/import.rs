@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use egui::{
-    Align2, ColorImage, ComboBox, Context, Grid, Image, RichText, ScrollArea, Sense, TextureHandle,
+    Align2, ColorImage, ComboBox, Grid, Image, RichText, ScrollArea, Sense, TextureHandle,
     TextureOptions, Ui, Window, vec2,
 };
 use mmface_engine::Result;
@@ -16,12 +16,13 @@ use mmface_engine::condition::{ImportReport, MaskScheme, mask_from};
 use mmface_engine::labels::LabelImage;
 use mmface_engine::picture::{self, Pixels, Raster, RgbImage};
 
+use super::State;
 use super::{ToolsCommand, files};
 use crate::paint::Layer;
 use crate::paint::doctor::{self, ClassRow, Finding};
 use crate::studio::class_colours as colours;
+use crate::studio::context::Context;
 use crate::studio::dialogs::AskKind;
-use crate::studio::dispatcher::Studio;
 use crate::studio::document::Look;
 use crate::studio::toast::Toast;
 
@@ -66,21 +67,21 @@ impl Import {
 const SHOWN: usize = 220;
 
 /// Asks for a mask and reads it.
-pub(super) fn ask_for_mask(studio: &mut Studio) {
+pub(super) fn ask_for_mask(state: &mut State, cx: &mut Context) {
     let ask = files::ask("Import a mask", AskKind::Open, "");
-    studio.ask(&ask, open);
+    cx.ask(&state.inbox, &ask, open);
 }
 
 /// Reads a mask beside the GUI thread; the window with what was found opens when it is read. Also
 /// for files that were dropped on the window.
-pub fn open(studio: &mut Studio, path: PathBuf) {
-    studio.spawn("reading the mask", move || {
+pub fn open(state: &mut State, cx: &mut Context, path: PathBuf) {
+    cx.spawn(&state.inbox, "reading the mask", move || {
         let result = read_whole(&path);
         let result =
             result.map(|(raster, mask, report)| Import::new(path, Arc::new(raster), mask, report));
-        move |studio: &mut Studio| match result {
-            Ok(import) => studio.tools.import = Some(import),
-            Err(error) => studio.tell(Toast::Error(error.to_string())),
+        move |state: &mut State, cx: &mut Context| match result {
+            Ok(import) => state.import = Some(import),
+            Err(error) => cx.tell(Toast::Error(error.to_string())),
         }
     });
 }
@@ -107,25 +108,25 @@ fn read_whole(path: &Path) -> Result<(Raster, LabelImage, ImportReport)> {
 }
 
 /// Reads the waiting mask again, as numbers or colours of another kind.
-fn read_as(studio: &mut Studio, scheme: MaskScheme) {
-    let Some(import) = &studio.tools.import else {
+pub(super) fn read_as(state: &mut State, cx: &mut Context, scheme: MaskScheme) {
+    let Some(import) = &state.import else {
         return;
     };
     let (raster, path) = (Arc::clone(&import.raster), import.path.clone());
-    studio.spawn("reading the mask", move || {
+    cx.spawn(&state.inbox, "reading the mask", move || {
         let result = mask_from(&raster, Some(scheme), &path)
             .map(|(mask, report)| Import::new(path, raster, mask, report));
-        move |studio: &mut Studio| match result {
-            Ok(import) if studio.tools.import.is_some() => studio.tools.import = Some(import),
+        move |state: &mut State, cx: &mut Context| match result {
+            Ok(import) if state.import.is_some() => state.import = Some(import),
             Ok(_) => {}
-            Err(error) => studio.tell(Toast::Error(error.to_string())),
+            Err(error) => cx.tell(Toast::Error(error.to_string())),
         }
     });
 }
 
 /// Mends a finding, in the other of two ways if wished.
-pub(super) fn mend(studio: &mut Studio, finding: usize, other: bool) {
-    let Some(import) = &studio.tools.import else {
+pub(super) fn mend(state: &mut State, cx: &mut Context, finding: usize, other: bool) {
+    let Some(import) = &state.import else {
         return;
     };
     let Some(finding) = import.findings.get(finding) else {
@@ -137,26 +138,30 @@ pub(super) fn mend(studio: &mut Studio, finding: usize, other: bool) {
         &finding.fix
     };
     if let Some(fix) = fix.clone() {
-        mend_with(studio, move |mask| fix.apply(mask));
+        mend_with(state, cx, move |mask| fix.apply(mask));
     }
 }
 
 /// Mends all findings.
-pub(super) fn mend_all(studio: &mut Studio) {
-    mend_with(studio, |mask| doctor::fix_all(mask).0);
+pub(super) fn mend_all(state: &mut State, cx: &mut Context) {
+    mend_with(state, cx, |mask| doctor::fix_all(mask).0);
 }
 
-fn mend_with(studio: &mut Studio, fix: impl FnOnce(&LabelImage) -> LabelImage + Send + 'static) {
-    let Some(import) = &studio.tools.import else {
+fn mend_with(
+    state: &mut State,
+    cx: &mut Context,
+    fix: impl FnOnce(&LabelImage) -> LabelImage + Send + 'static,
+) {
+    let Some(import) = &state.import else {
         return;
     };
     let (read, mask) = (Arc::clone(&import.read), Arc::clone(&import.mask));
-    studio.spawn("mending the mask", move || {
+    cx.spawn(&state.inbox, "mending the mask", move || {
         let mended = fix(&mask);
         let findings = doctor::examine(&mended, None);
         let rows = doctor::table(&read, &mended);
-        move |studio: &mut Studio| {
-            if let Some(import) = &mut studio.tools.import {
+        move |state: &mut State, _: &mut Context| {
+            if let Some(import) = &mut state.import {
                 import.mask = Arc::new(mended);
                 import.findings = findings;
                 import.rows = rows;
@@ -167,27 +172,25 @@ fn mend_with(studio: &mut Studio, fix: impl FnOnce(&LabelImage) -> LabelImage + 
 }
 
 /// Puts the waiting mask on the canvas as one step of undo, or drops it.
-pub(super) fn end(studio: &mut Studio, take: bool) {
-    let Some(import) = studio.tools.import.take() else {
+pub(super) fn end(state: &mut State, cx: &mut Context, take: bool) {
+    let Some(import) = state.import.take() else {
         return;
     };
     if take {
-        studio
-            .context
-            .document
+        cx.document
             .painter
             .edit("Import", |drawing| drawing.set_mask(&import.mask));
-        studio.emit(ToolsCommand::Layer(Layer::Mask));
-        studio.context.document.look = Look::Drawing;
+        cx.emit(ToolsCommand::Layer(Layer::Mask));
+        cx.document.look = Look::Drawing;
     }
 }
 
 /// Draws the window of the mask that waits.
-pub(super) fn show(ctx: &Context, studio: &mut Studio) {
-    if studio.tools.import.is_none() {
+pub(super) fn show(ctx: &egui::Context, state: &mut State, cx: &Context) {
+    if state.import.is_none() {
         return;
     }
-    let friendly = studio.context.settings.friendly_colours;
+    let friendly = cx.settings.friendly_colours;
     let mut open = true;
     Window::new("Import a mask")
         .open(&mut open)
@@ -199,22 +202,22 @@ pub(super) fn show(ctx: &Context, studio: &mut Studio) {
             ui.horizontal_top(|ui| {
                 ui.vertical(|ui| {
                     ui.set_width(2.0 * SHOWN as f32 + 8.0);
-                    pictures(ui, studio, friendly);
-                    findings(ui, studio);
+                    pictures(ui, state, cx, friendly);
+                    findings(ui, state, cx);
                 });
                 ui.separator();
-                ui.vertical(|ui| table(ui, studio, friendly));
+                ui.vertical(|ui| table(ui, state, friendly));
             });
             ui.separator();
-            buttons(ui, studio);
+            buttons(ui, state, cx);
         });
     if !open || ctx.input(|i| i.key_pressed(egui::Key::Escape)) {
-        studio.emit(ToolsCommand::EndImport(false));
+        cx.emit(ToolsCommand::EndImport(false));
     }
 }
 
-fn pictures(ui: &mut Ui, studio: &mut Studio, friendly: bool) {
-    let Some(import) = &mut studio.tools.import else {
+fn pictures(ui: &mut Ui, state: &mut State, cx: &Context, friendly: bool) {
+    let Some(import) = &mut state.import else {
         return;
     };
     let ctx = ui.ctx().clone();
@@ -258,12 +261,12 @@ fn pictures(ui: &mut Ui, studio: &mut Studio, friendly: bool) {
         ui.label(RichText::new(text).color(ui.visuals().warn_fg_color));
     }
     if chosen != scheme {
-        read_as(studio, chosen);
+        cx.emit(ToolsCommand::ReadAs(chosen));
     }
 }
 
-fn findings(ui: &mut Ui, studio: &mut Studio) {
-    let Some(import) = &studio.tools.import else {
+fn findings(ui: &mut Ui, state: &mut State, cx: &Context) {
+    let Some(import) = &state.import else {
         return;
     };
     let mut wanted = Vec::new();
@@ -290,12 +293,12 @@ fn findings(ui: &mut Ui, studio: &mut Studio) {
             }
         });
     for command in wanted {
-        studio.emit(command);
+        cx.emit(command);
     }
 }
 
-fn table(ui: &mut Ui, studio: &Studio, friendly: bool) {
-    let Some(import) = &studio.tools.import else {
+fn table(ui: &mut Ui, state: &State, friendly: bool) {
+    let Some(import) = &state.import else {
         return;
     };
     let total = import.mask.labels.len().max(1) as f64;
@@ -330,23 +333,23 @@ fn table(ui: &mut Ui, studio: &Studio, friendly: bool) {
         });
 }
 
-fn buttons(ui: &mut Ui, studio: &mut Studio) {
+fn buttons(ui: &mut Ui, state: &mut State, cx: &Context) {
     ui.horizontal(|ui| {
-        let theme = studio.context.theme.colours(ui);
+        let theme = cx.theme.colours(ui);
         let text = RichText::new("Use this mask").color(theme.on_accent);
         let button = egui::Button::new(text).fill(theme.accent);
         if ui.add(button).clicked() {
-            studio.emit(ToolsCommand::EndImport(true));
+            cx.emit(ToolsCommand::EndImport(true));
         }
         if ui.button("Cancel").clicked() {
-            studio.emit(ToolsCommand::EndImport(false));
+            cx.emit(ToolsCommand::EndImport(false));
         }
-        let import = studio.tools.import.as_ref();
+        let import = state.import.as_ref();
         let ill = import.is_some_and(|import| import.findings.iter().any(|f| f.fix.is_some()));
         if ill && ui.button("Mend all").clicked() {
-            studio.emit(ToolsCommand::MendAllOfImport);
+            cx.emit(ToolsCommand::MendAllOfImport);
         }
-        if let Some(import) = &studio.tools.import {
+        if let Some(import) = &state.import {
             ui.weak(file_name(&import.path));
         }
     });

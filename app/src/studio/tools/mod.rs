@@ -11,7 +11,7 @@ mod strip;
 use mmface_engine::labels::{CLASS_COUNT, palette};
 
 use super::command::ToolsCommand;
-use super::dispatcher::Studio;
+use super::context::{Context, Inbox};
 use super::toast::Toast;
 use crate::paint::{Layer, Tool};
 
@@ -26,12 +26,14 @@ pub struct State {
     mask_tool: Tool,
     sketch_tool: Option<Tool>,
     /// The window of templates.
-    pub gallery: gallery::State,
+    pub gallery: gallery::Gallery,
     /// The prompt of the template that was opened last: the next one replaces it where it still
     /// stands in the field.
     pub template_prompt: Option<String>,
     /// The mask that is being imported.
     pub import: Option<import::Import>,
+    /// What came of slow work.
+    pub inbox: Inbox<State>,
 }
 
 /// The action that takes a class.
@@ -41,53 +43,55 @@ pub fn class_action(class: u8) -> String {
 }
 
 /// Does what the command says.
-pub fn run(studio: &mut Studio, command: ToolsCommand) {
-    let settings = &mut studio.context.document.painter.settings;
+pub fn handle(state: &mut State, command: ToolsCommand, cx: &mut Context) {
+    let settings = &mut cx.document.painter.settings;
     match command {
+        ToolsCommand::Settings(settings) => cx.document.painter.settings = *settings,
+        ToolsCommand::ReadAs(scheme) => import::read_as(state, cx, scheme),
         ToolsCommand::Undo => {
-            studio.context.document.painter.undo();
+            cx.document.painter.undo();
         }
         ToolsCommand::Redo => {
-            studio.context.document.painter.redo();
+            cx.document.painter.redo();
         }
-        ToolsCommand::Choose(tool) => choose(studio, tool),
+        ToolsCommand::Choose(tool) => choose(state, cx, tool),
         ToolsCommand::Class(class) if usize::from(class) < CLASS_COUNT => {
             if settings.class != class {
-                studio.context.document.last_class = std::mem::replace(&mut settings.class, class);
+                cx.document.last_class = std::mem::replace(&mut settings.class, class);
             }
             let waits = matches!(settings.tool, Tool::Eraser | Tool::Eyedropper);
             if settings.layer == Layer::Sketch {
-                set_layer(studio, Layer::Mask);
+                set_layer(state, cx, Layer::Mask);
             } else if waits {
                 // Who picks a class wants to paint with it.
-                choose(studio, Tool::Brush);
+                choose(state, cx, Tool::Brush);
             }
         }
         ToolsCommand::Class(_) => {}
         ToolsCommand::SwapClasses => {
-            let last = studio.context.document.last_class;
-            studio.context.document.last_class = std::mem::replace(&mut settings.class, last);
+            let last = cx.document.last_class;
+            cx.document.last_class = std::mem::replace(&mut settings.class, last);
         }
         ToolsCommand::StepSize(up) => settings.step_radius(up),
-        ToolsCommand::Layer(layer) => set_layer(studio, layer),
+        ToolsCommand::Layer(layer) => set_layer(state, cx, layer),
         ToolsCommand::ToggleLayer => {
             let other = match settings.layer {
                 Layer::Mask => Layer::Sketch,
                 Layer::Sketch => Layer::Mask,
             };
-            set_layer(studio, other);
+            set_layer(state, cx, other);
         }
         ToolsCommand::Target(target) => settings.target = target,
         ToolsCommand::NextTarget => {
-            let hover = studio.context.facts.canvas.hover;
-            let under = hover.and_then(|at| studio.context.document.painter.class_at(at.x, at.y));
-            let settings = &mut studio.context.document.painter.settings;
+            let hover = cx.facts.canvas.hover;
+            let under = hover.and_then(|at| cx.document.painter.class_at(at.x, at.y));
+            let settings = &mut cx.document.painter.settings;
             settings.target = settings.target.next(under.unwrap_or(settings.class));
         }
         ToolsCommand::ToggleMirror => settings.mirror.on ^= true,
         ToolsCommand::CentreMirror => {
-            let middle = studio.context.document.painter.drawing().side() as f32 / 2.0;
-            let mirror = &mut studio.context.document.painter.settings.mirror;
+            let middle = cx.document.painter.drawing().side() as f32 / 2.0;
+            let mirror = &mut cx.document.painter.settings.mirror;
             (mirror.x, mirror.tilt) = (middle, 0.0);
         }
         ToolsCommand::ToggleHidden(class) => settings.hidden.toggle(class),
@@ -98,37 +102,36 @@ pub fn run(studio: &mut Studio, command: ToolsCommand) {
         }
         ToolsCommand::HideCurrent => settings.hidden.toggle(settings.class),
         ToolsCommand::LockCurrent => settings.locked.toggle(settings.class),
-        ToolsCommand::Clear => studio
-            .context
+        ToolsCommand::Clear => cx
             .document
             .painter
-            .clear(studio.context.document.painter.settings.layer),
-        ToolsCommand::Flip => studio.context.document.painter.flip(),
-        ToolsCommand::Resize(side) => studio.context.document.painter.resize(side),
+            .clear(cx.document.painter.settings.layer),
+        ToolsCommand::Flip => cx.document.painter.flip(),
+        ToolsCommand::Resize(side) => cx.document.painter.resize(side),
         ToolsCommand::FillContour => {
-            if let Some(at) = studio.context.facts.canvas.hover {
-                studio.context.document.painter.fill_contour(at.x, at.y);
+            if let Some(at) = cx.facts.canvas.hover {
+                cx.document.painter.fill_contour(at.x, at.y);
             }
-            if let Some(notice) = studio.context.document.painter.take_notice() {
-                studio.tell(Toast::Info(notice));
+            if let Some(notice) = cx.document.painter.take_notice() {
+                cx.tell(Toast::Info(notice));
             }
         }
-        ToolsCommand::ToggleTemplates => gallery::toggle(studio),
-        ToolsCommand::Template(name) => gallery::open(studio, &name),
-        ToolsCommand::ImportMask => import::ask_for_mask(studio),
-        ToolsCommand::ReadMask(path) => import::open(studio, path),
-        ToolsCommand::ImportSketch => files::import_sketch(studio),
-        ToolsCommand::MendImport(finding, other) => import::mend(studio, finding, other),
-        ToolsCommand::MendAllOfImport => import::mend_all(studio),
-        ToolsCommand::EndImport(take) => import::end(studio, take),
-        ToolsCommand::ExportMask => files::export(studio, Layer::Mask),
-        ToolsCommand::ExportSketch => files::export(studio, Layer::Sketch),
+        ToolsCommand::ToggleTemplates => gallery::toggle(state, cx),
+        ToolsCommand::Template(name) => gallery::open(state, cx, &name),
+        ToolsCommand::ImportMask => import::ask_for_mask(state, cx),
+        ToolsCommand::ReadMask(path) => import::open(state, cx, path),
+        ToolsCommand::ImportSketch => files::import_sketch(state, cx),
+        ToolsCommand::MendImport(finding, other) => import::mend(state, cx, finding, other),
+        ToolsCommand::MendAllOfImport => import::mend_all(state, cx),
+        ToolsCommand::EndImport(take) => import::end(state, cx, take),
+        ToolsCommand::ExportMask => files::export(state, cx, Layer::Mask),
+        ToolsCommand::ExportSketch => files::export(state, cx, Layer::Sketch),
     }
 }
 
 /// Takes a tool. A waiting polygon of another tool is finished first, as by a press with it.
-fn choose(studio: &mut Studio, tool: Tool) {
-    let settings = &mut studio.context.document.painter.settings;
+fn choose(state: &mut State, cx: &mut Context, tool: Tool) {
+    let settings = &mut cx.document.painter.settings;
     let changed = settings.tool != tool;
     settings.tool = tool;
     if !tool.works_on(settings.layer) && settings.acting_tool() == tool {
@@ -143,35 +146,59 @@ fn choose(studio: &mut Studio, tool: Tool) {
         _ => {}
     }
     match settings.layer {
-        Layer::Mask => studio.tools.mask_tool = tool,
-        Layer::Sketch => studio.tools.sketch_tool = Some(tool),
+        Layer::Mask => state.mask_tool = tool,
+        Layer::Sketch => state.sketch_tool = Some(tool),
     }
-    if changed && studio.context.document.painter.busy() {
-        studio.context.document.painter.confirm();
+    if changed && cx.document.painter.busy() {
+        cx.document.painter.confirm();
     }
 }
 
 /// Paints on a layer, with the tool that was last used there.
-fn set_layer(studio: &mut Studio, layer: Layer) {
-    let settings = &mut studio.context.document.painter.settings;
+fn set_layer(state: &mut State, cx: &mut Context, layer: Layer) {
+    let settings = &mut cx.document.painter.settings;
     if settings.layer == layer {
         return;
     }
     match settings.layer {
-        Layer::Mask => studio.tools.mask_tool = settings.tool,
-        Layer::Sketch => studio.tools.sketch_tool = Some(settings.tool),
+        Layer::Mask => state.mask_tool = settings.tool,
+        Layer::Sketch => state.sketch_tool = Some(settings.tool),
     }
     settings.layer = layer;
     settings.tool = match layer {
-        Layer::Mask => studio.tools.mask_tool,
-        Layer::Sketch => studio.tools.sketch_tool.unwrap_or(Tool::Pencil),
+        Layer::Mask => state.mask_tool,
+        Layer::Sketch => state.sketch_tool.unwrap_or(Tool::Pencil),
     };
-    if studio.context.document.painter.busy() {
-        studio.context.document.painter.confirm();
+    if cx.document.painter.busy() {
+        cx.document.painter.confirm();
     }
 }
 
 /// Takes over the settings.
-pub fn start(studio: &mut Studio) {
-    studio.context.document.painter.settings.pressure = studio.context.settings.pressure;
+pub fn start(cx: &mut Context) {
+    cx.document.painter.settings.pressure = cx.settings.pressure;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::studio::testing;
+
+    #[test]
+    fn each_layer_gets_back_the_tool_that_was_used_there() {
+        let home = tempfile::tempdir().expect("a folder");
+        let mut cx = testing::context(home.path());
+        let mut state = State::default();
+        for command in [
+            ToolsCommand::Choose(Tool::Lasso),
+            ToolsCommand::Layer(Layer::Sketch),
+            ToolsCommand::Layer(Layer::Mask),
+        ] {
+            handle(&mut state, command, &mut cx);
+        }
+        let settings = &cx.document.painter.settings;
+        assert_eq!((settings.layer, settings.tool), (Layer::Mask, Tool::Lasso));
+        handle(&mut state, ToolsCommand::ToggleLayer, &mut cx);
+        assert_eq!(cx.document.painter.settings.tool, Tool::Pencil);
+    }
 }

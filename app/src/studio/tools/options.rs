@@ -8,54 +8,57 @@ use egui_material_icons::icons;
 use mmface_engine::labels::palette;
 
 use super::ToolsCommand;
-use crate::paint::{Beneath, Layer, MAX_FILL_GAP, MAX_FILL_GROW, Radii, Target, Tool};
+use crate::paint::{
+    Beneath, Layer, MAX_FILL_GAP, MAX_FILL_GROW, Radii, Target, Tool, ToolSettings,
+};
 use crate::studio::command::CanvasCommand;
-use crate::studio::dispatcher::Studio;
-use crate::studio::widgets::action_button;
+use crate::studio::context::Context;
+use crate::studio::settings::Change;
+use crate::studio::widgets::{action_button, setting};
 
 /// Draws the bar.
-pub(super) fn show(ui: &mut Ui, studio: &mut Studio) {
+pub(super) fn show(ui: &mut Ui, cx: &Context) {
     ui.add_space(3.0);
     ScrollArea::horizontal()
         .scroll_bar_visibility(egui::scroll_area::ScrollBarVisibility::AlwaysHidden)
         .show(ui, |ui| {
             ui.horizontal(|ui| {
                 ui.set_min_height(24.0);
-                layers(ui, studio);
+                layers(ui, cx);
                 ui.separator();
-                tool(ui, studio);
-                ui.separator();
-                if studio.context.document.painter.settings.layer == Layer::Mask {
-                    target(ui, studio);
+                let mut settings = cx.document.painter.settings.clone();
+                tool(ui, cx, &mut settings);
+                if settings != cx.document.painter.settings {
+                    cx.emit(ToolsCommand::Settings(Box::new(settings)));
                 }
-                view(ui, studio);
-                action_button(ui, &studio.context, icons::ICON_FACE, "tools.templates");
-                files(ui, studio);
+                ui.separator();
+                if cx.document.painter.settings.layer == Layer::Mask {
+                    target(ui, cx);
+                }
+                view(ui, cx);
+                action_button(ui, cx, icons::ICON_FACE, "tools.templates");
+                files(ui, cx);
             });
         });
     ui.add_space(3.0);
 }
 
-fn layers(ui: &mut Ui, studio: &mut Studio) {
+fn layers(ui: &mut Ui, cx: &Context) {
     ui.spacing_mut().item_spacing.x = 2.0;
-    let key = studio
-        .context
-        .keymap
-        .hint("tools.layer")
-        .unwrap_or_default();
+    let key = cx.keymap.hint("tools.layer").unwrap_or_default();
     for (layer, title, about) in [
         (Layer::Mask, "Mask", "Class areas: what is where"),
         (Layer::Sketch, "Sketch", "Lines: may be soft"),
     ] {
-        let on = studio.context.document.painter.settings.layer == layer;
+        let on = cx.document.painter.settings.layer == layer;
         let response = ui
             .selectable_label(on, title)
             .on_hover_text(format!("{about}  ({key})"));
         if response.clicked() {
-            studio.emit(ToolsCommand::Layer(layer));
+            cx.emit(ToolsCommand::Layer(layer));
         }
     }
-    ui.spacing_mut().item_spacing.x = studio.context.theme.gap;
+    ui.spacing_mut().item_spacing.x = cx.theme.gap;
 }
 
 /// A slider with its name in front, and a tooltip.
@@ -67,14 +70,13 @@ fn slider(ui: &mut Ui, name: &str, tip: &str, width: f32, slider: Slider<'_>) ->
     response
 }
 
-fn tool(ui: &mut Ui, studio: &mut Studio) {
-    let hint = |id: &str| studio.context.keymap.hint(id).unwrap_or_default();
+fn tool(ui: &mut Ui, cx: &Context, settings: &mut ToolSettings) {
+    let hint = |id: &str| cx.keymap.hint(id).unwrap_or_default();
     let size_tip = format!(
         "Diameter in canvas pixels  ({} and {}, Alt-drag on the canvas)",
         hint("tools.smaller"),
         hint("tools.larger")
     );
-    let settings = &mut studio.context.document.painter.settings;
     let acting = settings.acting_tool();
     if let Some(radius) = settings.radius() {
         let mut size = radius * 2.0;
@@ -96,9 +98,9 @@ fn tool(ui: &mut Ui, studio: &mut Studio) {
             };
             percent(ui, "Hardness", "How sharp the edge is", hardness);
             percent(ui, "Opacity", "How dark a stroke gets", opacity);
-            more(ui, studio);
+            more(ui, cx, settings);
         }
-        Tool::Brush | Tool::Eraser => more(ui, studio),
+        Tool::Brush | Tool::Eraser => more(ui, cx, settings),
         Tool::Fill => {
             let gap = Slider::new(&mut settings.fill_gap, 0..=MAX_FILL_GAP).suffix(" px");
             slider(
@@ -172,11 +174,10 @@ fn staying() -> MenuConfig {
 }
 
 /// Smoothing and pressure, which are set rarely.
-fn more(ui: &mut Ui, studio: &mut Studio) {
-    let on_mask = studio.context.document.painter.settings.layer == Layer::Mask;
+fn more(ui: &mut Ui, cx: &Context, settings: &mut ToolSettings) {
+    let on_mask = cx.document.painter.settings.layer == Layer::Mask;
     MenuButton::new("Stroke").config(staying()).ui(ui, |ui| {
         ui.set_min_width(250.0);
-        let settings = &mut studio.context.document.painter.settings;
         let calm = Slider::new(&mut settings.stabiliser.smoothing, 0.0..=1.0).fixed_decimals(2);
         slider(
             ui,
@@ -196,8 +197,9 @@ fn more(ui: &mut Ui, studio: &mut Studio) {
             string,
         );
         ui.separator();
-        ui.checkbox(&mut studio.context.settings.pressure, "Pen pressure counts");
-        ui.add_enabled_ui(studio.context.settings.pressure, |ui| {
+        let pressure = cx.settings.pressure;
+        setting(ui, cx, pressure, "Pen pressure counts", Change::Pressure);
+        ui.add_enabled_ui(cx.settings.pressure, |ui| {
             ui.checkbox(&mut settings.pressure_width, "Pressure changes the width");
             if !on_mask {
                 ui.checkbox(
@@ -214,13 +216,9 @@ fn more(ui: &mut Ui, studio: &mut Studio) {
     });
 }
 
-fn target(ui: &mut Ui, studio: &mut Studio) {
-    let settings = &studio.context.document.painter.settings;
-    let key = studio
-        .context
-        .keymap
-        .hint("tools.target")
-        .unwrap_or_default();
+fn target(ui: &mut Ui, cx: &Context) {
+    let settings = &cx.document.painter.settings;
+    let key = cx.keymap.hint("tools.target").unwrap_or_default();
     let title = |class: u8| {
         let entry = palette().classes.get(usize::from(class));
         entry.map_or_else(String::new, |entry| entry.title.to_lowercase())
@@ -242,7 +240,7 @@ fn target(ui: &mut Ui, studio: &mut Studio) {
         .show_ui(ui, |ui| {
             for target in [Target::Everything, Target::Background, Target::Class(class)] {
                 if ui.selectable_label(now == target, text(target)).clicked() {
-                    studio.emit(ToolsCommand::Target(target));
+                    cx.emit(ToolsCommand::Target(target));
                 }
             }
         })
@@ -251,13 +249,13 @@ fn target(ui: &mut Ui, studio: &mut Studio) {
     response.on_hover_text(format!("What strokes may paint over  ({key})"));
 }
 
-fn view(ui: &mut Ui, studio: &mut Studio) {
+fn view(ui: &mut Ui, cx: &Context) {
     let name = "Layers on screen";
     let (response, _) = MenuButton::new(icons::ICON_LAYERS.rich_text())
         .config(staying())
         .ui(ui, |ui| {
             ui.set_min_width(240.0);
-            let opacities = &mut studio.context.document.opacities;
+            let mut opacities = cx.document.opacities;
             for (name, tip, value) in [
                 (
                     "Mask",
@@ -282,26 +280,39 @@ fn view(ui: &mut Ui, studio: &mut Studio) {
                 &mut opacities.contours,
                 "Lines between classes over pictures",
             );
+            if opacities != cx.document.opacities {
+                cx.emit(CanvasCommand::Opacities(opacities));
+            }
             ui.separator();
-            ui.checkbox(
-                &mut studio.context.settings.friendly_colours,
-                "Colours for colour-blind eyes",
-            );
-            ui.checkbox(&mut studio.context.settings.hatch, "Stripes on classes");
-            ui.checkbox(&mut studio.context.settings.class_names, "Names on classes")
-                .on_hover_text("Where a region is large enough on screen: zoom in for more");
-            if studio.context.facts.canvas.has_picture || studio.context.document.under.is_some() {
+            let settings = &cx.settings;
+            for (on, name, change) in [
+                (
+                    settings.friendly_colours,
+                    "Colours for colour-blind eyes",
+                    Change::FriendlyColours as fn(bool) -> Change,
+                ),
+                (settings.hatch, "Stripes on classes", Change::Hatch),
+            ] {
+                setting(ui, cx, on, name, change);
+            }
+            setting(
+                ui,
+                cx,
+                settings.class_names,
+                "Names on classes",
+                Change::ClassNames,
+            )
+            .on_hover_text("Where a region is large enough on screen: zoom in for more");
+            if cx.facts.canvas.has_picture || cx.document.under.is_some() {
                 ui.separator();
             }
-            if studio.context.facts.canvas.has_picture
+            if cx.facts.canvas.has_picture
                 && ui.button("Put the picture under the drawing").clicked()
             {
-                studio.emit(CanvasCommand::PictureUnder);
+                cx.emit(CanvasCommand::PictureUnder);
             }
-            if studio.context.document.under.is_some()
-                && ui.button("Take away what lies under it").clicked()
-            {
-                studio.emit(CanvasCommand::ClearOnion);
+            if cx.document.under.is_some() && ui.button("Take away what lies under it").clicked() {
+                cx.emit(CanvasCommand::ClearOnion);
             }
         });
     response.widget_info(|| WidgetInfo::labeled(Role::Button, true, name));
@@ -309,7 +320,7 @@ fn view(ui: &mut Ui, studio: &mut Studio) {
 }
 
 /// Import, export and the canvas's size.
-fn files(ui: &mut Ui, studio: &mut Studio) {
+fn files(ui: &mut Ui, cx: &Context) {
     let name = "Import, export, canvas size";
     let (response, _) = MenuButton::new(icons::ICON_MORE_HORIZ.rich_text()).ui(ui, |ui| {
         for id in [
@@ -329,11 +340,11 @@ fn files(ui: &mut Ui, studio: &mut Studio) {
                 continue;
             };
             let mut button = egui::Button::new(action.title);
-            if let Some(key) = studio.context.keymap.hint(id) {
+            if let Some(key) = cx.keymap.hint(id) {
                 button = button.shortcut_text(key);
             }
             if ui.add(button).clicked() {
-                studio.emit_action(id);
+                cx.emit_action(id);
                 ui.close();
             }
         }

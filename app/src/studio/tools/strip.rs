@@ -6,7 +6,7 @@ use egui_material_icons::{MaterialIcon, icons};
 use super::ToolsCommand;
 use crate::paint::Tool;
 use crate::studio::command::Command;
-use crate::studio::dispatcher::Studio;
+use crate::studio::context::Context;
 
 /// What a tool does, for its tooltip.
 fn about(tool: Tool) -> &'static str {
@@ -51,50 +51,43 @@ const SKETCH: [(Tool, MaterialIcon, &str); 2] = [
 ];
 
 /// Draws the strip.
-pub(super) fn show(ui: &mut Ui, studio: &mut Studio) {
+pub(super) fn show(ui: &mut Ui, cx: &Context) {
     ui.add_space(4.0);
     ui.vertical_centered(|ui| {
         ui.spacing_mut().item_spacing.y = 3.0;
         for (tool, icon, id) in MASK {
-            entry(ui, studio, tool, icon, id);
+            entry(ui, cx, tool, icon, id);
         }
         ui.separator();
         for (tool, icon, id) in SKETCH {
-            entry(ui, studio, tool, icon, id);
+            entry(ui, cx, tool, icon, id);
         }
         ui.separator();
-        let on = studio.context.document.painter.settings.mirror.on;
+        let on = cx.document.painter.settings.mirror.on;
         let about = "Strokes are drawn on both sides, with left and right classes exchanged. Drag the square to move the axis, the circle to tilt it.";
-        if large(ui, studio, on, icons::ICON_ALIGN_HORIZONTAL_CENTER, "tools.mirror", about) {
-            studio.emit(ToolsCommand::ToggleMirror);
+        if large(ui, cx, on, icons::ICON_ALIGN_HORIZONTAL_CENTER, "tools.mirror", about) {
+            cx.emit(ToolsCommand::ToggleMirror);
         }
-        if large(ui, studio, false, icons::ICON_FLIP, "tools.flip", "Mirrors mask and sketch; left and right classes change places.") {
-            studio.emit(ToolsCommand::Flip);
+        if large(ui, cx, false, icons::ICON_FLIP, "tools.flip", "Mirrors mask and sketch; left and right classes change places.") {
+            cx.emit(ToolsCommand::Flip);
         }
-        if large(ui, studio, false, icons::ICON_DELETE, "tools.clear", "Empties the layer that is painted on. Undo brings it back.") {
-            studio.emit(ToolsCommand::Clear);
+        if large(ui, cx, false, icons::ICON_DELETE, "tools.clear", "Empties the layer that is painted on. Undo brings it back.") {
+            cx.emit(ToolsCommand::Clear);
         }
     });
 }
 
-fn entry(ui: &mut Ui, studio: &mut Studio, tool: Tool, icon: MaterialIcon, id: &str) {
-    let on = studio.context.document.painter.settings.acting_tool() == tool;
-    if large(ui, studio, on, icon, id, about(tool)) {
-        studio.emit(Command::from(ToolsCommand::Choose(tool)));
+fn entry(ui: &mut Ui, cx: &Context, tool: Tool, icon: MaterialIcon, id: &str) {
+    let on = cx.document.painter.settings.acting_tool() == tool;
+    if large(ui, cx, on, icon, id, about(tool)) {
+        cx.emit(Command::from(ToolsCommand::Choose(tool)));
     }
 }
 
 /// A button of the strip; whether it was clicked.
-fn large(
-    ui: &mut Ui,
-    studio: &Studio,
-    on: bool,
-    icon: MaterialIcon,
-    id: &str,
-    about: &str,
-) -> bool {
+fn large(ui: &mut Ui, cx: &Context, on: bool, icon: MaterialIcon, id: &str, about: &str) -> bool {
     let title = crate::studio::command::find(id).map_or(id, |action| action.title);
-    let key = studio.context.keymap.hint(id);
+    let key = cx.keymap.hint(id);
     let text = icon.rich_text().size(18.0);
     let response = ui.add(Button::selectable(on, text).min_size(vec2(32.0, 28.0)));
     response.widget_info(|| WidgetInfo::selected(Role::Button, ui.is_enabled(), on, title));

@@ -2,13 +2,14 @@
 
 use egui::{Id, Modal, Ui};
 
+use super::State;
 use super::{TrainerCommand, runs};
 use crate::studio::command::{ClosingAnswer, PersistenceCommand};
-use crate::studio::dispatcher::Studio;
+use crate::studio::context::Context;
 
 /// The question, and what was answered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum State {
+pub enum Closing {
     /// Nothing was asked.
     #[default]
     Nothing,
@@ -21,61 +22,59 @@ pub enum State {
 }
 
 /// Asks what becomes of the run, which is to be known before the window closes.
-pub(super) fn ask(studio: &mut Studio) {
-    let state = &mut studio.trainer;
-    if state.closing == State::Nothing {
-        state.closing = State::Asking;
+pub(super) fn ask(state: &mut State) {
+    if state.closing == Closing::Nothing {
+        state.closing = Closing::Asking;
     }
 }
 
 /// Tells others whether the run has to be asked about before the window closes: whenever that may
 /// have changed.
-pub(super) fn publish(studio: &mut Studio) {
-    let state = &studio.trainer;
-    let holds = state.own.is_some() && state.closing != State::Left;
-    studio.context.facts.training.holds_window = holds;
+pub(super) fn publish(state: &mut State, cx: &mut Context) {
+    let holds = state.own.is_some() && state.closing != Closing::Left;
+    cx.facts.training.holds_window = holds;
 }
 
 /// Does what the person answered.
-pub(super) fn answer(studio: &mut Studio, answer: ClosingAnswer) {
+pub(super) fn answer(state: &mut State, cx: &mut Context, answer: ClosingAnswer) {
     match answer {
         ClosingAnswer::KeepRunning => {
-            studio.trainer.closing = State::Left;
-            publish(studio);
+            state.closing = Closing::Left;
+            publish(state, cx);
             // A run that waits and hears nobody any more leaves; it is meant to go on.
-            if matches!(studio.trainer.view.phase, super::Phase::Paused(_)) {
-                runs::pause(studio);
+            if matches!(state.view.phase, super::Phase::Paused(_)) {
+                runs::pause(state, cx);
             }
-            studio.emit(PersistenceCommand::Quit);
+            cx.emit(PersistenceCommand::Quit);
         }
         ClosingAnswer::Stop => {
-            studio.trainer.closing = State::Ending;
-            runs::stop(studio);
+            state.closing = Closing::Ending;
+            runs::stop(state, cx);
         }
-        ClosingAnswer::Cancel => studio.trainer.closing = State::Nothing,
+        ClosingAnswer::Cancel => state.closing = Closing::Nothing,
     }
 }
 
 /// Closes the window once the run has ended.
-pub(super) fn tick(studio: &mut Studio) {
-    if studio.trainer.own.is_some() {
+pub(super) fn tick(state: &mut State, cx: &mut Context) {
+    if state.own.is_some() {
         return;
     }
-    if std::mem::take(&mut studio.trainer.closing) == State::Ending {
-        studio.emit(PersistenceCommand::Quit);
+    if std::mem::take(&mut state.closing) == Closing::Ending {
+        cx.emit(PersistenceCommand::Quit);
     }
 }
 
 /// Draws the question when it is due.
-pub fn show(ui: &Ui, studio: &mut Studio) {
-    let state = studio.trainer.closing;
-    if !matches!(state, State::Asking | State::Ending) {
+pub fn show(ui: &Ui, state: &State, cx: &Context) {
+    let state = state.closing;
+    if !matches!(state, Closing::Asking | Closing::Ending) {
         return;
     }
     let mut said = None;
     let modal = Modal::new(Id::unique("a run is under way")).show(ui.ctx(), |ui| {
         ui.set_width(420.0);
-        if state == State::Ending {
+        if state == Closing::Ending {
             ui.heading("Training writes a checkpoint");
             ui.add_space(4.0);
             ui.label("It ends between two updates; then the window closes.");
@@ -93,7 +92,7 @@ pub fn show(ui: &Ui, studio: &mut Studio) {
             if keep.clicked() {
                 said = Some(ClosingAnswer::KeepRunning);
             }
-            if state == State::Asking && ui.button("Stop after a checkpoint").clicked() {
+            if state == Closing::Asking && ui.button("Stop after a checkpoint").clicked() {
                 said = Some(ClosingAnswer::Stop);
             }
             if ui.button("Cancel").clicked() {
@@ -105,6 +104,6 @@ pub fn show(ui: &Ui, studio: &mut Studio) {
         said = Some(ClosingAnswer::Cancel);
     }
     if let Some(answer) = said {
-        studio.emit(TrainerCommand::Close(answer));
+        cx.emit(TrainerCommand::Close(answer));
     }
 }

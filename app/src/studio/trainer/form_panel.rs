@@ -5,11 +5,12 @@ use egui::{
     WidgetInfo, vec2,
 };
 use egui_material_icons::icons;
-use mmface_engine::format;
 
-use super::side::{Kind, Planned};
-use super::{TrainerCommand as Do, plots, words};
-use crate::studio::dispatcher::Studio;
+use super::State;
+use super::helper::Kind;
+use super::requests::Planned;
+use super::{TrainerCommand as Do, format, plots};
+use crate::studio::context::Context;
 use crate::studio::settings::training::Field;
 use crate::studio::widgets::{heading, icon_button};
 
@@ -17,23 +18,23 @@ use crate::studio::widgets::{heading, icon_button};
 const NAMES: f32 = 92.0;
 
 /// Draws the form and the plan.
-pub(super) fn show(ui: &mut Ui, studio: &mut Studio) {
+pub(super) fn show(ui: &mut Ui, state: &mut State, cx: &Context) {
     ui.horizontal(|ui| {
         heading(ui, "New run");
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             if icon_button(ui, icons::ICON_SETTINGS_APPLICATIONS, "Choose program…").clicked() {
-                studio.emit(Do::Choose(Field::Program));
+                cx.emit(Do::Choose(Field::Program));
             }
             if ui
                 .button("Open a run…")
                 .on_hover_text("Shows a run that was started before, or on the command line")
                 .clicked()
             {
-                studio.emit(Do::Open);
+                cx.emit(Do::Open);
             }
         });
     });
-    configuration(ui, studio);
+    configuration(ui, state, cx);
     for field in [
         Field::Data,
         Field::Weights,
@@ -41,10 +42,10 @@ pub(super) fn show(ui: &mut Ui, studio: &mut Studio) {
         Field::Out,
         Field::InitFrom,
     ] {
-        path_field(ui, studio, field);
+        path_field(ui, state, cx, field);
     }
-    options(ui, studio);
-    plan(ui, studio);
+    options(ui, cx);
+    plan(ui, state, cx);
 }
 
 fn name(ui: &mut Ui, text: &str, tip: &str) -> egui::Response {
@@ -60,9 +61,8 @@ fn name(ui: &mut Ui, text: &str, tip: &str) -> egui::Response {
     .inner
 }
 
-fn configuration(ui: &mut Ui, studio: &mut Studio) {
-    let state = &studio.trainer;
-    let form = &mut studio.context.settings.trainer;
+fn configuration(ui: &mut Ui, state: &mut State, cx: &Context) {
+    let mut form = cx.settings.trainer.clone();
     ui.horizontal(|ui| {
         let label = name(ui, "Preset", "What is trained, and how");
         let shown = match (form.from_file, form.preset.is_empty()) {
@@ -99,18 +99,22 @@ fn configuration(ui: &mut Ui, studio: &mut Studio) {
             .labelled_by(label.id)
             .widget_info(|| WidgetInfo::labeled(Role::ComboBox, true, "Preset"));
     });
-    if form.from_file {
-        path_field(ui, studio, Field::Config);
+    if form != cx.settings.trainer {
+        cx.emit(Do::Form(Box::new(form)));
+    }
+    if cx.settings.trainer.from_file {
+        path_field(ui, state, cx, Field::Config);
     }
 }
 
-fn path_field(ui: &mut Ui, studio: &mut Studio, field: Field) {
-    let error = studio.context.theme.colours(ui).error;
+fn path_field(ui: &mut Ui, state: &mut State, cx: &Context, field: Field) {
+    let error = cx.theme.colours(ui).error;
     let title = field.title();
+    let mut form = cx.settings.trainer.clone();
     ui.horizontal(|ui| {
         let label = name(ui, title, field.help());
         let width = (ui.available_width() - 40.0).max(60.0);
-        let edit = TextEdit::singleline(studio.context.settings.trainer.text(field))
+        let edit = TextEdit::singleline(form.text(field))
             .hint_text(field.hint())
             .desired_width(width);
         ui.add_sized(vec2(width, ui.spacing().interact_size.y), edit)
@@ -123,18 +127,20 @@ fn path_field(ui: &mut Ui, studio: &mut Studio, field: Field) {
         )
         .clicked()
         {
-            studio.emit(Do::Choose(field));
+            cx.emit(Do::Choose(field));
         }
     });
+    if form != cx.settings.trainer {
+        cx.emit(Do::Form(Box::new(form)));
+    }
     // The run's folder is full of checkpoints as soon as it runs: that is no mistake then.
     let own = field == Field::Out
-        && studio
-            .context
+        && cx
             .settings
             .trainer
             .out()
-            .is_some_and(|out| super::same_place(&out, &studio.trainer.view.out));
-    let problem = studio.trainer.problems.iter().find(|(of, _)| *of == field);
+            .is_some_and(|out| super::same_place(&out, &state.view.out));
+    let problem = state.problems.iter().find(|(of, _)| *of == field);
     if let Some((_, what)) = problem.filter(|_| !own) {
         ui.horizontal(|ui| {
             ui.add_space(NAMES + ui.spacing().item_spacing.x);
@@ -143,8 +149,8 @@ fn path_field(ui: &mut Ui, studio: &mut Studio, field: Field) {
     }
 }
 
-fn options(ui: &mut Ui, studio: &mut Studio) {
-    let form = &mut studio.context.settings.trainer;
+fn options(ui: &mut Ui, cx: &Context) {
+    let mut form = cx.settings.trainer.clone();
     ui.horizontal(|ui| {
         let label = name(ui, "Threads", "0 takes all cores");
         ui.add(DragValue::new(&mut form.threads).range(0..=256))
@@ -155,12 +161,15 @@ fn options(ui: &mut Ui, studio: &mut Studio) {
                 "Prepares the data without the samples that lack a photo, mask or sketch",
             );
     });
+    if form != cx.settings.trainer {
+        cx.emit(Do::Form(Box::new(form)));
+    }
 }
 
-fn plan(ui: &mut Ui, studio: &mut Studio) {
+fn plan(ui: &mut Ui, state: &mut State, cx: &Context) {
     ui.add_space(4.0);
     ui.separator();
-    let planning = super::side::is_busy(studio, |kind| matches!(kind, Kind::Plan(..)));
+    let planning = super::helper::is_busy(state, |kind| matches!(kind, Kind::Plan(..)));
     ui.horizontal(|ui| {
         heading(ui, "Plan");
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
@@ -172,24 +181,24 @@ fn plan(ui: &mut Ui, studio: &mut Studio) {
                 .on_hover_text("Says what the run will take; nothing starts")
                 .clicked()
             {
-                studio.emit(Do::Plan);
+                cx.emit(Do::Plan);
             }
         });
     });
-    let colours = studio.context.theme.colours(ui).clone();
-    if let Some(problem) = &studio.trainer.problem {
+    let colours = cx.theme.colours(ui).clone();
+    if let Some(problem) = &state.problem {
         ui.add(Label::new(RichText::new(problem).color(colours.error)).wrap());
     }
-    let Some(planned) = studio.trainer.plan.clone() else {
-        if studio.trainer.problem.is_none() {
+    let Some(planned) = state.plan.clone() else {
+        if state.problem.is_none() {
             ui.weak(
                 "Says updates, batch, learning rate, memory, disk and time before anything starts.",
             );
         }
-        preparing(ui, studio);
+        preparing(ui, state, cx);
         return;
     };
-    if planned.form != studio.context.settings.trainer {
+    if planned.form != cx.settings.trainer {
         ui.add(
             Label::new(RichText::new("The form has changed: plan again.").color(colours.warning))
                 .wrap(),
@@ -202,7 +211,7 @@ fn plan(ui: &mut Ui, studio: &mut Studio) {
             format!("The data is not prepared yet ({why}); the number of samples is assumed.");
         ui.add(Label::new(RichText::new(text).color(colours.warning)).wrap());
     }
-    preparing(ui, studio);
+    preparing(ui, state, cx);
 }
 
 fn figures(ui: &mut Ui, planned: &Planned, colour: egui::Color32) {
@@ -211,7 +220,7 @@ fn figures(ui: &mut Ui, planned: &Planned, colour: egui::Color32) {
         (Some(seconds), _) => format!(
             "{} ({} s an update)",
             format::duration(seconds),
-            words::short(plan.seconds_per_update.unwrap_or(f64::NAN))
+            format::short(plan.seconds_per_update.unwrap_or(f64::NAN))
         ),
         (None, true) => "measuring…".into(),
         (None, false) => "not measured".into(),
@@ -275,41 +284,39 @@ fn figures(ui: &mut Ui, planned: &Planned, colour: egui::Color32) {
 }
 
 /// Says that something waits, and offers to drop it.
-fn waits(ui: &mut Ui, studio: &mut Studio, text: &str, drop: &str) {
+fn waits(ui: &mut Ui, cx: &Context, text: &str, drop: &str) {
     ui.horizontal(|ui| {
         ui.weak(text);
         let cancel = ui.button("Cancel");
         cancel.widget_info(|| WidgetInfo::labeled(Role::Button, true, drop));
         if cancel.clicked() {
-            studio.emit(Do::DropWaiting);
+            cx.emit(Do::DropWaiting);
         }
     });
 }
 
 /// Offers to prepare the data, or shows how far that is.
-fn preparing(ui: &mut Ui, studio: &mut Studio) {
-    let at = studio
-        .trainer
-        .sides
+fn preparing(ui: &mut Ui, state: &mut State, cx: &Context) {
+    let at = state
+        .helpers
         .iter()
-        .position(|side| side.kind == Kind::Latents);
+        .position(|helper| helper.kind == Kind::Latents);
     let Some(index) = at else {
-        if super::later::prepares(studio) {
+        if super::deferred::prepares(state) {
             ui.add_space(4.0);
             waits(
                 ui,
-                studio,
+                cx,
                 "Goes on when the pictures are drawn",
                 "Do not prepare",
             );
             return;
         }
-        let form = &studio.context.settings.trainer;
-        let unprepared = studio
-            .trainer
+        let form = &cx.settings.trainer;
+        let unprepared = state
             .plan_of(form)
             .is_some_and(|planned| planned.unprepared.is_some());
-        if unprepared || studio.trainer.plan.is_none() && !form.data.trim().is_empty() {
+        if unprepared || state.plan.is_none() && !form.data.trim().is_empty() {
             ui.add_space(4.0);
             let ready = !form.data.trim().is_empty() && !form.weights.trim().is_empty();
             let button = ui.add_enabled(ready, Button::new("Prepare the data"));
@@ -318,15 +325,15 @@ fn preparing(ui: &mut Ui, studio: &mut Studio) {
                 "Name the folders of the data and of the frozen parts first",
             );
             if button.clicked() {
-                studio.emit(Do::Prepare);
+                cx.emit(Do::Prepare);
             }
         }
         return;
     };
     ui.add_space(4.0);
-    let progress = studio.trainer.sides[index].progress.as_ref();
+    let progress = state.helpers[index].progress.as_ref();
     let (share, text) =
-        progress.map_or_else(|| (0.0, "looking at the data".into()), words::preparing);
+        progress.map_or_else(|| (0.0, "looking at the data".into()), format::preparing);
     ui.horizontal(|ui| {
         let width = (ui.available_width() - 64.0).max(60.0);
         ui.add(
@@ -337,10 +344,10 @@ fn preparing(ui: &mut Ui, studio: &mut Studio) {
         let stop = ui.button("Stop");
         stop.widget_info(|| WidgetInfo::labeled(Role::Button, true, "Stop preparing"));
         if stop.clicked() {
-            studio.emit(Do::StopSide(index));
+            cx.emit(Do::StopHelper(index));
         }
     });
-    for table in &studio.trainer.view.tables {
+    for table in &state.view.tables {
         ui.weak(format!(
             "{}: {} samples",
             table.split,
@@ -350,21 +357,15 @@ fn preparing(ui: &mut Ui, studio: &mut Studio) {
 }
 
 /// Draws the button that starts, and what it waits for.
-pub(super) fn show_start(ui: &mut Ui, studio: &mut Studio) {
+pub(super) fn show_start(ui: &mut Ui, state: &mut State, cx: &Context) {
     ui.add_space(6.0);
-    let colours = studio.context.theme.colours(ui).clone();
-    let state = &studio.trainer;
+    let colours = cx.theme.colours(ui).clone();
     if state.waiting.is_some() {
-        waits(
-            ui,
-            studio,
-            "Begins when the pictures are drawn",
-            "Do not begin",
-        );
+        waits(ui, cx, "Begins when the pictures are drawn", "Do not begin");
         ui.add_space(4.0);
         return;
     }
-    let form = &studio.context.settings.trainer;
+    let form = &cx.settings.trainer;
     let problem = state.problems.first();
     let why_not: Option<String> = match (state.plan_of(form), problem) {
         _ if state.has_child() => Some("A run is under way".into()),
@@ -386,7 +387,7 @@ pub(super) fn show_start(ui: &mut Ui, studio: &mut Studio) {
     let line = why_not.unwrap_or_else(|| " ".into());
     let button = button.on_disabled_hover_text(&line);
     if button.clicked() {
-        studio.emit(Do::Start);
+        cx.emit(Do::Start);
     }
     ui.add(Label::new(RichText::new(line).small().weak()).truncate());
 }

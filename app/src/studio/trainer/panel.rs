@@ -2,22 +2,22 @@
 
 use egui::{Button, CentralPanel, Panel, RichText, ScrollArea, Ui};
 use egui_material_icons::icons;
-use mmface_engine::format;
 
+use super::State;
 use super::view::Phase;
-use super::{Field, TrainerCommand, ask, closing, form_panel, run_panel};
+use super::{Field, TrainerCommand, closing, device_sharing, form_panel, format, run_panel};
 use crate::studio::command::ShellCommand;
 use crate::studio::command::Workspace;
-use crate::studio::dispatcher::Studio;
+use crate::studio::context::Context;
 use crate::studio::widgets::empty_state;
 
 /// What to do when there is no trainer.
 pub const ABSENT: &str = "The trainer is a program of its own, and mmface-trainer is neither beside this one nor on the PATH: build it with `cargo build --release -p mmface-trainer`, or choose it.";
 
 /// Draws the workspace.
-pub fn show(ui: &mut Ui, studio: &mut Studio) {
-    if studio.trainer.program.is_none() && studio.trainer.view.phase == Phase::None {
-        CentralPanel::default_margins().show(ui, |ui| absent(ui, studio));
+pub fn show(ui: &mut Ui, state: &mut State, cx: &Context) {
+    if state.program.is_none() && state.view.phase == Phase::None {
+        CentralPanel::default_margins().show(ui, |ui| absent(ui, cx));
         return;
     }
     Panel::left("trainer_form")
@@ -26,45 +26,44 @@ pub fn show(ui: &mut Ui, studio: &mut Studio) {
         .show(ui, |ui| {
             Panel::bottom("trainer_start")
                 .show_separator_line(false)
-                .show(ui, |ui| form_panel::show_start(ui, studio));
+                .show(ui, |ui| form_panel::show_start(ui, state, cx));
             ScrollArea::vertical()
                 .auto_shrink(false)
-                .show(ui, |ui| form_panel::show(ui, studio));
+                .show(ui, |ui| form_panel::show(ui, state, cx));
         });
-    CentralPanel::default_margins().show(ui, |ui| run_panel::show(ui, studio));
+    CentralPanel::default_margins().show(ui, |ui| run_panel::show(ui, state, cx));
 }
 
-fn absent(ui: &mut Ui, studio: &mut Studio) {
+fn absent(ui: &mut Ui, cx: &Context) {
     ui.add_space((ui.available_height() * 0.28).min(200.0));
     ui.vertical_centered(|ui| {
         ui.set_max_width(460.0);
         empty_state(ui, icons::ICON_MODEL_TRAINING, ABSENT);
-        let chosen = studio.context.settings.trainer.program.trim();
+        let chosen = cx.settings.trainer.program.trim();
         if !chosen.is_empty() {
-            let error = studio.context.theme.colours(ui).error;
+            let error = cx.theme.colours(ui).error;
             ui.label(RichText::new(format!("{chosen} is not there")).color(error));
         }
         if ui.button("Choose program…").clicked() {
-            studio.emit(TrainerCommand::Choose(Field::Program));
+            cx.emit(TrainerCommand::Choose(Field::Program));
         }
         if ui.button("Look again").clicked() {
-            studio.emit(TrainerCommand::Find);
+            cx.emit(TrainerCommand::Find);
         }
         if ui.button("Open a run…").clicked() {
-            studio.emit(TrainerCommand::Open);
+            cx.emit(TrainerCommand::Open);
         }
     });
 }
 
 /// Draws the two questions when they are due.
-pub fn show_windows(ui: &mut Ui, studio: &mut Studio) {
-    closing::show(ui, studio);
-    ask::show(ui, studio);
+pub fn show_windows(ui: &mut Ui, state: &mut State, cx: &Context) {
+    closing::show(ui, state, cx);
+    device_sharing::show(ui, state, cx);
 }
 
 /// Draws how far the run is, in the top bar, wherever the person works.
-pub fn show_status(ui: &mut Ui, studio: &mut Studio) {
-    let state = &studio.trainer;
+pub fn show_status(ui: &mut Ui, state: &mut State, cx: &Context) {
     if !state.has_child() && !state.is_foreign() {
         return;
     }
@@ -84,7 +83,7 @@ pub fn show_status(ui: &mut Ui, studio: &mut Studio) {
     );
     let button = Button::new(RichText::new(text)).frame(false);
     if ui.add(button).on_hover_text(tip).clicked() {
-        studio.emit(ShellCommand::Show(Workspace::Trainer));
+        cx.emit(ShellCommand::Show(Workspace::Trainer));
     }
     ui.separator();
 }

@@ -2,10 +2,9 @@
 
 use egui::{Color32, Rangef, Stroke, Ui, Vec2, vec2};
 use egui_plot::{Corner, HoverPosition, Legend, Line, Plot, PlotPoints, Points};
-use mmface_engine::format;
 
+use super::format;
 use super::view::View;
-use super::words;
 use crate::studio::theme::Colours;
 
 /// Room for the numbers beside a curve, so that it does not move when they grow.
@@ -28,7 +27,7 @@ fn base<'a>(name: &'a str, size: Vec2, line: Color32) -> Plot<'a> {
             }
             format::grouped(mark.value as u64)
         })
-        .y_axis_formatter(|mark, _| words::short(mark.value))
+        .y_axis_formatter(|mark, _| format::short(mark.value))
         .label_formatter(|position| match position {
             HoverPosition::NearDataPoint {
                 plot_name,
@@ -37,7 +36,7 @@ fn base<'a>(name: &'a str, size: Vec2, line: Color32) -> Plot<'a> {
             } => Some(format!(
                 "{plot_name}\nupdate {}\n{}",
                 format::grouped(position.x.max(0.0) as u64),
-                words::short(position.y)
+                format::short(position.y)
             )),
             HoverPosition::Elsewhere { .. } => None,
         })
@@ -47,7 +46,7 @@ fn base<'a>(name: &'a str, size: Vec2, line: Color32) -> Plot<'a> {
 fn describe(ui: &mut Ui, response: &egui::Response, name: &str, value: Option<f64>) {
     let enabled = ui.is_enabled();
     let text = match value {
-        Some(value) => format!("Curve of {name}, now {}", words::short(value)),
+        Some(value) => format!("Curve of {name}, now {}", format::short(value)),
         None => format!("Curve of {name}"),
     };
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, enabled, &text));

@@ -2,12 +2,12 @@
 
 use egui::{Align, Button, ComboBox, Label, Layout, ProgressBar, RichText, ScrollArea, Ui, vec2};
 use egui_material_icons::icons;
-use mmface_engine::format;
 
+use super::State;
 use super::view::{Phase, View};
-use super::{TrainerCommand as Do, plots, sheets, table, words};
+use super::{TrainerCommand as Do, format, plots, sheets, table};
 use crate::studio::command::Sharing;
-use crate::studio::dispatcher::Studio;
+use crate::studio::context::Context;
 use crate::studio::theme::Colours;
 use crate::studio::widgets::{action_button, empty_state, icon_button};
 
@@ -15,8 +15,8 @@ use crate::studio::widgets::{action_button, empty_state, icon_button};
 const HEAD: f32 = 80.0;
 
 /// Draws the run.
-pub(super) fn show(ui: &mut Ui, studio: &mut Studio) {
-    if studio.trainer.view.phase == Phase::None {
+pub(super) fn show(ui: &mut Ui, state: &mut State, cx: &Context) {
+    if state.view.phase == Phase::None {
         ui.add_space((ui.available_height() * 0.3).min(220.0));
         ui.vertical_centered(|ui| {
             ui.set_max_width(460.0);
@@ -28,14 +28,14 @@ pub(super) fn show(ui: &mut Ui, studio: &mut Studio) {
         });
         return;
     }
-    let colours = studio.context.theme.colours(ui).clone();
-    head(ui, studio, &colours);
-    if matches!(studio.trainer.view.phase, Phase::Failed(_)) {
-        failure(ui, studio, &colours);
+    let colours = cx.theme.colours(ui).clone();
+    head(ui, state, cx, &colours);
+    if matches!(state.view.phase, Phase::Failed(_)) {
+        failure(ui, state, &colours);
     }
     let room = ui.available_height() - 24.0;
     let upper = (room * 0.46).max(150.0);
-    curves(ui, &studio.trainer.view, &colours, upper);
+    curves(ui, &state.view, &colours, upper);
     ui.add_space(2.0);
     ui.separator();
     let lower = (ui.available_height() - 4.0).max(120.0);
@@ -44,18 +44,18 @@ pub(super) fn show(ui: &mut Ui, studio: &mut Studio) {
     ui.horizontal_top(|ui| {
         ui.allocate_ui_with_layout(vec2(left, lower), Layout::top_down(Align::Min), |ui| {
             ui.set_min_width(left);
-            sheets::show(ui, studio, lower);
+            sheets::show(ui, state, cx, lower);
         });
         ui.separator();
         ui.allocate_ui_with_layout(
             vec2(ui.available_width(), lower),
             Layout::top_down(Align::Min),
             |ui| {
-                let notes = studio.trainer.view.notes.len();
+                let notes = state.view.notes.len();
                 let table_height = if notes > 0 { lower * 0.6 } else { lower };
-                table::show(ui, studio, table_height);
+                table::show(ui, state, cx, table_height);
                 if notes > 0 {
-                    notes_list(ui, &studio.trainer.view);
+                    notes_list(ui, &state.view);
                 }
             },
         );
@@ -71,26 +71,25 @@ fn colour(phase: &Phase, colours: &Colours) -> egui::Color32 {
     }
 }
 
-fn head(ui: &mut Ui, studio: &mut Studio, colours: &Colours) {
+fn head(ui: &mut Ui, state: &mut State, cx: &Context, colours: &Colours) {
     ui.allocate_ui_with_layout(
         vec2(ui.available_width(), HEAD),
         Layout::top_down(Align::Min),
         |ui| {
             ui.set_min_height(HEAD);
             ui.horizontal(|ui| {
-                title(ui, studio, colours);
+                title(ui, state, colours);
                 ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                    buttons(ui, studio);
+                    buttons(ui, state, cx);
                 });
             });
-            progress(ui, &studio.trainer.view);
-            figures(ui, &studio.trainer.view);
+            progress(ui, &state.view);
+            figures(ui, &state.view);
         },
     );
 }
 
-fn title(ui: &mut Ui, studio: &Studio, colours: &Colours) {
-    let state = &studio.trainer;
+fn title(ui: &mut Ui, state: &State, colours: &Colours) {
     let view = &state.view;
     let pausing = state.own.as_ref().is_some_and(|own| own.pausing)
         || state.follow.is_some_and(|follow| follow.pausing);
@@ -129,58 +128,53 @@ fn title(ui: &mut Ui, studio: &Studio, colours: &Colours) {
     });
 }
 
-fn buttons(ui: &mut Ui, studio: &mut Studio) {
-    let folder = studio.trainer.view.out.clone();
+fn buttons(ui: &mut Ui, state: &mut State, cx: &Context) {
+    let folder = state.view.out.clone();
     let tip = format!("Open folder {}", folder.display());
     let opened = icon_button(ui, icons::ICON_FOLDER_OPEN, "Open folder of the run");
     if opened.on_hover_text(tip).clicked() {
-        studio.emit(Do::ShowFolder(folder));
+        cx.emit(Do::ShowFolder(folder));
     }
-    let phase = studio.trainer.view.phase.clone();
-    let foreign = studio.trainer.is_foreign();
-    if studio.trainer.has_child() || foreign {
-        sharing(ui, studio);
+    let phase = state.view.phase.clone();
+    let foreign = state.is_foreign();
+    if state.has_child() || foreign {
+        sharing(ui, state, cx);
         ui.add_enabled_ui(phase != Phase::Stopping, |ui| {
-            let follow = studio.trainer.follow;
+            let follow = state.follow;
             let steered = follow.is_none_or(|follow| follow.listens);
             let stop = steered || follow.is_some_and(|follow| follow.id.is_some());
             ui.add_enabled_ui(stop, |ui| {
-                action_button(ui, &studio.context, icons::ICON_STOP, "trainer.stop");
+                action_button(ui, cx, icons::ICON_STOP, "trainer.stop");
             });
             ui.add_enabled_ui(steered, |ui| {
                 let icon = match phase {
                     Phase::Paused(_) => icons::ICON_PLAY_ARROW,
                     _ => icons::ICON_PAUSE,
                 };
-                action_button(ui, &studio.context, icon, "trainer.pause");
-                action_button(ui, &studio.context, icons::ICON_SAVE, "trainer.checkpoint");
-                action_button(
-                    ui,
-                    &studio.context,
-                    icons::ICON_PHOTO_LIBRARY,
-                    "trainer.sample",
-                );
+                action_button(ui, cx, icon, "trainer.pause");
+                action_button(ui, cx, icons::ICON_SAVE, "trainer.checkpoint");
+                action_button(ui, cx, icons::ICON_PHOTO_LIBRARY, "trainer.sample");
             });
         });
     } else if !matches!(phase, Phase::Finished) {
-        let there = !studio.trainer.view.checkpoints.list.is_empty();
+        let there = !state.view.checkpoints.list.is_empty();
         let button = ui.add_enabled(there, Button::new("Resume"));
         let button = button
             .on_hover_text("Goes on from the last checkpoint")
             .on_disabled_hover_text("There is no checkpoint to go on from");
         if button.clicked() {
-            studio.emit(Do::Resume);
+            cx.emit(Do::Resume);
         }
     }
 }
 
-fn sharing(ui: &mut Ui, studio: &mut Studio) {
+fn sharing(ui: &mut Ui, state: &mut State, cx: &Context) {
     let title = |choice: Option<Sharing>| match choice {
         None => "Ask before drawing",
         Some(Sharing::Pause) => "Pause while drawing",
         Some(Sharing::Beside) => "Draw beside it",
     };
-    let now = studio.trainer.sharing.choice;
+    let now = state.sharing.choice;
     let mut wanted = now;
     let combo = ComboBox::from_id_salt("trainer_sharing")
         .selected_text(title(now))
@@ -194,13 +188,13 @@ fn sharing(ui: &mut Ui, studio: &mut Studio) {
         egui::WidgetInfo::labeled(egui::Role::ComboBox, true, "While pictures are drawn")
     });
     if wanted != now {
-        studio.emit(Do::SetSharing(wanted));
+        cx.emit(Do::SetSharing(wanted));
     }
 }
 
 fn progress(ui: &mut Ui, view: &View) {
     let (share, text) = match (&view.preparing, &view.started) {
-        (Some(preparing), None) => words::preparing(preparing),
+        (Some(preparing), None) => format::preparing(preparing),
         (_, Some(started)) => (
             view.step() as f32 / started.steps.max(1) as f32,
             format!(
@@ -227,16 +221,16 @@ fn figures(ui: &mut Ui, view: &View) {
     let heldout = view
         .heldout
         .as_ref()
-        .map_or("–".into(), |report| words::short(report.loss));
+        .map_or("–".into(), |report| format::short(report.loss));
     let memory = match last.memory {
         0 => "–".into(),
         bytes => format::bytes(bytes),
     };
     let columns = [
-        ("Loss", value(words::short(last.smooth))),
+        ("Loss", value(format::short(last.smooth))),
         ("Held out", heldout),
-        ("Updates/s", value(words::short(last.updates_per_second))),
-        ("Samples/s", value(words::short(last.samples_per_second))),
+        ("Updates/s", value(format::short(last.updates_per_second))),
+        ("Samples/s", value(format::short(last.samples_per_second))),
         ("Time left", left),
         ("Epoch", value(format!("{:.1}", last.epoch))),
         ("Memory", memory),
@@ -259,12 +253,12 @@ fn figures(ui: &mut Ui, view: &View) {
     });
 }
 
-fn failure(ui: &mut Ui, studio: &Studio, colours: &Colours) {
-    let Phase::Failed(why) = &studio.trainer.view.phase else {
+fn failure(ui: &mut Ui, state: &State, colours: &Colours) {
+    let Phase::Failed(why) = &state.view.phase else {
         return;
     };
     ui.add(Label::new(RichText::new(why).color(colours.error)).wrap());
-    let words = studio.trainer.last_words.trim();
+    let words = state.last_words.trim();
     if !words.is_empty() {
         ScrollArea::vertical()
             .id_salt("trainer_last_words")
@@ -273,7 +267,7 @@ fn failure(ui: &mut Ui, studio: &Studio, colours: &Colours) {
                 ui.add(Label::new(RichText::new(words).monospace().small()).wrap());
             });
     }
-    let there = !studio.trainer.view.checkpoints.list.is_empty();
+    let there = !state.view.checkpoints.list.is_empty();
     ui.weak(match there {
         true => "The checkpoints are whole; Resume goes on from the last one.",
         false => "No checkpoint was written yet; put right what is said above, and start again.",

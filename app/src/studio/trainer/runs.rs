@@ -4,23 +4,16 @@ use std::path::PathBuf;
 
 use mmface_run_protocol::{Holder, RunInputs, TrainCommand, TrainEvent, lock, mailbox, run_folder};
 
+use super::State;
 use super::child::{self, Child, Launch, Said};
-use super::outside::{self, Follow};
+use super::remote_run::{self, Follow};
 use super::view::{self, Phase, View};
-use super::{Field, ask, program, same_place, wake};
+use super::{Field, device_sharing, program, requests, same_place, wake};
 use crate::studio::announcement::Announcement;
+use crate::studio::command::Begin;
 use crate::studio::command::Workspace;
-use crate::studio::dispatcher::Studio;
+use crate::studio::context::Context;
 use crate::studio::toast::Toast;
-
-/// How a run begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Begin {
-    /// The run of the form, from its start.
-    Fresh,
-    /// The run on screen, from its last checkpoint.
-    Resume,
-}
 
 /// A run of this studio's own.
 #[derive(Debug)]
@@ -31,15 +24,16 @@ pub(super) struct Own {
 }
 
 /// Starts or goes on, after asking whoever draws.
-pub(super) fn begin(studio: &mut Studio, begin: Begin) {
-    if studio.trainer.own.is_some() {
+pub(super) fn begin(state: &mut State, cx: &mut Context, begin: Begin) {
+    if state.own.is_some() {
         let text = "a run is under way; stop it before another one starts";
-        return studio.tell(Toast::Warning(text.into()));
+        return cx.tell(Toast::Warning(text.into()));
     }
     let usable = match begin {
-        Begin::Fresh => super::is_usable(studio, &[]),
+        Begin::Fresh => super::is_usable(state, cx, &[]),
         Begin::Resume => super::is_usable(
-            studio,
+            state,
+            cx,
             &[
                 Field::Config,
                 Field::Data,
@@ -53,39 +47,37 @@ pub(super) fn begin(studio: &mut Studio, begin: Begin) {
         return;
     }
     if begin == Begin::Fresh {
-        let form = &studio.context.settings.trainer;
-        let ready = studio
-            .trainer
+        let form = &cx.settings.trainer;
+        let ready = state
             .plan_of(form)
             .map(|planned| planned.unprepared.is_none());
         match ready {
             Some(true) => {}
             Some(false) => {
                 let text = "prepare the data first; the plan says how much there is to do";
-                return studio.tell(Toast::Warning(text.into()));
+                return cx.tell(Toast::Warning(text.into()));
             }
             // Nothing starts that was not seen.
-            None => return super::side::plan(studio),
+            None => return requests::plan(state, cx),
         }
     }
-    if ask::may_begin(studio, begin) {
-        launch(studio, begin);
+    if device_sharing::may_begin(state, cx, begin) {
+        launch(state, cx, begin);
     }
 }
 
 /// Starts the process.
-pub(super) fn launch(studio: &mut Studio, begin: Begin) {
-    let Some(program) = program(studio) else {
+pub(super) fn launch(state: &mut State, cx: &mut Context, begin: Begin) {
+    let Some(program) = program(state, cx) else {
         return;
     };
-    super::side::drop_probe(studio);
-    let form = studio.context.settings.trainer.clone();
-    let state = &mut studio.trainer;
+    requests::drop_probe(state);
+    let form = cx.settings.trainer.clone();
     let (arguments, out) = match begin {
         Begin::Fresh => {
             let Some(out) = form.out() else { return };
             state.view = View::new(&out);
-            state.sheets = super::sheets::State::default();
+            state.sheets = super::sheets::Sheets::default();
             (form.train(), out)
         }
         Begin::Resume => (form.resume(&state.view.out), state.view.out.clone()),
@@ -99,74 +91,74 @@ pub(super) fn launch(studio: &mut Studio, begin: Begin) {
         arguments,
         log: run_folder::log(&out),
     };
-    match Child::start(&launch, wake(studio)) {
+    match Child::start(&launch, wake(cx)) {
         Ok(child) => {
-            studio.trainer.own = Some(Own {
+            state.own = Some(Own {
                 child,
                 pausing: false,
             });
         }
-        Err(why) => fail(studio, why),
+        Err(why) => fail(state, cx, why),
     }
 }
 
 /// Sends a command to the run on screen: this studio's own, or another process's.
-pub(super) fn tell(studio: &mut Studio, command: TrainCommand) {
-    let Some(own) = &mut studio.trainer.own else {
-        return match studio.trainer.follow {
-            Some(follow) => outside::tell(studio, follow, command),
-            None => studio.tell(Toast::Info("no run is under way here".into())),
+pub(super) fn tell(state: &mut State, cx: &mut Context, command: TrainCommand) {
+    let Some(own) = &mut state.own else {
+        return match state.follow {
+            Some(follow) => remote_run::tell(state, cx, follow, command),
+            None => cx.tell(Toast::Info("no run is under way here".into())),
         };
     };
     if !own.child.tell(command) {
         let text = "the trainer does not listen any more; it may be about to end";
-        studio.tell(Toast::Warning(text.into()));
+        cx.tell(Toast::Warning(text.into()));
     }
 }
 
 /// Pauses, or goes on.
-pub(super) fn pause(studio: &mut Studio) {
+pub(super) fn pause(state: &mut State, cx: &mut Context) {
     // What the person does by hand is not undone by the end of a drawing.
-    studio.trainer.sharing.forget_pause();
-    if matches!(studio.trainer.view.phase, Phase::Paused(_)) {
-        return tell(studio, TrainCommand::Resume);
+    state.sharing.forget_pause();
+    if matches!(state.view.phase, Phase::Paused(_)) {
+        return tell(state, cx, TrainCommand::Resume);
     }
-    if let Some(own) = &mut studio.trainer.own {
+    if let Some(own) = &mut state.own {
         own.pausing = true;
     }
-    if let Some(follow) = &mut studio.trainer.follow {
+    if let Some(follow) = &mut state.follow {
         follow.pausing = true;
     }
-    tell(studio, TrainCommand::Pause);
+    tell(state, cx, TrainCommand::Pause);
 }
 
 /// Ends the run after a checkpoint.
-pub(super) fn stop(studio: &mut Studio) {
-    let there = studio.trainer.has_child() || studio.trainer.is_foreign();
-    tell(studio, TrainCommand::Stop);
+pub(super) fn stop(state: &mut State, cx: &mut Context) {
+    let there = state.has_child() || state.is_foreign();
+    tell(state, cx, TrainCommand::Stop);
     if there {
-        studio.trainer.view.phase = Phase::Stopping;
+        state.view.phase = Phase::Stopping;
     }
 }
 
 /// Shows the run in a folder; the work is done beside the GUI thread.
-pub(super) fn open(studio: &mut Studio, out: PathBuf) {
-    if studio.trainer.own.is_some() {
+pub(super) fn open(state: &mut State, cx: &mut Context, out: PathBuf) {
+    if state.own.is_some() {
         let text = "a run is under way; stop it before another one is opened";
-        return studio.tell(Toast::Warning(text.into()));
+        return cx.tell(Toast::Warning(text.into()));
     }
-    studio.spawn("reading the run", move || {
+    cx.spawn(&state.inbox, "reading the run", move || {
         let (view, at) = View::read(&out);
         let holder = lock::holder(&out);
         let inputs = view::inputs(&out);
         let listens = mailbox::listens(&out);
-        move |studio: &mut Studio| {
+        move |state: &mut State, cx: &mut Context| {
             let follow = match holder {
-                Holder::Process(id) => Some(Follow::new(id, listens, at, studio.context.now)),
+                Holder::Process(id) => Some(Follow::new(id, listens, at, cx.now)),
                 Holder::Nobody => None,
             };
-            if opened(studio, view, follow) {
-                take_inputs(studio, inputs.unwrap_or_default());
+            if opened(state, cx, view, follow) {
+                take_inputs(state, cx, inputs.unwrap_or_default());
             }
         }
     });
@@ -174,9 +166,9 @@ pub(super) fn open(studio: &mut Studio, out: PathBuf) {
 
 /// The form takes on what the run was started with, so that it can go on. What the person has
 /// chosen for the run of the form stays.
-fn take_inputs(studio: &mut Studio, inputs: RunInputs) {
-    let out = &studio.trainer.view.out;
-    let form = &mut studio.context.settings.trainer;
+fn take_inputs(state: &mut State, cx: &mut Context, inputs: RunInputs) {
+    let out = &state.view.out;
+    let form = &mut cx.settings.trainer;
     let same = form.out().is_some_and(|of| same_place(&of, out));
     let noted = !inputs.work.as_os_str().is_empty();
     if noted && (!same || form.work.trim().is_empty()) {
@@ -190,8 +182,8 @@ fn take_inputs(studio: &mut Studio, inputs: RunInputs) {
 }
 
 /// Shows a run; false when there is none.
-fn opened(studio: &mut Studio, view: View, follow: Option<Follow>) -> bool {
-    if studio.trainer.own.is_some() {
+fn opened(state: &mut State, cx: &mut Context, view: View, follow: Option<Follow>) -> bool {
+    if state.own.is_some() {
         return false;
     }
     if view.started.is_none() && view.checkpoints.list.is_empty() && follow.is_none() {
@@ -199,12 +191,11 @@ fn opened(studio: &mut Studio, view: View, follow: Option<Follow>) -> bool {
             "{} holds no run; choose a folder that was named as Run or --out",
             view.out.display()
         );
-        studio.tell(Toast::Warning(text));
+        cx.tell(Toast::Warning(text));
         return false;
     }
-    let state = &mut studio.trainer;
     state.view = view;
-    state.sheets = super::sheets::State::default();
+    state.sheets = super::sheets::Sheets::default();
     state.last_words.clear();
     state.follow = follow;
     if follow.is_none() {
@@ -222,34 +213,32 @@ pub(super) fn settle(view: &mut View) {
 }
 
 /// Takes in what came.
-pub(super) fn tick(studio: &mut Studio) {
-    let said = match &studio.trainer.own {
+pub(super) fn tick(state: &mut State, cx: &mut Context) {
+    let said = match &state.own {
         Some(own) => own.child.said(),
         None => Vec::new(),
     };
     for said in said {
         match said {
-            Said::Event(event) => hear(studio, event),
+            Said::Event(event) => on_event(state, cx, event),
             Said::Line(line) => {
                 let short: String = line.chars().take(200).collect();
-                studio.trainer.view.note(format!("not an event: {short}"));
+                state.view.note(format!("not an event: {short}"));
             }
-            Said::Ended(end) => ended(studio, &end),
+            Said::Ended(end) => ended(state, cx, &end),
         }
     }
-    outside::tick(studio);
 }
 
-pub(super) fn hear(studio: &mut Studio, event: TrainEvent) {
+pub(super) fn on_event(state: &mut State, cx: &mut Context, event: TrainEvent) {
     let look = matches!(
         event,
         TrainEvent::Checkpoint { .. } | TrainEvent::Started(_)
     );
     let paused = matches!(event, TrainEvent::Paused { .. });
     if let TrainEvent::Warning { message, .. } = &event {
-        news(studio, Toast::Warning(format!("training: {message}")));
+        news(cx, Toast::Warning(format!("training: {message}")));
     }
-    let state = &mut studio.trainer;
     let stopping = state.view.phase == Phase::Stopping;
     if matches!(
         event,
@@ -261,62 +250,63 @@ pub(super) fn hear(studio: &mut Studio, event: TrainEvent) {
             *pausing = false;
         }
     }
-    state.view.hear(event);
+    state.view.on_event(event);
     if stopping && state.view.phase == Phase::Running {
         state.view.phase = Phase::Stopping;
     }
     if look {
-        look_for_checkpoints(studio);
+        look_for_checkpoints(state, cx);
     }
     if paused {
         // Pictures may have waited for this.
-        studio.context.announce(Announcement::DeviceFree);
+        cx.announce(Announcement::DeviceFree);
     }
 }
 
-fn ended(studio: &mut Studio, end: &child::End) {
-    studio.trainer.own = None;
-    studio.trainer.last_words = end.tail.clone();
-    match studio.trainer.view.phase.clone() {
+fn ended(state: &mut State, cx: &mut Context, end: &child::End) {
+    state.own = None;
+    state.last_words = end.tail.clone();
+    match state.view.phase.clone() {
         Phase::Finished => {
-            studio.trainer.last_words.clear();
-            news(studio, Toast::Success("training is finished".into()));
+            state.last_words.clear();
+            news(cx, Toast::Success("training is finished".into()));
         }
-        Phase::Stopped(_) => studio.trainer.last_words.clear(),
-        Phase::Failed(why) => fail(studio, why),
+        Phase::Stopped(_) => state.last_words.clear(),
+        Phase::Failed(why) => fail(state, cx, why),
         _ if end.well => {
             let why = "the trainer ended without a word; the last checkpoint is kept";
-            studio.trainer.view.phase = Phase::Stopped(why.into());
+            state.view.phase = Phase::Stopped(why.into());
         }
         _ => fail(
-            studio,
+            state,
+            cx,
             format!("the trainer ended unexpectedly: {}", end.how),
         ),
     }
-    look_for_checkpoints(studio);
-    studio.context.announce(Announcement::DeviceFree);
+    look_for_checkpoints(state, cx);
+    cx.announce(Announcement::DeviceFree);
 }
 
 /// Tells who looks elsewhere; the tab itself shows it in its place.
-fn news(studio: &mut Studio, toast: Toast) {
-    if studio.context.workspace != Workspace::Trainer {
-        studio.tell(toast);
+fn news(cx: &mut Context, toast: Toast) {
+    if cx.workspace != Workspace::Trainer {
+        cx.tell(toast);
     }
 }
 
-fn fail(studio: &mut Studio, why: String) {
+fn fail(state: &mut State, cx: &mut Context, why: String) {
     let text = format!("training failed: {why}");
-    news(studio, Toast::Error(text));
-    studio.trainer.view.phase = Phase::Failed(why);
+    news(cx, Toast::Error(text));
+    state.view.phase = Phase::Failed(why);
 }
 
-pub(super) fn look_for_checkpoints(studio: &mut Studio) {
-    let out = studio.trainer.view.out.clone();
-    studio.spawn("looking for checkpoints", move || {
+pub(super) fn look_for_checkpoints(state: &mut State, cx: &mut Context) {
+    let out = state.view.out.clone();
+    cx.spawn(&state.inbox, "looking for checkpoints", move || {
         let list = crate::studio::checkpoints::on_disk(&out);
-        move |studio: &mut Studio| {
-            if same_place(&studio.trainer.view.out, &out) {
-                studio.trainer.view.checkpoints.list = list;
+        move |state: &mut State, _: &mut Context| {
+            if same_place(&state.view.out, &out) {
+                state.view.checkpoints.list = list;
             }
         }
     });

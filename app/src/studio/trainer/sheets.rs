@@ -4,12 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use egui::{Image, RichText, Slider, TextureHandle, Ui, vec2};
-use mmface_engine::format;
 use mmface_engine::picture::read;
 use mmface_run_protocol::Weights;
 
+use super::State;
+use super::format;
 use super::view::Sheet;
-use crate::studio::dispatcher::Studio;
+use crate::studio::command::TrainerCommand;
+use crate::studio::context::Context;
 use crate::studio::texture::texture;
 
 /// Sheets that are kept on the GPU.
@@ -17,7 +19,7 @@ const MOST: usize = 6;
 
 /// What is on screen of them.
 #[derive(Default)]
-pub struct State {
+pub struct Sheets {
     /// The update that the person chose; `None` follows the newest.
     pub chosen: Option<u64>,
     /// The raw weights are shown, not their average.
@@ -32,20 +34,19 @@ struct Loaded {
     texture: Option<TextureHandle>,
 }
 
-impl State {
+impl Sheets {
     fn get(&self, path: &Path) -> Option<&Loaded> {
         self.loaded.iter().find(|loaded| loaded.path == path)
     }
 }
 
 /// Draws the sheets, `height` points high.
-pub(super) fn show(ui: &mut Ui, studio: &mut Studio, height: f32) {
-    let weights = match studio.trainer.sheets.raw {
+pub(super) fn show(ui: &mut Ui, state: &mut State, cx: &Context, height: f32) {
+    let weights = match state.sheets.raw {
         true => Weights::Raw,
         false => Weights::Averaged,
     };
-    let of_kind: Vec<Sheet> = studio
-        .trainer
+    let of_kind: Vec<Sheet> = state
         .view
         .sheets
         .iter()
@@ -53,13 +54,13 @@ pub(super) fn show(ui: &mut Ui, studio: &mut Studio, height: f32) {
         .cloned()
         .collect();
     let newest = of_kind.len().saturating_sub(1);
-    let chosen = studio.trainer.sheets.chosen;
+    let chosen = state.sheets.chosen;
     let mut at = chosen
         .and_then(|step| of_kind.iter().position(|sheet| sheet.step >= step))
         .unwrap_or(newest);
     ui.horizontal(|ui| {
         ui.strong("Samples");
-        let state = &mut studio.trainer.sheets;
+        let state = &mut state.sheets;
         ui.selectable_value(&mut state.raw, false, "Averaged")
             .on_hover_text("What an export holds");
         ui.selectable_value(&mut state.raw, true, "Raw")
@@ -87,17 +88,15 @@ pub(super) fn show(ui: &mut Ui, studio: &mut Studio, height: f32) {
     });
     let Some(sheet) = of_kind.get(at) else {
         ui.add_space(8.0);
-        ui.weak(
-            if studio.context.settings.trainer.weights.trim().is_empty() {
-                "Samples need the frozen parts, and a configuration that asks for them."
-            } else {
-                "The first sheet comes when the configuration says so, or with “Sample now”."
-            },
-        );
+        ui.weak(if cx.settings.trainer.weights.trim().is_empty() {
+            "Samples need the frozen parts, and a configuration that asks for them."
+        } else {
+            "The first sheet comes when the configuration says so, or with “Sample now”."
+        });
         return;
     };
     let path = sheet.path.clone();
-    match studio.trainer.sheets.get(&path) {
+    match state.sheets.get(&path) {
         Some(Loaded {
             texture: Some(texture),
             ..
@@ -112,29 +111,30 @@ pub(super) fn show(ui: &mut Ui, studio: &mut Studio, height: f32) {
         Some(_) => {
             ui.weak("This sheet cannot be read; it may have been removed.");
         }
-        None => load(studio, path),
+        None if state.sheets.reading.is_none() => cx.emit(TrainerCommand::ReadSheet(path)),
+        None => {}
     }
 }
 
-fn load(studio: &mut Studio, path: PathBuf) {
-    let state = &mut studio.trainer.sheets;
-    if state.reading.is_some() {
+/// Reads a sheet; one at a time.
+pub(super) fn load(state: &mut State, cx: &mut Context, path: PathBuf) {
+    if state.sheets.reading.is_some() {
         return;
     }
-    state.reading = Some(path.clone());
-    studio.spawn("reading samples", move || {
+    state.sheets.reading = Some(path.clone());
+    cx.spawn(&state.inbox, "reading samples", move || {
         let picture = std::fs::read(&path)
             .ok()
             .and_then(|bytes| read::decode(&bytes, &path).ok())
             .map(|raster| Arc::new(raster.to_rgb()));
-        move |studio: &mut Studio| {
-            let texture = picture.map(|picture| texture(&studio.context.ctx, "samples", &picture));
-            let state = &mut studio.trainer.sheets;
-            state.reading = None;
-            if state.loaded.len() == MOST {
-                state.loaded.remove(0);
+        move |state: &mut State, cx: &mut Context| {
+            let texture = picture.map(|picture| texture(&cx.ctx, "samples", &picture));
+            let sheets = &mut state.sheets;
+            sheets.reading = None;
+            if sheets.loaded.len() == MOST {
+                sheets.loaded.remove(0);
             }
-            state.loaded.push(Loaded { path, texture });
+            sheets.loaded.push(Loaded { path, texture });
         }
     });
 }

@@ -4,43 +4,37 @@ use std::time::SystemTime;
 
 use egui::{Grid, RichText, Role, ScrollArea, Ui, WidgetInfo};
 use egui_material_icons::icons;
-use mmface_engine::format;
 
-use super::side::Kind;
-use super::{TrainerCommand as Do, side, words};
+use super::State;
+use super::helper::Kind;
+use super::{TrainerCommand as Do, format, helper};
 use crate::project::clock;
 use crate::studio::checkpoints;
-use crate::studio::dispatcher::Studio;
+use crate::studio::context::Context;
 use crate::studio::widgets::icon_button;
 
 /// Draws the table.
-pub(super) fn show(ui: &mut Ui, studio: &mut Studio, height: f32) {
+pub(super) fn show(ui: &mut Ui, state: &mut State, cx: &Context, height: f32) {
     ui.horizontal(|ui| {
         ui.strong("Checkpoints");
-        let exporting = studio
-            .trainer
-            .sides
+        let exporting = state
+            .helpers
             .iter()
-            .find(|side| matches!(side.kind, Kind::Export(_)));
-        if let Some(side) = exporting {
-            ui.weak(side.title());
+            .find(|helper| matches!(helper.kind, Kind::Export(_)));
+        if let Some(helper) = exporting {
+            ui.weak(helper.title());
         }
     });
-    let view = &studio.trainer.view;
+    let view = &state.view;
     if view.checkpoints.list.is_empty() {
         ui.add_space(8.0);
         ui.weak("None yet. The configuration says how often one is written.");
         return;
     }
     let best = view.checkpoints.best();
-    let good = studio.context.theme.colours(ui).good;
-    let busy = side::is_busy(studio, |kind| matches!(kind, Kind::Export(_)));
-    let loaded = studio
-        .context
-        .facts
-        .model
-        .ready()
-        .map(|model| model.name.clone());
+    let good = cx.theme.colours(ui).good;
+    let busy = helper::is_busy(state, |kind| matches!(kind, Kind::Export(_)));
+    let loaded = cx.facts.model.ready().map(|model| model.name.clone());
     let now = SystemTime::now();
     let mut command = None;
     ScrollArea::vertical()
@@ -60,7 +54,7 @@ pub(super) fn show(ui: &mut Ui, studio: &mut Studio, height: f32) {
                     for one in view.checkpoints.list.iter().rev() {
                         ui.label(format::grouped(one.step));
                         let loss = view.checkpoints.losses.get(&one.step);
-                        let text = loss.map_or("–".into(), |loss| words::short(*loss));
+                        let text = loss.map_or("–".into(), |loss| format::short(*loss));
                         let is_best = best == Some(one.step);
                         if is_best {
                             ui.label(RichText::new(format!("{text} best")).color(good))
@@ -93,6 +87,6 @@ pub(super) fn show(ui: &mut Ui, studio: &mut Studio, height: f32) {
                 });
         });
     if let Some(command) = command {
-        studio.emit(command);
+        cx.emit(command);
     }
 }

@@ -123,7 +123,7 @@ impl View {
         let mut view = Self::new(out);
         let (events, to) = read_from(&run_folder::metrics(out), 0);
         for event in events {
-            view.hear(event);
+            view.on_event(event);
         }
         view.checkpoints.list = on_disk(out);
         (view, to)
@@ -136,7 +136,7 @@ impl View {
     }
 
     /// Takes in an event.
-    pub fn hear(&mut self, event: TrainEvent) {
+    pub fn on_event(&mut self, event: TrainEvent) {
         match event {
             TrainEvent::Preparing(preparing) => self.preparing = Some(preparing),
             TrainEvent::Data(table) => self.hear_table(table),
@@ -293,20 +293,20 @@ mod tests {
     #[test]
     fn a_resumed_run_is_one_curve() {
         let mut view = View::new(Path::new("run"));
-        view.hear(started(0));
+        view.on_event(started(0));
         for at in [10, 20, 30] {
-            view.hear(step(at));
+            view.on_event(step(at));
         }
-        view.hear(TrainEvent::Sample {
+        view.on_event(TrainEvent::Sample {
             step: 30,
             path: "elsewhere/samples/step-30.png".into(),
             weights: Weights::Raw,
         });
         assert_eq!(view.sheets[0].path, Path::new("run/samples/step-30.png"));
-        view.hear(started(20));
+        view.on_event(started(20));
         assert_eq!((view.step(), view.loss.points().len()), (20, 2));
         assert!(view.sheets.is_empty());
-        view.hear(step(30));
+        view.on_event(step(30));
         assert_eq!(view.loss.points().len(), 3);
     }
 

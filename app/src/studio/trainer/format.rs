@@ -1,6 +1,6 @@
 //! Numbers as people read them, in widths that do not change while they count.
 
-use mmface_engine::format::grouped;
+pub(super) use mmface_engine::format::{bytes, duration, grouped, parameters};
 use mmface_run_protocol::Preparing;
 
 /// How far a preparation is, from 0 to 1, and in words: `latents at 128: 1,200 of 7,200`.

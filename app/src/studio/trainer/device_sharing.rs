@@ -7,13 +7,13 @@
 use egui::{Id, Modal, Ui};
 use mmface_run_protocol::TrainCommand;
 
-use super::runs::{self, Begin};
-use super::side::{self, Kind};
+use super::State;
+use super::helper::{self, Kind};
 use super::view::Phase;
-use super::{TrainerCommand, later};
+use super::{TrainerCommand, deferred};
 use crate::studio::announcement::Announcement;
-use crate::studio::command::{GenerateCommand, Sharing, SharingAnswer};
-use crate::studio::dispatcher::Studio;
+use crate::studio::command::{Begin, GenerateCommand, Sharing, SharingAnswer};
+use crate::studio::context::Context;
 use crate::studio::toast::Toast;
 
 /// What waits for the answer.
@@ -29,7 +29,7 @@ pub enum Question {
 
 /// Who has the device.
 #[derive(Debug, Default)]
-pub struct State {
+pub struct DeviceSharing {
     /// The answer of this session.
     pub choice: Option<Sharing>,
     /// What waits for an answer.
@@ -40,7 +40,7 @@ pub struct State {
     paused: bool,
 }
 
-impl State {
+impl DeviceSharing {
     /// The pause is the person's own from now on.
     pub(super) fn forget_pause(&mut self) {
         self.paused = false;
@@ -60,51 +60,50 @@ enum User {
     Measuring,
 }
 
-fn user(studio: &Studio) -> Option<User> {
-    let state = &studio.trainer;
+fn user(state: &State) -> Option<User> {
     if state.own.is_some() && matches!(state.view.phase, Phase::Starting | Phase::Running) {
         return Some(User::Run);
     }
-    if side::is_busy(studio, |kind| *kind == Kind::Latents) {
+    if helper::is_busy(state, |kind| *kind == Kind::Latents) {
         return Some(User::Preparing);
     }
-    side::is_busy(studio, later::is_heavy).then_some(User::Measuring)
+    helper::is_busy(state, deferred::is_heavy).then_some(User::Measuring)
 }
 
 /// Pictures are to be drawn: asks the person, or makes room.
-pub(super) fn wanted(studio: &mut Studio) {
-    if may_draw(studio) {
+pub(super) fn wanted(state: &mut State, cx: &mut Context) {
+    if may_draw(state, cx) {
         // The run is about to end: there is nothing to wait for.
-        studio.trainer.sharing.given = user(studio).is_some();
-        publish(studio);
-        studio.context.announce(Announcement::DeviceFree);
+        state.sharing.given = user(state).is_some();
+        publish(state, cx);
+        cx.announce(Announcement::DeviceFree);
     }
 }
 
 /// Tells others whether training uses the device: whenever that may have changed.
-pub(super) fn publish(studio: &mut Studio) {
-    let used = user(studio).is_some();
-    let sharing = &mut studio.trainer.sharing;
+pub(super) fn publish(state: &mut State, cx: &mut Context) {
+    let used = user(state).is_some();
+    let sharing = &mut state.sharing;
     sharing.given &= used;
     let beside = sharing.choice == Some(Sharing::Beside);
-    studio.context.facts.training.uses_device = used && !beside && !sharing.given;
+    cx.facts.training.uses_device = used && !beside && !sharing.given;
 }
 
 /// Whether a picture may be drawn now. If not, it was asked for, and the device is announced to be
 /// free when it may.
-fn may_draw(studio: &mut Studio) -> bool {
-    let Some(user) = user(studio) else {
+fn may_draw(state: &mut State, cx: &mut Context) -> bool {
+    let Some(user) = user(state) else {
         return true;
     };
-    match studio.trainer.sharing.choice {
+    match state.sharing.choice {
         Some(Sharing::Beside) => true,
         Some(Sharing::Pause) => {
-            let room = later::make_room(studio);
-            let waits = user == User::Run && pause(studio);
+            let room = deferred::make_room(state);
+            let waits = user == User::Run && pause(state, cx);
             room && !waits
         }
         None => {
-            let question = &mut studio.trainer.sharing.question;
+            let question = &mut state.sharing.question;
             question.get_or_insert(Question::Draw);
             false
         }
@@ -113,8 +112,7 @@ fn may_draw(studio: &mut Studio) -> bool {
 
 /// Asks the run to pause for pictures; false when it is about to end, so that there is nothing to
 /// wait for.
-fn pause(studio: &mut Studio) -> bool {
-    let state = &mut studio.trainer;
+fn pause(state: &mut State, cx: &mut Context) -> bool {
     let Some(own) = &mut state.own else {
         return false;
     };
@@ -124,21 +122,20 @@ fn pause(studio: &mut Studio) -> bool {
             return false;
         }
         let text = "training pauses first; the picture begins after its checkpoint";
-        studio.tell(Toast::Info(text.into()));
+        cx.tell(Toast::Info(text.into()));
     }
     true
 }
 
-fn is_drawing(studio: &Studio) -> bool {
-    studio.context.is_drawing()
+fn is_drawing(cx: &Context) -> bool {
+    cx.is_drawing()
 }
 
 /// Whether a run may begin now. If not, it was asked for or it waits.
-pub(super) fn may_begin(studio: &mut Studio, begin: Begin) -> bool {
-    if !is_drawing(studio) {
+pub(super) fn may_begin(state: &mut State, cx: &mut Context, begin: Begin) -> bool {
+    if !is_drawing(cx) {
         return true;
     }
-    let state = &mut studio.trainer;
     match state.sharing.choice {
         Some(Sharing::Beside) => true,
         Some(Sharing::Pause) => {
@@ -153,45 +150,45 @@ pub(super) fn may_begin(studio: &mut Studio, begin: Begin) -> bool {
 }
 
 /// Whether the data may be prepared now, or when the pictures are drawn. If not, it was asked for.
-pub(super) fn may_prepare(studio: &mut Studio) -> bool {
-    let sharing = &studio.trainer.sharing;
-    let known = sharing.choice.is_some() || !is_drawing(studio);
+pub(super) fn may_prepare(state: &mut State, cx: &mut Context) -> bool {
+    let sharing = &state.sharing;
+    let known = sharing.choice.is_some() || !is_drawing(cx);
     if !known {
-        studio.trainer.sharing.question = Some(Question::Prepare);
+        state.sharing.question = Some(Question::Prepare);
     }
     known
 }
 
 /// Whether what is to begin of itself waits for pictures.
-pub(super) fn must_wait(studio: &Studio) -> bool {
-    is_drawing(studio) && studio.trainer.sharing.choice != Some(Sharing::Beside)
+pub(super) fn must_wait(state: &State, cx: &Context) -> bool {
+    is_drawing(cx) && state.sharing.choice != Some(Sharing::Beside)
 }
 
 /// Does what the person answered.
-pub(super) fn answer(studio: &mut Studio, answer: SharingAnswer) {
-    let Some(question) = studio.trainer.sharing.question.take() else {
+pub(super) fn answer(state: &mut State, cx: &mut Context, answer: SharingAnswer) {
+    let Some(question) = state.sharing.question.take() else {
         return;
     };
     match (answer, question) {
         (SharingAnswer::Share(choice), Question::Draw) => {
-            studio.trainer.sharing.choice = Some(choice);
-            studio.context.announce(Announcement::DeviceFree);
+            state.sharing.choice = Some(choice);
+            cx.announce(Announcement::DeviceFree);
         }
         (SharingAnswer::Share(choice), Question::Begin(begin)) => {
-            studio.trainer.sharing.choice = Some(choice);
-            if may_begin(studio, begin) {
-                runs::launch(studio, begin);
+            state.sharing.choice = Some(choice);
+            if may_begin(state, cx, begin) {
+                cx.emit(TrainerCommand::Launch(begin));
             }
         }
         (SharingAnswer::Share(choice), Question::Prepare) => {
-            studio.trainer.sharing.choice = Some(choice);
-            side::start_preparing(studio);
+            state.sharing.choice = Some(choice);
+            cx.emit(TrainerCommand::PrepareNow);
         }
         (SharingAnswer::Cancel, Question::Draw) => {
-            let user = user(studio);
-            studio.emit(GenerateCommand::StopLive);
-            if studio.context.document.works.next().is_some() {
-                studio.emit(GenerateCommand::Pause);
+            let user = user(state);
+            cx.emit(GenerateCommand::StopLive);
+            if cx.document.works.next().is_some() {
+                cx.emit(GenerateCommand::Pause);
                 let what = match user {
                     Some(User::Preparing) => "the preparation",
                     Some(User::Measuring) => "the measurement",
@@ -200,7 +197,7 @@ pub(super) fn answer(studio: &mut Studio, answer: SharingAnswer) {
                 let text = format!(
                     "the queue is paused, so that {what} goes on; press Resume in it to draw"
                 );
-                studio.tell(Toast::Info(text));
+                cx.tell(Toast::Info(text));
             }
         }
         (SharingAnswer::Cancel, Question::Begin(_) | Question::Prepare) => {}
@@ -208,36 +205,35 @@ pub(super) fn answer(studio: &mut Studio, answer: SharingAnswer) {
 }
 
 /// Changes the answer of this session.
-pub(super) fn set(studio: &mut Studio, choice: Option<Sharing>) {
-    studio.trainer.sharing.choice = choice;
-    studio.context.announce(Announcement::DeviceFree);
+pub(super) fn set(state: &mut State, cx: &mut Context, choice: Option<Sharing>) {
+    state.sharing.choice = choice;
+    cx.announce(Announcement::DeviceFree);
 }
 
 /// Lets training go on, or begin, when the last picture is drawn.
-pub(super) fn tick(studio: &mut Studio) {
-    if studio.trainer.sharing.question == Some(Question::Draw) && user(studio).is_none() {
+pub(super) fn tick(state: &mut State, cx: &mut Context) {
+    if state.sharing.question == Some(Question::Draw) && user(state).is_none() {
         // It ended before the person answered.
-        studio.trainer.sharing.question = None;
-        studio.context.announce(Announcement::DeviceFree);
+        state.sharing.question = None;
+        cx.announce(Announcement::DeviceFree);
     }
-    if is_drawing(studio) {
+    if is_drawing(cx) {
         return;
     }
-    let state = &mut studio.trainer;
     if state.sharing.paused {
         match state.view.phase {
             Phase::Paused(_) => {
                 state.sharing.paused = false;
-                runs::tell(studio, TrainCommand::Resume);
+                cx.emit(TrainerCommand::GoOn);
             }
             Phase::Starting | Phase::Running => {}
             _ => state.sharing.paused = false,
         }
     }
-    if let Some(begin) = studio.trainer.waiting.take() {
-        runs::launch(studio, begin);
+    if let Some(begin) = state.waiting.take() {
+        cx.emit(TrainerCommand::Launch(begin));
     }
-    later::begin(studio);
+    deferred::begin(state, cx);
 }
 
 /// What the question says.
@@ -285,11 +281,11 @@ fn words(question: Question, user: Option<User>) -> Words {
 }
 
 /// Draws the question when it is due.
-pub fn show(ui: &Ui, studio: &mut Studio) {
-    let Some(question) = studio.trainer.sharing.question else {
+pub fn show(ui: &Ui, state: &State, cx: &Context) {
+    let Some(question) = state.sharing.question else {
         return;
     };
-    let words = words(question, user(studio));
+    let words = words(question, user(state));
     let mut said = None;
     let modal = Modal::new(Id::unique("who has the device")).show(ui.ctx(), |ui| {
         ui.set_width(420.0);
@@ -319,6 +315,6 @@ pub fn show(ui: &Ui, studio: &mut Studio) {
         said = Some(SharingAnswer::Cancel);
     }
     if let Some(answer) = said {
-        studio.emit(TrainerCommand::Share(answer));
+        cx.emit(TrainerCommand::Share(answer));
     }
 }
