@@ -89,6 +89,9 @@ impl Fixture {
 
     /// Tensor `in.{name}`.
     ///
+    /// # Shapes
+    /// - result: as the fixture stores it
+    ///
     /// # Errors
     /// When the fixture has no such tensor.
     pub fn input(&self, name: &str) -> anyhow::Result<Tensor> {
@@ -96,6 +99,9 @@ impl Fixture {
     }
 
     /// Tensor `out.{name}`.
+    ///
+    /// # Shapes
+    /// - result: as the fixture stores it
     ///
     /// # Errors
     /// When the fixture has no such tensor.
@@ -114,6 +120,9 @@ impl Fixture {
     }
 
     /// All `w.*` tensors by their checkpoint names.
+    ///
+    /// # Shapes
+    /// - results: as the checkpoint stores them
     pub fn weights(&self) -> HashMap<String, Tensor> {
         self.tensors
             .iter()
@@ -141,6 +150,9 @@ pub struct Report {
 impl Report {
     /// Records max|a−b| / max|b| of one tensor against the fixture's tolerance.
     ///
+    /// # Shapes
+    /// - actual, expected: any, equal
+    ///
     /// # Errors
     /// When the shapes differ.
     pub fn compare(
@@ -153,6 +165,9 @@ impl Report {
     }
 
     /// As [`Report::compare`] with another tolerance, for fixtures whose note asks for one.
+    ///
+    /// # Shapes
+    /// - actual, expected: any, equal
     ///
     /// # Errors
     /// When the shapes differ.
