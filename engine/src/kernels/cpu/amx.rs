@@ -297,9 +297,19 @@ unsafe fn multiply<const SUM: u8, const LEFT: u8, const RIGHT: u8>() {
 mod tests {
     use half::bf16;
 
-    use super::super::features::{Isa, isa};
     use super::super::simd::bf16_pair;
     use super::*;
+
+    #[test]
+    fn a_thread_has_one_unit_at_a_time() {
+        if isa() < Isa::Amx {
+            return;
+        }
+        let first = Unit::new(14, 16);
+        assert!(std::panic::catch_unwind(|| Unit::new(12, 8)).is_err());
+        drop(first);
+        Unit::new(12, 8);
+    }
 
     #[test]
     fn tiles_multiply_like_plain_sums() {

@@ -1,8 +1,13 @@
-//! Our kernels for the CPU, each with a portable twin for processors without AVX-512.
+//! Our kernels for the CPU, each with a portable form for processors without AVX-512.
 //!
-//! [`features`] asks the processor once. [`pack`], [`tile`], [`finish`] and [`gemm`] multiply
-//! matrices; [`weight`] keeps them packed. [`inference`] runs the fused operations without
-//! gradients, [`train`] with them; [`optim`] holds the optimizer's passes over the parameters.
+//! From the ground up: [`features`] asks the processor once, [`operands`] reads tensors and
+//! [`output`] hands out the parts of a result; [`pack`], [`tile`] (on [`simd`] or [`amx`]), [`finish`]
+//! and [`gemm`] multiply matrices, [`weight`] keeps them packed. [`inference`] runs the fused
+//! operations without gradients, [`train`] with them, [`conv`], [`norm`] and [`pixel_attention`] those
+//! of the convolutional networks; [`optim`] holds the optimizer's passes over the parameters.
+//!
+//! Raw pointers stay inside of the innermost loops, behind functions that check the extent of their
+//! operands: a safe function here is sound for every argument.
 
 #[cfg(target_arch = "x86_64")]
 pub(super) mod amx;

@@ -6,7 +6,7 @@
 use std::arch::x86_64::*;
 
 use super::PANEL;
-use crate::kernels::cpu::simd::avx512::lanes;
+use super::super::simd::avx512::lanes;
 
 /// Words of one vector.
 const WORDS: usize = 16;
@@ -96,11 +96,8 @@ fn transpose(rows: &mut [__m512i; WORDS]) {
 macro_rules! along {
     ($(#[$doc:meta])* $name:ident, $features:literal, $numbers:literal, |$row:ident| $words:expr) => {
         $(#[$doc])*
-        ///
-        /// # Safety
-        /// The processor has the features.
         #[target_feature(enable = $features)]
-        pub(super) unsafe fn $name(data: &[f32], stride: usize, columns: usize, k: usize, words: &mut [u32]) {
+        pub(super) fn $name(data: &[f32], stride: usize, columns: usize, k: usize, words: &mut [u32]) {
             let groups = k.div_ceil($numbers);
             let (lines, _) = words.as_chunks_mut::<PANEL>();
             for (block, lines) in lines[..groups].chunks_mut(WORDS).enumerate() {
@@ -133,11 +130,8 @@ along!(
 
 /// The summed dimension runs across memory rows: group `q` of `columns` columns (at most
 /// `16 · VECTORS`) to `words[16 · VECTORS · q ..]`, in bf16 pairs.
-///
-/// # Safety
-/// The processor has the features.
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-pub(super) unsafe fn across_bf16<const VECTORS: usize>(
+pub(super) fn across_bf16<const VECTORS: usize>(
     data: &[f32],
     stride: usize,
     columns: usize,
@@ -169,11 +163,8 @@ pub(super) unsafe fn across_bf16<const VECTORS: usize>(
 
 /// The summed dimension runs across memory rows, but the result's along its own: group `q` of
 /// column `r`, of at most 16, to `words[r · row + q]`, in bf16 pairs.
-///
-/// # Safety
-/// The processor has the features.
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-pub(super) unsafe fn turned_bf16(
+pub(super) fn turned_bf16(
     data: &[f32],
     stride: usize,
     columns: usize,
@@ -203,11 +194,8 @@ pub(super) unsafe fn turned_bf16(
 }
 
 /// Pairs neighbours of one row.
-///
-/// # Safety
-/// The processor has the features.
 #[target_feature(enable = "avx512f,avx512bf16")]
-pub(super) unsafe fn row_bf16(source: &[f32], target: &mut [u32]) {
+pub(super) fn row_bf16(source: &[f32], target: &mut [u32]) {
     for (source, target) in source.chunks(2 * WORDS).zip(target.chunks_mut(WORDS)) {
         put(
             neighbours(some(source), some(source.get(WORDS..).unwrap_or_default())),

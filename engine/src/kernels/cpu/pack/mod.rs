@@ -370,7 +370,7 @@ fn along(kind: Kind, data: &[f32], stride: usize, columns: usize, k: usize, word
 }
 
 multiversion! {
-    /// In blocks of 16 groups, so that the lines being filled stay in the first cache.
+    /// In blocks of 16 groups, so that the lines being filled stay in the first-level cache.
     fn plain_along(pairs: bool, data: &[f32], stride: usize, columns: usize, k: usize, words: &mut [u32]) {
         let (lines, _) = words.as_chunks_mut::<PANEL>();
         let groups = if pairs { k.div_ceil(2) } else { k };
