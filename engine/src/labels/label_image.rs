@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::palette::{CLASS_COUNT, palette};
-use crate::picture::gray::{Encoded, check_size};
+use crate::picture::embedded::Encoded;
+use crate::picture::gray::check_size;
 use crate::picture::{RgbImage, resize, write};
 use crate::{Error, Result};
 

@@ -1,6 +1,7 @@
 //! Pictures: telling their formats, reading within bounds, resampling as PIL does, tensors, and writing whole files.
 
 pub mod convert;
+pub(crate) mod embedded;
 mod format;
 #[cfg(test)]
 mod fuzz;

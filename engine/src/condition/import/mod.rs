@@ -3,6 +3,7 @@
 //! A wrong guess gives a plausible wrong face without any error, so every import comes with a
 //! report: what the file was taken for, how sure that is, what each class covers, what was changed.
 
+mod centres;
 mod colours;
 mod fill;
 mod guess;
@@ -295,7 +296,7 @@ fn describe_snapping(report: &mut ImportReport, pixels: usize) {
 /// Whether the person's left parts lie left of the right ones in the picture: the palette's `l_`
 /// belongs on the right-hand side.
 pub fn is_mirrored(mask: &LabelImage) -> bool {
-    let centres = guess::centres(&mask.labels, mask.width);
+    let centres = centres::centres(&mask.labels, mask.width);
     let pairs = [(4, 5), (6, 7), (8, 9)];
     let votes: i32 = pairs
         .iter()

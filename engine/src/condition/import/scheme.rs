@@ -1,6 +1,6 @@
 //! The numberings and palettes that masks of faces come in.
 
-use super::guess;
+use super::centres::centres;
 use crate::labels::class;
 
 /// How the numbers or colours of a mask file are to be read.
@@ -81,7 +81,7 @@ impl MaskScheme {
         if self != Self::Eight {
             return;
         }
-        let centres = guess::centres(labels, width);
+        let centres = centres(labels, width);
         let middle = [class::NOSE, class::SKIN]
             .iter()
             .find_map(|&class| centres[usize::from(class)])

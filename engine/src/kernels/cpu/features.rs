@@ -49,7 +49,7 @@ fn detect() -> Isa {
         && is_x86_feature_detected!("avx512vl")
         && is_x86_feature_detected!("avx512dq");
     match (avx2, avx512, is_x86_feature_detected!("avx512bf16")) {
-        (true, true, true) if super::amx::available() => Isa::Amx,
+        (true, true, true) if super::amx_permission::available() => Isa::Amx,
         (true, true, true) => Isa::Avx512Bf16,
         (true, true, false) => Isa::Avx512,
         (true, false, _) => Isa::Avx2,

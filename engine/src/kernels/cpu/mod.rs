@@ -11,6 +11,7 @@
 
 #[cfg(target_arch = "x86_64")]
 pub(super) mod amx;
+mod amx_permission;
 pub(super) mod attention;
 pub(super) mod buffer;
 pub(super) mod conv;

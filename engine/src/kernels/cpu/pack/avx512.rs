@@ -5,8 +5,8 @@
 
 use std::arch::x86_64::*;
 
-use super::PANEL;
 use super::super::simd::avx512::lanes;
+use super::PANEL;
 
 /// Words of one vector.
 const WORDS: usize = 16;
