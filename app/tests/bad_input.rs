@@ -285,11 +285,12 @@ fn an_interrupt_stops_within_a_step_and_leaves_nothing() {
     let pid = libc::pid_t::try_from(child.id()).unwrap();
     // SAFETY: a signal to our own child.
     unsafe { libc::kill(pid, libc::SIGINT) };
+    // Whole, the job would take hours.
     let began = Instant::now();
     let drain = std::thread::spawn(move || lines.count());
     let output = child.wait_with_output().unwrap();
     assert!(
-        began.elapsed() < Duration::from_secs(5),
+        began.elapsed() < Duration::from_secs(60),
         "it took {:?}",
         began.elapsed()
     );

@@ -10,7 +10,7 @@ mod fake;
 
 use std::path::{Path, PathBuf};
 
-use common::{click, wait_for};
+use common::{click, wait_for, wait_until};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
 use fake::{Fake, press_last, wait_for_phase};
@@ -109,14 +109,7 @@ fn a_run_is_planned_started_paused_and_stopped() {
     let shown = |harness: &Harness<'_, StudioApp>| {
         harness.query_by_label("Samples after update 30").is_some()
     };
-    for _ in 0..200 {
-        if shown(&harness) {
-            break;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(10));
-        harness.step();
-    }
-    assert!(shown(&harness), "the newest sheet is on screen");
+    wait_until(&mut harness, "the newest sheet on screen", shown);
     press(&mut harness, "Stop training after a checkpoint");
     wait_for(&mut harness, "the end", |app| {
         !app.studio.trainer.has_child()
@@ -318,14 +311,10 @@ fn a_run_of_another_process_is_steered_through_its_folder() {
     let button = harness.get_by_label("Pause or resume training");
     assert!(button.accesskit_node().is_disabled(), "nobody listens");
     std::fs::create_dir(&commands).expect("a folder");
-    for _ in 0..400 {
+    wait_until(&mut harness, "the button to pause", |harness| {
         let button = harness.get_by_label("Pause or resume training");
-        if !button.accesskit_node().is_disabled() {
-            break;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(10));
-        harness.step();
-    }
+        !button.accesskit_node().is_disabled()
+    });
     press(&mut harness, "Pause or resume training");
     assert_eq!(taken(&mut harness, &commands), "pause");
     assert!(harness.query_by_label("Pausing").is_some());

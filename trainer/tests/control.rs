@@ -187,21 +187,23 @@ fn a_pause_from_outside_waits_although_standard_input_has_ended() {
         &["--control", "stdin"],
         Stdio::null(),
     );
-    let post = |command: TrainCommand| {
-        let posted = Posted {
-            process: None,
-            command,
-        };
-        mailbox::post(&out, posted).unwrap();
+    let post = |process: Option<u32>, command: TrainCommand| {
+        mailbox::post(&out, Posted { process, command }).unwrap();
     };
     run.until(|event| matches!(event, TrainEvent::Step(_)));
-    post(TrainCommand::Pause);
+    post(None, TrainCommand::Pause);
     run.until(|event| matches!(event, TrainEvent::Paused { .. }));
-    std::thread::sleep(std::time::Duration::from_millis(400));
-    post(TrainCommand::Resume);
-    let resumed = run.until(|event| matches!(event, TrainEvent::Resumed { .. }));
-    assert!(matches!(resumed, TrainEvent::Resumed { .. }), "{resumed:?}");
-    post(TrainCommand::Stop);
+    // It has looked whether the pause is over once it looks for commands again.
+    let other = run.child.id() + 1;
+    for _ in 0..2 {
+        post(Some(other), TrainCommand::Stop);
+        let next = run.until(|_| true);
+        assert!(matches!(next, TrainEvent::Warning { .. }), "{next:?}");
+    }
+    post(None, TrainCommand::Resume);
+    let next = run.until(|_| true);
+    assert!(matches!(next, TrainEvent::Resumed { .. }), "{next:?}");
+    post(None, TrainCommand::Stop);
     run.until(TrainEvent::is_last);
     assert!(run.child.wait().unwrap().success());
 }

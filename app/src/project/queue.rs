@@ -440,19 +440,19 @@ mod tests {
             queue.move_to(1, place % 3);
             keeper.put(&queue);
         }
-        assert!(keeper.flush(Duration::from_secs(10)));
+        assert!(keeper.flush(Duration::from_secs(60)));
         assert_eq!(ids(&QueueFile::load(&path).unwrap().0), ids(&queue));
         // A file where the folder should be: writing fails until it is gone.
         std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path.parent().unwrap(), b"in the way").unwrap();
         keeper.put(&queue);
         assert!(matches!(
-            reports.recv_timeout(Duration::from_secs(10)).unwrap(),
+            reports.recv_timeout(Duration::from_secs(60)).unwrap(),
             Report::Failed(_)
         ));
         std::fs::remove_file(path.parent().unwrap()).unwrap();
         assert_eq!(
-            reports.recv_timeout(Duration::from_secs(10)).unwrap(),
+            reports.recv_timeout(Duration::from_secs(60)).unwrap(),
             Report::Recovered
         );
         assert!(path.exists() && reports.is_empty());

@@ -199,3 +199,66 @@ fn run<T: Clone>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+    use std::sync::mpsc;
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn sending_never_waits_for_a_write() {
+        let (entered, writing) = mpsc::channel();
+        let (open, gate) = mpsc::channel::<()>();
+        let writer = Writer::start(
+            "test",
+            |_| (),
+            move |value: &usize| {
+                // Waits until the test lets go of the other end.
+                gate.recv().ok();
+                entered.send(*value).unwrap();
+                Ok(())
+            },
+        )
+        .unwrap();
+        let (done, sent) = mpsc::channel();
+        std::thread::scope(|scope| {
+            let writer = &writer;
+            scope.spawn(move || {
+                (0..300).for_each(|value| writer.put(value));
+                done.send(()).unwrap();
+            });
+            sent.recv_timeout(PATIENCE).expect("it waits for the write");
+            drop(open);
+        });
+        assert!(writer.flush(PATIENCE));
+        assert_eq!(writing.try_iter().last(), Some(299));
+    }
+
+    #[test]
+    fn a_failure_is_reported_once_however_often_it_is_tried() {
+        let (report, reports) = mpsc::channel();
+        let mut tries = 0;
+        let writer = Writer::start(
+            "test",
+            move |told| report.send(told).unwrap(),
+            move |_: &()| {
+                tries += 1;
+                match tries {
+                    3 => Ok(()),
+                    _ => Err(Error::Input(format!("try {tries}"))),
+                }
+            },
+        )
+        .unwrap();
+        writer.put(());
+        assert!(writer.flush(PATIENCE));
+        drop(writer);
+        let told: Vec<Report> = reports.iter().collect();
+        assert_eq!(told, [Report::Failed("try 1".into()), Report::Recovered]);
+    }
+}

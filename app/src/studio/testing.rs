@@ -32,7 +32,8 @@ pub struct FakeBackend {
     /// No card answers: loading fails while one is asked for.
     pub no_card: bool,
     /// Jobs whose prompt contains `fail` fail, those with `panic` panic, those with `memory` have
-    /// none above 128 pixels a side.
+    /// none above 128 pixels a side, those with `endless` wait after their last step until they
+    /// are cancelled.
     pub obeys_prompts: bool,
 }
 
@@ -135,6 +136,12 @@ impl Backend for FakeBackend {
                 Some(image(job.draw.seed)),
             );
         }
+        while self.obeys_prompts && job.draw.prompt.contains("endless") {
+            if cancel.raised() {
+                return Err(Error::Cancelled);
+            }
+            std::thread::sleep(self.step);
+        }
         for i in 0..job.draw.count {
             if observer.trail_steps() > 0 && job.draw.steps > 1 {
                 let at = |step: usize| TrailStep {
@@ -220,4 +227,4 @@ pub fn sent(cx: &Context) -> Vec<Message> {
 }
 
 /// How long slow work of a test may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);

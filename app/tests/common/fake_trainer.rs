@@ -167,7 +167,7 @@ impl Fake {
 
     /// Waits until the script has left a file.
     pub(crate) fn wait_for(&self, name: &str) {
-        let until = Instant::now() + Duration::from_secs(10);
+        let until = Instant::now() + Duration::from_secs(60);
         while !self.folder.join(name).exists() {
             assert!(Instant::now() < until, "waited in vain for {name}");
             std::thread::sleep(Duration::from_millis(5));

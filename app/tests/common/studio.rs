@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each test uses its part")]
 #![allow(clippy::expect_used, reason = "tests")]
 
+use std::time::{Duration, Instant};
+
 use egui::{Pos2, vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
@@ -63,16 +65,28 @@ pub(crate) fn recipe(job: Job) -> Recipe {
     Recipe::new(job, &model)
 }
 
-/// Steps until something holds, or fails after ten seconds.
+/// How long a test waits before it fails: a loaded machine with a software driver is slow.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Steps until the studio is in some state; fails when it does not get there.
 pub(crate) fn wait_for(
     harness: &mut Harness<'_, StudioApp>,
     what: &str,
     holds: impl Fn(&StudioApp) -> bool,
 ) {
-    let end = std::time::Instant::now() + std::time::Duration::from_secs(10);
-    while !holds(harness.state()) {
-        assert!(std::time::Instant::now() < end, "waited in vain for {what}");
-        std::thread::sleep(std::time::Duration::from_millis(5));
+    wait_until(harness, what, |harness| holds(harness.state()));
+}
+
+/// Steps until something holds that the window shows; fails when it never does.
+pub(crate) fn wait_until(
+    harness: &mut Harness<'_, StudioApp>,
+    what: &str,
+    holds: impl Fn(&Harness<'_, StudioApp>) -> bool,
+) {
+    let end = Instant::now() + PATIENCE;
+    while !holds(harness) {
+        assert!(Instant::now() < end, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(5));
         harness.step();
     }
 }
@@ -131,7 +145,7 @@ pub(crate) fn let_fall(harness: &mut Harness<'_, StudioApp>, path: &std::path::P
     harness.step();
 }
 
-/// Steps until no work goes on beside the GUI thread.
+/// Steps until no work runs beside the GUI thread.
 pub(crate) fn settle(harness: &mut Harness<'_, StudioApp>) {
     wait_for(harness, "background work to end", |app| {
         app.studio.context.services.tasks.running().next().is_none()

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use mmface_engine::contract::ModelSummary;
 use mmface_engine::job::{Condition, Draw, Job};
@@ -108,12 +108,16 @@ fn scans_follow_what_other_programs_do() {
         library.scan(&known).unwrap().entries[0].about.draw.prompt,
         "remembered"
     );
-    std::thread::sleep(Duration::from_millis(5));
+    let path = library.path("best/face.png");
     fs::write(
-        library.path("best/face.png"),
+        &path,
         provenance::encode(&picture(5), &recipe("redrawn", 3)).unwrap(),
     )
     .unwrap();
+    // A disk's clock may be coarser than the time between the two.
+    let file = fs::File::options().write(true).open(&path).unwrap();
+    file.set_modified(SystemTime::now() + Duration::from_secs(1))
+        .unwrap();
     assert_eq!(
         library.scan(&known).unwrap().entries[0].about.draw.prompt,
         "redrawn"

@@ -299,7 +299,7 @@ mod tests {
     #[cfg(unix)]
     fn until_end(child: &Child) -> Vec<Said> {
         let mut all = Vec::new();
-        let until = Instant::now() + Duration::from_secs(10);
+        let until = Instant::now() + Duration::from_secs(60);
         while !matches!(all.last(), Some(Said::Ended(_))) {
             assert!(Instant::now() < until, "it does not end: {all:?}");
             all.extend(child.said());
@@ -330,7 +330,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let mut child = shell(folder.path(), "read line; echo \"$line\"; exec sleep 60");
         assert!(child.tell(TrainCommand::Pause));
-        let until = Instant::now() + Duration::from_secs(10);
+        let until = Instant::now() + Duration::from_secs(60);
         let mut said = Vec::new();
         while said.is_empty() {
             assert!(Instant::now() < until, "the command did not arrive");
@@ -353,7 +353,7 @@ mod tests {
             mark.display()
         );
         drop(shell(folder.path(), &script));
-        let until = Instant::now() + Duration::from_secs(10);
+        let until = Instant::now() + Duration::from_secs(60);
         while !mark.exists() {
             assert!(Instant::now() < until, "it did not live on");
             std::thread::sleep(Duration::from_millis(5));

@@ -179,8 +179,8 @@ pub(super) fn gated() -> (Fake, Sender<()>) {
 
 pub(super) fn next_event(events: &Receiver<Event>) -> Event {
     events
-        .recv_timeout(Duration::from_secs(20))
-        .expect("an event within 20 s")
+        .recv_timeout(Duration::from_secs(60))
+        .expect("an event within a minute")
 }
 
 /// Reads events until one fits.

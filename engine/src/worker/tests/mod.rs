@@ -163,22 +163,20 @@ fn out_of_memory_is_tried_once_more_with_tiles_and_then_reported() {
 #[test]
 fn a_reader_that_never_reads_stops_nothing_and_finds_one_preview() {
     let (engine, events) = engine(&Fake::default());
+    wait_for(&events, |event| matches!(event, Event::Ready { .. }));
     for _ in 0..50 {
         engine.submit(job(Act::Finish));
     }
     let last = engine.submit(job(Act::Finish));
-    let began = Instant::now();
-    let mut all = Vec::new();
-    // Let everything run before the first event is read.
-    while !events.is_empty() && began.elapsed() < Duration::from_secs(20) {
-        let before = events.len();
-        std::thread::sleep(Duration::from_millis(20));
-        if events.len() == before {
-            break;
-        }
+    // Let everything run before the first event is read. Each job is queued and started, has three
+    // steps, and ends.
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while events.len() < 51 * 6 {
+        assert!(Instant::now() < deadline, "{} events", events.len());
+        std::thread::yield_now();
     }
-    all.extend(events.try_iter());
-    assert!(all.iter().any(|event| event.ends() == Some(last)));
+    let all: Vec<Event> = events.try_iter().collect();
+    assert_eq!(all.last().and_then(Event::ends), Some(last));
     let steps = all
         .iter()
         .filter(|event| matches!(event, Event::Step { .. }))
