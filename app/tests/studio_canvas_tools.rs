@@ -9,7 +9,7 @@ use canvas::{Studio, at, button, class_of, drag_with, paint};
 use common::studio;
 use egui::{Event, Key, Modifiers, PointerButton};
 use egui_kittest::kittest::Queryable;
-use mmface::paint::{Layer, Target, Tool};
+use mmface::paint::{Layer, Target, Tool, ToolOption};
 use mmface_engine::labels::class;
 
 #[test]
@@ -401,4 +401,40 @@ fn a_fill_of_most_of_the_canvas_is_seen_first_and_asked_about() {
     assert!(common::told(&harness, "would change 100 % of the canvas"));
     paint(&mut harness, &[(100.0, 100.0)]);
     assert_eq!(class_of(&harness, 300.0, 300.0), class::SKIN);
+}
+
+#[test]
+fn every_tool_of_the_list_is_in_the_strip_and_shows_its_options() {
+    let home = tempfile::tempdir().expect("a folder");
+    let mut harness = studio(home.path());
+    harness.run();
+    for tool in Tool::ALL {
+        let info = tool.info();
+        harness
+            .get_by_role_and_label(egui::Role::Button, info.action)
+            .click();
+        harness.run();
+        let settings = &harness.state().studio.context.document.painter.settings;
+        assert_eq!(settings.acting_tool(), tool);
+        assert!(tool.works_on(settings.layer), "{tool:?}");
+        if info.size.is_some() {
+            harness.get_by_role_and_label(egui::Role::Slider, "Size");
+        }
+        for option in info.options {
+            match *option {
+                ToolOption::Pixels { name, .. }
+                | ToolOption::Percent { name, .. }
+                | ToolOption::Switch { name, .. }
+                | ToolOption::Choice { name, .. } => {
+                    assert!(harness.query_all_by_label(name).next().is_some(), "{name}");
+                }
+                ToolOption::Stroke => {
+                    harness.get_by_label("Stroke");
+                }
+                ToolOption::Hint(text) => {
+                    harness.get_by_label(text);
+                }
+            }
+        }
+    }
 }

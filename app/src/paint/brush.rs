@@ -1,5 +1,7 @@
 //! The hard brush and the eraser of the mask.
 
+use super::drawing::Drawing;
+use super::gesture::Gesture;
 use super::raster::{Dab, Point, Shape};
 use super::sample::Sample;
 use super::settings::{Stabiliser, ToolSettings};
@@ -68,8 +70,8 @@ impl BrushStroke {
         stroke
     }
 
-    /// Goes on to a sample. Returns whether a pixel changed.
-    pub(super) fn follow(&mut self, at: &Sample, picture: &mut Tiles) -> bool {
+    /// Continues to a sample. Returns whether a pixel changed.
+    fn follow(&mut self, at: &Sample, picture: &mut Tiles) -> bool {
         let seconds = step_seconds(&mut self.seconds, at.seconds);
         let place = self.steady.follow(at.point(), f64::from(seconds));
         let dab = self.dab(place, at.force());
@@ -78,7 +80,7 @@ impl BrushStroke {
     }
 
     /// Ends the stroke where the hand let go.
-    pub(super) fn end(&mut self, picture: &mut Tiles) {
+    fn finish(&mut self, picture: &mut Tiles) {
         if let Some(place) = self.steady.end() {
             let dab = Dab {
                 at: place,
@@ -129,5 +131,21 @@ impl BrushStroke {
         let near = (2.0 * self.radius).max(12.0);
         let away = self.path.iter().map(from_start).fold(0.0, f64::max);
         from_start(last) <= near && away > 2.0 * near
+    }
+}
+
+impl Gesture for BrushStroke {
+    fn drag(
+        &mut self,
+        at: &Sample,
+        _settings: &mut ToolSettings,
+        _before: &Drawing,
+        drawing: &mut Drawing,
+    ) -> bool {
+        self.follow(at, &mut drawing.mask)
+    }
+
+    fn end(&mut self, _settings: &ToolSettings, drawing: &mut Drawing) {
+        self.finish(&mut drawing.mask);
     }
 }

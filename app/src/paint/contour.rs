@@ -17,7 +17,7 @@ pub(super) fn fill_enclosed(
     y: usize,
     reach: usize,
 ) -> Option<Tiles> {
-    let class = settings.class_at_hand();
+    let class = settings.chosen_class();
     let gap = settings.fill_gap.min(MAX_FILL_GAP);
     let axis = settings.mirror.active(mask.width());
     let paint = Paint::class(class, settings.target, settings.locked, axis);

@@ -46,6 +46,13 @@ impl Drawing {
         self.mask.width()
     }
 
+    /// The pixel at a place; `None` outside of the canvas.
+    pub(super) fn pixel(&self, x: f32, y: f32) -> Option<(usize, usize)> {
+        let side = self.side() as f32;
+        let inside = |value: f32| value >= 0.0 && value < side;
+        (inside(x) && inside(y)).then_some((x as usize, y as usize))
+    }
+
     /// A layer's pixels.
     pub fn layer(&self, layer: Layer) -> &Tiles {
         match layer {

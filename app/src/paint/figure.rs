@@ -1,7 +1,11 @@
 //! Line and ellipse: figures between two points, redrawn on every move.
 
+use super::drawing::{Drawing, Layer};
+use super::gesture::{Gesture, Press};
 use super::pencil::{PressureRule, SoftPen};
 use super::raster::{Dab, Point, Shape};
+use super::sample::Sample;
+use super::settings::ToolSettings;
 use super::stamp::Paint;
 use super::tiles::Tiles;
 
@@ -21,19 +25,41 @@ pub(super) enum Pen {
 
 /// A line or an ellipse that is being drawn.
 pub(super) struct Figure {
-    pub ellipse: bool,
-    pub radius: f64,
-    pub pen: Pen,
-    pub start: Point,
-    pub end: Point,
+    ellipse: bool,
+    /// Of a line.
+    radius: f64,
+    pen: Pen,
+    layer: Layer,
+    start: Point,
+    end: Point,
 }
 
 /// Straight pieces of an ellipse's outline.
 const PIECES: usize = 96;
 
 impl Figure {
+    /// A line; its radius counts for hard paint, a soft pen has its own.
+    pub(super) fn line(radius: f32, pen: Pen, press: &Press<'_>) -> Self {
+        Self {
+            ellipse: false,
+            radius: f64::from(radius),
+            ..Self::ellipse(pen, press)
+        }
+    }
+
+    pub(super) fn ellipse(pen: Pen, press: &Press<'_>) -> Self {
+        Self {
+            ellipse: true,
+            radius: 0.0,
+            pen,
+            layer: press.settings.layer,
+            start: press.at.point(),
+            end: press.at.point(),
+        }
+    }
+
     /// Draws it on the picture as it was before.
-    pub(super) fn draw(&self, before: &Tiles, constrain: bool, from_centre: bool) -> Tiles {
+    fn draw(&self, before: &Tiles, constrain: bool, from_centre: bool) -> Tiles {
         let mut picture = before.clone();
         let end = if constrain {
             self.constrained()
@@ -107,5 +133,21 @@ impl Figure {
         let step = std::f64::consts::PI / 12.0;
         let (sin, cos) = ((way[1].atan2(way[0]) / step).round() * step).sin_cos();
         [self.start[0] + length * cos, self.start[1] + length * sin]
+    }
+}
+
+impl Gesture for Figure {
+    fn drag(
+        &mut self,
+        at: &Sample,
+        settings: &mut ToolSettings,
+        before: &Drawing,
+        drawing: &mut Drawing,
+    ) -> bool {
+        self.end = at.point();
+        let (constrain, from_centre) = (settings.constrain, settings.from_centre);
+        let picture = self.draw(before.layer(self.layer), constrain, from_centre);
+        *drawing.layer_mut(self.layer) = picture;
+        true
     }
 }

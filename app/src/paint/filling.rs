@@ -62,15 +62,23 @@ impl Asked {
 }
 
 impl Filling {
-    /// Whether it still is what a fill at this place would do.
-    pub(super) fn fits(
-        &self,
+    /// What a fill at this place would do: the one that is kept, or a new one that is kept then.
+    pub(super) fn kept<'a>(
+        kept: &'a mut Option<Self>,
         mask: &Tiles,
         settings: &ToolSettings,
         value: u8,
         x: usize,
         y: usize,
-    ) -> bool {
+    ) -> &'a mut Self {
+        let last = kept
+            .take()
+            .filter(|last| last.fits(mask, settings, value, x, y));
+        kept.insert(last.unwrap_or_else(|| Self::new(mask, settings, value, x, y)))
+    }
+
+    /// Whether it still is what a fill at this place would do.
+    fn fits(&self, mask: &Tiles, settings: &ToolSettings, value: u8, x: usize, y: usize) -> bool {
         // With a mirror another place of the region may have its twin in another region.
         let same_twin = self.twin.as_ref().is_none_or(|(axis, area)| {
             let [x, y] = axis.reflect(centre(x, y)).map(f64::floor);
@@ -79,13 +87,7 @@ impl Filling {
         self.region.get(x, y) && same_twin && self.asked == Asked::new(mask, settings, value)
     }
 
-    pub(super) fn new(
-        mask: &Tiles,
-        settings: &ToolSettings,
-        value: u8,
-        x: usize,
-        y: usize,
-    ) -> Self {
+    fn new(mask: &Tiles, settings: &ToolSettings, value: u8, x: usize, y: usize) -> Self {
         let asked = Asked::new(mask, settings, value);
         let (.., gap, grow) = asked.settings;
         let (width, height) = (mask.width(), mask.height());

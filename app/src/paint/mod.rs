@@ -27,6 +27,8 @@ mod stabiliser;
 mod stamp;
 mod target;
 mod tiles;
+mod tool;
+mod tools;
 mod transform;
 
 pub use classes::ClassSet;
@@ -37,9 +39,12 @@ pub use mirror::{Axis, MAX_TILT, Mirror};
 pub use overlay::{Handle, HandleKind, Overlay, OverlayLine};
 pub use painter::Painter;
 pub use sample::{Button, Sample};
-pub use settings::{Beneath, MAX_FILL_GAP, MAX_FILL_GROW, Radii, Stabiliser, Tool, ToolSettings};
+pub use settings::{Beneath, MAX_FILL_GAP, MAX_FILL_GROW, Radii, Stabiliser, ToolSettings};
 pub use target::Target;
 pub use tiles::{TILE, Tile, Tiles};
+pub use tool::Tool;
+pub(crate) use tool::for_each_tool;
+pub use tools::{DoubleClick, Size, ToolInfo, ToolOption};
 
 #[cfg(test)]
 mod tests;

@@ -5,18 +5,19 @@
 
 use super::drawing::{Drawing, Layer};
 use super::filling::{FillPreview, Filling};
-use super::gesture::{Ended, Gesture};
+use super::gesture::{Ended, Gesture, Press};
 use super::history::History;
 use super::overlay::Overlay;
 use super::sample::{Button, Sample};
-use super::settings::{Tool, ToolSettings};
+use super::settings::ToolSettings;
+use super::tool::Tool;
 
 /// A gesture that has begun.
 struct Running {
     before: Drawing,
     tool: Tool,
     button: Button,
-    gesture: Gesture,
+    gesture: Box<dyn Gesture>,
 }
 
 /// The painting model: everything between the pointer and the pixels.
@@ -136,21 +137,18 @@ impl Painter {
             return;
         }
         let before = self.drawing.clone();
-        let gesture = match tool {
-            Tool::Eyedropper => {
-                self.pick(at);
-                Some(Gesture::Pick)
-            }
-            Tool::Fill => self.fill(at, button).then_some(Gesture::Done),
-            _ => match Gesture::begin(tool, button, &self.settings, at, &mut self.drawing) {
-                Ok(gesture) => Some(gesture),
-                Err(notice) => {
-                    self.notice = Some(notice);
-                    None
-                }
-            },
-        };
-        self.touch(gesture.as_ref().is_some_and(Gesture::draws));
+        let begun = (tool.info().begin)(Press {
+            at,
+            button,
+            settings: &mut self.settings,
+            drawing: &mut self.drawing,
+            filling: &mut self.filling,
+        });
+        let gesture = begun.unwrap_or_else(|notice| {
+            self.notice = Some(notice);
+            None
+        });
+        self.touch(gesture.as_ref().is_some_and(|gesture| gesture.draws()));
         self.running = gesture.map(|gesture| Running {
             before,
             tool,
@@ -168,11 +166,11 @@ impl Painter {
         let Some(running) = &mut self.running else {
             return;
         };
-        if matches!(running.gesture, Gesture::Pick) {
-            return self.pick(&at);
-        }
         let (before, drawing) = (&running.before, &mut self.drawing);
-        if running.gesture.drag(&at, &self.settings, before, drawing) {
+        if running
+            .gesture
+            .drag(&at, &mut self.settings, before, drawing)
+        {
             let draws = running.gesture.draws();
             self.touch(draws);
         }
@@ -243,7 +241,7 @@ impl Painter {
         })
     }
 
-    // ---- Fill and eyedropper ----
+    // ---- What lies under the pointer ----
 
     /// What a fill at this place would change; `None` outside of the canvas, on the sketch and
     /// where nothing would change.
@@ -251,52 +249,18 @@ impl Painter {
         if self.settings.layer != Layer::Mask {
             return None;
         }
-        let (x, y) = self.pixel(x, y)?;
-        let value = self.settings.class_at_hand();
-        let preview = &self.filling(value, x, y).preview;
+        let (x, y) = self.drawing.pixel(x, y)?;
+        let (mask, settings) = (&self.drawing.mask, &self.settings);
+        let value = settings.chosen_class();
+        let preview = &Filling::kept(&mut self.filling, mask, settings, value, x, y).preview;
         (preview.share > 0.0).then(|| preview.clone())
-    }
-
-    fn filling(&mut self, value: u8, x: usize, y: usize) -> &mut Filling {
-        let mask = &self.drawing.mask;
-        let kept = self.filling.take();
-        let kept = kept.filter(|kept| kept.fits(mask, &self.settings, value, x, y));
-        let filling = kept.unwrap_or_else(|| Filling::new(mask, &self.settings, value, x, y));
-        self.filling.insert(filling)
-    }
-
-    fn fill(&mut self, at: &Sample, button: Button) -> bool {
-        let Some((x, y)) = self.pixel(at.x, at.y) else {
-            return false;
-        };
-        let value = self.settings.value_for(button);
-        let over = self.drawing.mask.get(x, y);
-        let filling = self.filling(value, x, y);
-        let share = filling.preview.share;
-        if share == 0.0 {
-            if over != value {
-                self.notice = Some(self.settings.why_nothing(over));
-            }
-            return false;
-        }
-        if share > super::filling::LARGE_FILL && !filling.warned {
-            filling.warned = true;
-            self.notice = Some(format!(
-                "The fill would change {:.0} % of the canvas. Click again to fill all the same, or raise the gap setting if it leaks.",
-                share * 100.0
-            ));
-            return false;
-        }
-        self.drawing.mask = filling.result.clone();
-        self.filling = None;
-        true
     }
 
     /// Fills what a contour of the class at hand encloses around a place; for a double click.
     /// Says why not where the contour is open.
     pub fn fill_contour(&mut self, x: f32, y: f32) -> bool {
         self.settle();
-        let Some((x, y)) = self.pixel(x, y) else {
+        let Some((x, y)) = self.drawing.pixel(x, y) else {
             return false;
         };
         let reach = self.settings.radius().unwrap_or(0.0).ceil() as usize + 2;
@@ -306,7 +270,7 @@ impl Painter {
                 true
             }
             None => {
-                let class = super::target::title_of(self.settings.class_at_hand());
+                let class = super::target::title_of(self.settings.chosen_class());
                 self.notice = Some(format!(
                     "No closed contour of {class} lies around this place."
                 ));
@@ -315,22 +279,11 @@ impl Painter {
         }
     }
 
-    fn pick(&mut self, at: &Sample) {
-        if let Some(class) = self.class_at(at.x, at.y) {
-            self.settings.class = class;
-            self.touch(false);
-        }
-    }
-
     /// The class under the cursor; `None` outside of the canvas.
     pub fn class_at(&self, x: f32, y: f32) -> Option<u8> {
-        self.pixel(x, y).map(|(x, y)| self.drawing.mask.get(x, y))
-    }
-
-    fn pixel(&self, x: f32, y: f32) -> Option<(usize, usize)> {
-        let side = self.drawing.side() as f32;
-        let inside = |value: f32| value >= 0.0 && value < side;
-        (inside(x) && inside(y)).then_some((x as usize, y as usize))
+        self.drawing
+            .pixel(x, y)
+            .map(|(x, y)| self.drawing.mask.get(x, y))
     }
 
     // ---- History ----

@@ -5,10 +5,12 @@
 //! the distance of the samples leaves no beads.
 
 use super::brush::step_seconds;
+use super::drawing::Drawing;
+use super::gesture::Gesture;
 use super::mirror::Axis;
 use super::raster::{Dab, Point, Shape};
 use super::sample::Sample;
-use super::settings::{Tool, ToolSettings, bounded};
+use super::settings::{ToolSettings, bounded};
 use super::stabiliser::{SpeedPressure, Steady};
 use super::tiles::Tiles;
 
@@ -155,17 +157,13 @@ pub(super) struct PressureRule {
 }
 
 impl PressureRule {
-    /// Of the pencil or of the eraser.
-    pub(super) fn new(settings: &ToolSettings, tool: Tool) -> Self {
-        let opacity = match tool {
-            Tool::SketchEraser => settings.eraser_opacity,
-            _ => settings.opacity,
-        };
+    /// Of the pencil or of the eraser; `darkens` says whether pressure changes the opacity.
+    pub(super) fn new(settings: &ToolSettings, radius: f32, opacity: f32, darkens: bool) -> Self {
         Self {
-            radius: f64::from(settings.radius_of(tool)),
+            radius: f64::from(radius),
             opacity: f64::from(bounded(opacity, 0.0, 1.0)),
             width: settings.pressure && settings.pressure_width,
-            darkness: settings.pressure && settings.pressure_opacity && tool != Tool::SketchEraser,
+            darkness: settings.pressure && darkens,
         }
     }
 
@@ -219,8 +217,8 @@ impl PencilStroke {
         stroke
     }
 
-    /// Goes on to a sample: the curve is drawn to the middle between it and the one before.
-    pub(super) fn follow(&mut self, at: &Sample, picture: &mut Tiles) -> bool {
+    /// Continues to a sample: the curve is drawn to the middle between it and the one before.
+    fn follow(&mut self, at: &Sample, picture: &mut Tiles) -> bool {
         let seconds = step_seconds(&mut self.seconds, at.seconds);
         let place = self.steady.follow(at.point(), f64::from(seconds));
         let way = (place[0] - self.last.at[0]).hypot(place[1] - self.last.at[1]) as f32;
@@ -232,7 +230,7 @@ impl PencilStroke {
     }
 
     /// Ends the stroke where the hand let go.
-    pub(super) fn end(&mut self, picture: &mut Tiles) {
+    fn finish(&mut self, picture: &mut Tiles) {
         if let Some(place) = self.steady.end() {
             let next = SoftDab {
                 at: place,
@@ -268,6 +266,22 @@ impl PencilStroke {
     }
 }
 
+impl Gesture for PencilStroke {
+    fn drag(
+        &mut self,
+        at: &Sample,
+        _settings: &mut ToolSettings,
+        _before: &Drawing,
+        drawing: &mut Drawing,
+    ) -> bool {
+        self.follow(at, &mut drawing.sketch)
+    }
+
+    fn end(&mut self, _settings: &ToolSettings, drawing: &mut Drawing) {
+        self.finish(&mut drawing.sketch);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -289,12 +303,17 @@ mod tests {
     fn stroke(settings: &ToolSettings, samples: &[Sample]) -> Tiles {
         let mut picture = sheet();
         let pen = SoftPen::new(&picture, 0, settings.hardness, None);
-        let rule = PressureRule::new(settings, Tool::Pencil);
+        let rule = PressureRule::new(
+            settings,
+            settings.radii.pencil,
+            settings.opacity,
+            settings.pressure_opacity,
+        );
         let mut stroke = PencilStroke::begin(pen, rule, settings, &samples[0], &mut picture);
         for sample in &samples[1..] {
             stroke.follow(sample, &mut picture);
         }
-        stroke.end(&mut picture);
+        stroke.finish(&mut picture);
         picture
     }
 

@@ -1,96 +1,19 @@
 //! What the person has set before a gesture begins: tool, class, sizes, switches.
 
+use mmface_engine::labels::{CLASS_COUNT, class};
 use serde::{Deserialize, Serialize};
 
 use super::classes::ClassSet;
 use super::drawing::Layer;
 use super::mirror::Mirror;
 use super::target::Target;
+use super::tool::Tool;
 
 /// Largest gap that a fill can close, in pixels.
 pub const MAX_FILL_GAP: u8 = 12;
 
 /// Most pixels by which a fill can grow.
 pub const MAX_FILL_GROW: u8 = 12;
-
-/// The tools.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-pub enum Tool {
-    /// Hard round brush that paints the class at hand.
-    #[default]
-    Brush,
-    /// Hard round brush that paints background.
-    Eraser,
-    /// Fills the region under the cursor.
-    Fill,
-    /// Fills a shape drawn by hand; on the sketch it rubs out what it encloses.
-    Lasso,
-    /// Fills a shape of corners; on the sketch it rubs out what it encloses.
-    Polygon,
-    /// A straight stroke; on the sketch with the pencil's width.
-    Line,
-    /// Fills an ellipse; on the sketch the pencil draws its outline.
-    Ellipse,
-    /// Takes the class under the cursor.
-    Eyedropper,
-    /// Moves, scales and rotates a region of one class.
-    Transform,
-    /// Soft pencil on the sketch.
-    Pencil,
-    /// Soft eraser on the sketch.
-    SketchEraser,
-}
-
-impl Tool {
-    /// All tools, in the order of a tool bar.
-    pub const ALL: [Self; 11] = [
-        Self::Brush,
-        Self::Eraser,
-        Self::Fill,
-        Self::Lasso,
-        Self::Polygon,
-        Self::Line,
-        Self::Ellipse,
-        Self::Eyedropper,
-        Self::Transform,
-        Self::Pencil,
-        Self::SketchEraser,
-    ];
-
-    /// For people, and the name of the undo step.
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::Brush => "Brush",
-            Self::Eraser => "Eraser",
-            Self::Fill => "Fill",
-            Self::Lasso => "Lasso",
-            Self::Polygon => "Polygon",
-            Self::Line => "Line",
-            Self::Ellipse => "Ellipse",
-            Self::Eyedropper => "Eyedropper",
-            Self::Transform => "Transform",
-            Self::Pencil => "Pencil",
-            Self::SketchEraser => "Sketch eraser",
-        }
-    }
-
-    /// Whether the tool has a size, so that a ring at the cursor tells the truth.
-    pub fn has_size(self) -> bool {
-        matches!(
-            self,
-            Self::Brush | Self::Eraser | Self::Line | Self::Pencil | Self::SketchEraser
-        )
-    }
-
-    /// Whether the tool does something on this layer.
-    pub fn works_on(self, layer: Layer) -> bool {
-        match self {
-            Self::Brush | Self::Fill | Self::Eyedropper | Self::Transform => layer == Layer::Mask,
-            Self::Pencil => layer == Layer::Sketch,
-            _ => true,
-        }
-    }
-}
 
 /// Radius of each tool in canvas pixels; every tool remembers its own.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -224,7 +147,7 @@ impl Default for ToolSettings {
         Self {
             layer: Layer::Mask,
             tool: Tool::Brush,
-            class: mmface_engine::labels::class::SKIN,
+            class: class::SKIN,
             radii: Radii::default(),
             hardness: 0.6,
             opacity: 0.9,
@@ -251,55 +174,13 @@ impl Default for ToolSettings {
 }
 
 impl ToolSettings {
-    /// The tool that acts: a brush on the sketch is a pencil and a pencil on the mask a brush.
-    pub fn acting_tool(&self) -> Tool {
-        match (self.layer, self.tool) {
-            (Layer::Sketch, Tool::Brush) => Tool::Pencil,
-            (Layer::Sketch, Tool::Eraser) => Tool::SketchEraser,
-            (Layer::Mask, Tool::Pencil) => Tool::Brush,
-            (Layer::Mask, Tool::SketchEraser) => Tool::Eraser,
-            (_, tool) => tool,
+    /// The chosen class; a number that is no class counts as background.
+    pub(super) fn chosen_class(&self) -> u8 {
+        if usize::from(self.class) < CLASS_COUNT {
+            self.class
+        } else {
+            class::BACKGROUND
         }
-    }
-
-    /// Radius of the acting tool in canvas pixels, within its limits; `None` for tools without a
-    /// size.
-    pub fn radius(&self) -> Option<f32> {
-        let tool = self.acting_tool();
-        tool.has_size().then(|| self.radius_of(tool))
-    }
-
-    /// Changes the radius of the acting tool.
-    pub fn set_radius(&mut self, radius: f32) {
-        let radius = bounded(radius, Radii::MIN, Radii::MAX);
-        match self.acting_tool() {
-            Tool::Brush => self.radii.brush = radius,
-            Tool::Eraser => self.radii.eraser = radius,
-            Tool::Line => self.radii.line = radius,
-            Tool::Pencil => self.radii.pencil = radius,
-            Tool::SketchEraser => self.radii.sketch_eraser = radius,
-            _ => {}
-        }
-    }
-
-    /// The next size up or down: steps of about a tenth, at least half a pixel.
-    pub fn step_radius(&mut self, up: bool) {
-        if let Some(radius) = self.radius() {
-            let step = (radius * 0.1).max(0.5);
-            self.set_radius(if up { radius + step } else { radius - step });
-        }
-    }
-
-    pub(super) fn radius_of(&self, tool: Tool) -> f32 {
-        let radius = match tool {
-            Tool::Brush => self.radii.brush,
-            Tool::Eraser => self.radii.eraser,
-            Tool::Line => self.radii.line,
-            Tool::Pencil => self.radii.pencil,
-            Tool::SketchEraser => self.radii.sketch_eraser,
-            _ => Radii::MIN,
-        };
-        bounded(radius, Radii::MIN, Radii::MAX)
     }
 }
 

@@ -8,8 +8,10 @@ use mmface_engine::labels::{CLASS_COUNT, class};
 
 use super::drawing::Drawing;
 use super::fill::{Area, flood};
+use super::gesture::{Ended, Gesture};
 use super::overlay::{Handle, HandleKind, Overlay, OverlayLine};
 use super::raster::{Point, Shape};
+use super::sample::{Button, Sample};
 use super::settings::{Beneath, ToolSettings};
 use super::target::{Permit, title_of};
 use super::tiles::Tiles;
@@ -144,7 +146,7 @@ impl Transform {
     }
 
     /// Takes hold of a handle or of the region; false when the press is beside both.
-    pub(super) fn press(&mut self, at: Point, settings: &ToolSettings) -> bool {
+    fn take_hold(&mut self, at: Point, settings: &ToolSettings) -> bool {
         let reach = f64::from(settings.reach).max(1.0);
         let near = |handle: &Handle| {
             let [x, y] = handle.at.map(f64::from);
@@ -173,17 +175,8 @@ impl Transform {
         self.grip.is_some()
     }
 
-    pub(super) fn release(&mut self) {
-        self.grip = None;
-    }
-
     /// Moves what the hand holds. Returns whether something is held.
-    pub(super) fn drag(
-        &mut self,
-        at: Point,
-        settings: &ToolSettings,
-        drawing: &mut Drawing,
-    ) -> bool {
+    fn move_to(&mut self, at: Point, settings: &ToolSettings, drawing: &mut Drawing) -> bool {
         let Some((grip, start)) = self.grip else {
             return false;
         };
@@ -315,9 +308,37 @@ impl Transform {
         });
         handles
     }
+}
+
+impl Gesture for Transform {
+    fn waits(&self) -> bool {
+        true
+    }
+
+    fn press(&mut self, at: &Sample, _button: Button, settings: &ToolSettings) -> Ended {
+        if self.take_hold(at.point(), settings) {
+            Ended::No
+        } else {
+            Ended::AndAnother
+        }
+    }
+
+    fn drag(
+        &mut self,
+        at: &Sample,
+        settings: &mut ToolSettings,
+        _before: &Drawing,
+        drawing: &mut Drawing,
+    ) -> bool {
+        self.move_to(at.point(), settings, drawing)
+    }
+
+    fn release(&mut self) {
+        self.grip = None;
+    }
 
     /// Box and handles.
-    pub(super) fn overlay(&self, settings: &ToolSettings) -> Overlay {
+    fn overlay(&self, settings: &ToolSettings) -> Overlay {
         let float = |p: Point| p.map(|value| value as f32);
         let frame = OverlayLine {
             points: self.corners().map(float).to_vec(),

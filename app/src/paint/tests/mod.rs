@@ -1,5 +1,6 @@
 //! The painter as a whole.
 
+mod list;
 mod random;
 mod time;
 mod tools;

@@ -5,7 +5,7 @@ use egui::{Color32, Panel, Rect, Rgba, Role, Sense, Ui, WidgetInfo, pos2, vec2};
 use super::State;
 use super::gpu::{Frame, HATCH, NO_CLASS, SMOOTH, View};
 use super::{beginning, names, overlay, pointer, status};
-use crate::paint::{Tiles, Tool};
+use crate::paint::Tiles;
 use crate::studio::class_colours as colours;
 use crate::studio::context::Context;
 use crate::studio::document::{Look, Mix};
@@ -53,7 +53,7 @@ pub fn show(ui: &mut Ui, state: &mut State, cx: &mut Context, beside: Beside) {
 
 /// What the fill at the pointer would change.
 fn marked(state: &State, cx: &mut Context) -> Option<Tiles> {
-    if cx.document.painter.settings.tool != Tool::Fill || state.in_gesture() {
+    if !cx.document.painter.settings.tool.info().previews_fill || state.in_gesture() {
         return None;
     }
     let at = state.hover?;

@@ -7,7 +7,7 @@ use egui::{Event, Key, Modifiers, PointerButton, Pos2, Rect, Response, Ui};
 
 use super::State;
 use super::{CanvasCommand, Look};
-use crate::paint::{Button, Layer, Radii, Sample, Tool};
+use crate::paint::{Button, DoubleClick, Radii, Sample};
 use crate::studio::command::ToolsCommand;
 use crate::studio::context::Context;
 
@@ -170,9 +170,10 @@ pub(super) fn take(ui: &Ui, response: &Response, rect: Rect, state: &mut State, 
 /// Closes a polygon; with the brush, fills the contour that is around the place, if there is one.
 fn double_click(response: &Response, rect: Rect, state: &mut State, cx: &mut Context) {
     let settings = &cx.document.painter.settings;
-    match settings.tool {
-        Tool::Polygon => cx.document.painter.confirm(),
-        Tool::Brush if settings.layer == Layer::Mask => {
+    let tool = settings.tool;
+    match tool.info().double_click {
+        DoubleClick::Confirm => cx.document.painter.confirm(),
+        DoubleClick::FillContour if tool.works_on(settings.layer) => {
             if let Some(at) = response.interact_pointer_pos() {
                 let place = state.camera.to_canvas(rect, at);
                 if !cx.document.painter.fill_contour(place.x, place.y) {
@@ -181,7 +182,7 @@ fn double_click(response: &Response, rect: Rect, state: &mut State, cx: &mut Con
                 }
             }
         }
-        _ => {}
+        DoubleClick::FillContour | DoubleClick::Nothing => {}
     }
 }
 

@@ -6,7 +6,7 @@ use mmface_engine::condition::MaskScheme;
 use mmface_engine::labels::CLASS_COUNT;
 
 use super::Action;
-use crate::paint::{Layer, Target, Tool, ToolSettings};
+use crate::paint::{Layer, Target, Tool, ToolSettings, for_each_tool};
 
 /// Actions of this feature.
 #[derive(Clone, Debug, PartialEq)]
@@ -85,48 +85,29 @@ macro_rules! class_actions {
     };
 }
 
+macro_rules! choose_actions {
+    ($($(#[$meta:meta])* $tool:ident $module:ident,)*) => {
+        [$(Action::new(
+            Tool::$tool.info().id,
+            Tool::$tool.info().action,
+            Tool::$tool.info().keys,
+            || ToolsCommand::Choose(Tool::$tool).into(),
+        ),)*]
+    };
+}
+
 /// Named actions.
 pub(super) const ACTIONS: &[Action] = &{
-    let tools = [
+    let history = [
         Action::new("tools.undo", "Undo", &["Ctrl+Z"], || {
             ToolsCommand::Undo.into()
         }),
         Action::new("tools.redo", "Redo", &["Ctrl+Shift+Z", "Ctrl+Y"], || {
             ToolsCommand::Redo.into()
         }),
-        Action::new("tools.brush", "Brush", &["B"], || {
-            ToolsCommand::Choose(Tool::Brush).into()
-        }),
-        Action::new("tools.eraser", "Eraser", &["E"], || {
-            ToolsCommand::Choose(Tool::Eraser).into()
-        }),
-        Action::new("tools.fill", "Fill", &["G"], || {
-            ToolsCommand::Choose(Tool::Fill).into()
-        }),
-        Action::new("tools.lasso", "Lasso", &["L"], || {
-            ToolsCommand::Choose(Tool::Lasso).into()
-        }),
-        Action::new("tools.polygon", "Polygon", &["P"], || {
-            ToolsCommand::Choose(Tool::Polygon).into()
-        }),
-        Action::new("tools.line", "Line", &["U"], || {
-            ToolsCommand::Choose(Tool::Line).into()
-        }),
-        Action::new("tools.ellipse", "Ellipse", &["O"], || {
-            ToolsCommand::Choose(Tool::Ellipse).into()
-        }),
-        Action::new("tools.eyedropper", "Eyedropper", &["I"], || {
-            ToolsCommand::Choose(Tool::Eyedropper).into()
-        }),
-        Action::new("tools.transform", "Move a region", &["T"], || {
-            ToolsCommand::Choose(Tool::Transform).into()
-        }),
-        Action::new("tools.pencil", "Pencil", &["N"], || {
-            ToolsCommand::Choose(Tool::Pencil).into()
-        }),
-        Action::new("tools.sketch_eraser", "Sketch eraser", &["Shift+E"], || {
-            ToolsCommand::Choose(Tool::SketchEraser).into()
-        }),
+    ];
+    let tools = for_each_tool!(choose_actions);
+    let others = [
         Action::new("tools.smaller", "Smaller", &["["], || {
             ToolsCommand::StepSize(false).into()
         }),
@@ -228,19 +209,24 @@ pub(super) const ACTIONS: &[Action] = &{
         17 "tools.class.neck" "Paint the neck" "Alt+7",
         18 "tools.class.cloth" "Paint clothing" "Alt+8",
     ];
-    joined(tools, classes)
+    joined([&history, &tools, &others, &classes])
 };
 
-/// Both tables as one.
-const fn joined<const A: usize, const B: usize>(a: [Action; A], b: [Action; B]) -> [Action; TABLE] {
-    let mut all = [a[0]; TABLE];
-    let mut i = 0;
-    while i < TABLE {
-        all[i] = if i < A { a[i] } else { b[i - A] };
-        i += 1;
+/// All tables as one.
+const fn joined(tables: [&[Action]; 4]) -> [Action; TABLE] {
+    let mut all = [tables[0][0]; TABLE];
+    let (mut table, mut next) = (0, 0);
+    while table < tables.len() {
+        let mut i = 0;
+        while i < tables[table].len() {
+            all[next] = tables[table][i];
+            (i, next) = (i + 1, next + 1);
+        }
+        table += 1;
     }
+    assert!(next == TABLE, "an action would stand twice");
     all
 }
 
-/// Named actions of this feature.
-const TABLE: usize = 33 + CLASS_COUNT;
+/// Named actions of this feature: two of history, the tools, twenty more, the classes.
+const TABLE: usize = 22 + Tool::ALL.len() + CLASS_COUNT;

@@ -59,10 +59,10 @@ pub fn handle(state: &mut State, command: ToolsCommand, cx: &mut Context) {
             if settings.class != class {
                 cx.document.last_class = std::mem::replace(&mut settings.class, class);
             }
-            let waits = matches!(settings.tool, Tool::Eraser | Tool::Eyedropper);
+            let info = settings.tool.info();
             if settings.layer == Layer::Sketch {
                 set_layer(state, cx, Layer::Mask);
-            } else if waits {
+            } else if info.class_takes_brush {
                 // Who picks a class wants to paint with it.
                 choose(state, cx, Tool::Brush);
             }
@@ -134,16 +134,10 @@ fn choose(state: &mut State, cx: &mut Context, tool: Tool) {
     let settings = &mut cx.document.painter.settings;
     let changed = settings.tool != tool;
     settings.tool = tool;
-    if !tool.works_on(settings.layer) && settings.acting_tool() == tool {
-        settings.layer = match settings.layer {
-            Layer::Mask => Layer::Sketch,
-            Layer::Sketch => Layer::Mask,
-        };
-    }
-    match tool {
-        Tool::Brush => settings.layer = Layer::Mask,
-        Tool::Pencil | Tool::SketchEraser => settings.layer = Layer::Sketch,
-        _ => {}
+    if !tool.works_on(settings.layer)
+        && let Some(&layer) = tool.info().layers.first()
+    {
+        settings.layer = layer;
     }
     match settings.layer {
         Layer::Mask => state.mask_tool = tool,

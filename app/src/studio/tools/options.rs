@@ -8,9 +8,7 @@ use egui_material_icons::icons;
 use mmface_engine::labels::palette;
 
 use super::ToolsCommand;
-use crate::paint::{
-    Beneath, Layer, MAX_FILL_GAP, MAX_FILL_GROW, Radii, Target, Tool, ToolSettings,
-};
+use crate::paint::{Layer, Radii, Target, ToolOption, ToolSettings};
 use crate::studio::command::CanvasCommand;
 use crate::studio::context::Context;
 use crate::studio::settings::Change;
@@ -89,69 +87,68 @@ fn tool(ui: &mut Ui, cx: &Context, settings: &mut ToolSettings) {
             settings.set_radius(size / 2.0);
         }
     }
-    match acting {
-        Tool::Pencil | Tool::SketchEraser => {
-            let (hardness, opacity) = if acting == Tool::Pencil {
-                (&mut settings.hardness, &mut settings.opacity)
-            } else {
-                (&mut settings.eraser_hardness, &mut settings.eraser_opacity)
-            };
-            percent(ui, "Hardness", "How sharp the edge is", hardness);
-            percent(ui, "Opacity", "How dark a stroke gets", opacity);
-            more(ui, cx, settings);
-        }
-        Tool::Brush | Tool::Eraser => more(ui, cx, settings),
-        Tool::Fill => {
-            let gap = Slider::new(&mut settings.fill_gap, 0..=MAX_FILL_GAP).suffix(" px");
-            slider(
-                ui,
-                "Gap",
-                "Gaps up to this width do not let the fill through",
-                60.0,
-                gap,
-            );
-            let grow = Slider::new(&mut settings.fill_grow, 0..=MAX_FILL_GROW).suffix(" px");
-            slider(
-                ui,
-                "Grow",
-                "The fill goes this far over its border",
-                60.0,
-                grow,
-            );
-        }
-        Tool::Transform => {
-            ui.checkbox(&mut settings.transform_whole_class, "Whole class")
-                .on_hover_text("All regions of the class, not only the one that is clicked");
-            let beneath = settings.beneath;
-            let text = |beneath| match beneath {
-                Beneath::Neighbour => "Leave the neighbour",
-                Beneath::Background => "Leave background",
-            };
-            ComboBox::from_id_salt("beneath")
-                .selected_text(text(beneath))
-                .show_ui(ui, |ui| {
-                    for choice in [Beneath::Neighbour, Beneath::Background] {
-                        ui.selectable_value(&mut settings.beneath, choice, text(choice));
-                    }
-                })
-                .response
-                .widget_info(|| {
-                    WidgetInfo::labeled(Role::ComboBox, true, "What the region leaves behind")
-                });
-        }
-        Tool::Lasso | Tool::Polygon | Tool::Ellipse | Tool::Line | Tool::Eyedropper => {
-            ui.weak(short(acting));
-        }
+    for option in acting.info().options {
+        show_option(ui, cx, settings, option);
     }
 }
 
-fn short(tool: Tool) -> &'static str {
-    match tool {
-        Tool::Lasso => "Draw around what is to be filled",
-        Tool::Polygon => "Enter closes, Escape drops",
-        Tool::Ellipse => "Shift: circle, Alt: from its middle",
-        Tool::Line => "Shift: steps of 15°",
-        _ => "Click takes the class",
+fn show_option(ui: &mut Ui, cx: &Context, settings: &mut ToolSettings, option: &ToolOption) {
+    match *option {
+        ToolOption::Pixels {
+            name,
+            about,
+            max,
+            get,
+            set,
+        } => {
+            let mut pixels = get(settings);
+            let bar = Slider::new(&mut pixels, 0..=max).suffix(" px");
+            if slider(ui, name, about, 60.0, bar).changed() {
+                set(settings, pixels);
+            }
+        }
+        ToolOption::Percent {
+            name,
+            about,
+            get,
+            set,
+        } => {
+            let mut share = get(settings);
+            percent(ui, name, about, &mut share);
+            set(settings, share);
+        }
+        ToolOption::Switch {
+            name,
+            about,
+            get,
+            set,
+        } => {
+            let mut on = get(settings);
+            ui.checkbox(&mut on, name).on_hover_text(about);
+            set(settings, on);
+        }
+        ToolOption::Choice {
+            name,
+            choices,
+            get,
+            set,
+        } => {
+            let mut chosen = get(settings);
+            ComboBox::from_id_salt(name)
+                .selected_text(choices.get(chosen).copied().unwrap_or_default())
+                .show_ui(ui, |ui| {
+                    for (i, choice) in choices.iter().enumerate() {
+                        ui.selectable_value(&mut chosen, i, *choice);
+                    }
+                })
+                .response
+                .widget_info(|| WidgetInfo::labeled(Role::ComboBox, true, name));
+            set(settings, chosen);
+        }
+        ToolOption::Stroke => more(ui, cx, settings),
+        ToolOption::Hint(text) => {
+            ui.weak(text);
+        }
     }
 }
 

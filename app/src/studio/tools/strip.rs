@@ -1,66 +1,24 @@
-//! The strip of tools.
+//! The strip of tools, in the order of their list.
 
 use egui::{Button, Role, Ui, WidgetInfo, vec2};
 use egui_material_icons::{MaterialIcon, icons};
 
 use super::ToolsCommand;
-use crate::paint::Tool;
-use crate::studio::command::Command;
+use crate::paint::{Layer, Tool};
 use crate::studio::context::Context;
-
-/// What a tool does, for its tooltip.
-fn about(tool: Tool) -> &'static str {
-    match tool {
-        Tool::Brush => {
-            "Paints the class at hand. Hard-edged: a mixture of two classes would be a third. Right button erases, Alt-drag changes the size."
-        }
-        Tool::Eraser => "Paints background, or paper on the sketch.",
-        Tool::Fill => "Fills the region under the pointer; the stripes show what would change.",
-        Tool::Lasso => "Fills a shape drawn by hand.",
-        Tool::Polygon => {
-            "Fills a shape of corners. Enter, a double click or its first corner closes it, Escape drops it."
-        }
-        Tool::Line => "A straight stroke; Shift keeps to steps of 15°.",
-        Tool::Ellipse => "Fills an ellipse; Shift makes a circle, Alt grows it from its middle.",
-        Tool::Eyedropper => "Takes the class under the pointer. Alt-click does so with any tool.",
-        Tool::Transform => "Moves, scales and turns a region of one class; Enter puts it down.",
-        Tool::Pencil => "Draws softly on the sketch.",
-        Tool::SketchEraser => "Erases softly on the sketch.",
-    }
-}
-
-const MASK: [(Tool, MaterialIcon, &str); 9] = [
-    (Tool::Brush, icons::ICON_BRUSH, "tools.brush"),
-    (Tool::Eraser, icons::ICON_INK_ERASER, "tools.eraser"),
-    (Tool::Fill, icons::ICON_FORMAT_COLOR_FILL, "tools.fill"),
-    (Tool::Lasso, icons::ICON_LASSO_SELECT, "tools.lasso"),
-    (Tool::Polygon, icons::ICON_PENTAGON, "tools.polygon"),
-    (Tool::Line, icons::ICON_DIAGONAL_LINE, "tools.line"),
-    (Tool::Ellipse, icons::ICON_CIRCLE, "tools.ellipse"),
-    (Tool::Eyedropper, icons::ICON_COLORIZE, "tools.eyedropper"),
-    (Tool::Transform, icons::ICON_TRANSFORM, "tools.transform"),
-];
-
-const SKETCH: [(Tool, MaterialIcon, &str); 2] = [
-    (Tool::Pencil, icons::ICON_EDIT, "tools.pencil"),
-    (
-        Tool::SketchEraser,
-        icons::ICON_INK_HIGHLIGHTER,
-        "tools.sketch_eraser",
-    ),
-];
 
 /// Draws the strip.
 pub(super) fn show(ui: &mut Ui, cx: &Context) {
     ui.add_space(4.0);
     ui.vertical_centered(|ui| {
         ui.spacing_mut().item_spacing.y = 3.0;
-        for (tool, icon, id) in MASK {
-            entry(ui, cx, tool, icon, id);
+        let of_sketch = |tool: &Tool| !tool.works_on(Layer::Mask);
+        for tool in Tool::ALL.into_iter().filter(|tool| !of_sketch(tool)) {
+            entry(ui, cx, tool);
         }
         ui.separator();
-        for (tool, icon, id) in SKETCH {
-            entry(ui, cx, tool, icon, id);
+        for tool in Tool::ALL.into_iter().filter(of_sketch) {
+            entry(ui, cx, tool);
         }
         ui.separator();
         let on = cx.document.painter.settings.mirror.on;
@@ -77,10 +35,18 @@ pub(super) fn show(ui: &mut Ui, cx: &Context) {
     });
 }
 
-fn entry(ui: &mut Ui, cx: &Context, tool: Tool, icon: MaterialIcon, id: &str) {
+fn entry(ui: &mut Ui, cx: &Context, tool: Tool) {
     let on = cx.document.painter.settings.acting_tool() == tool;
-    if large(ui, cx, on, icon, id, about(tool)) {
-        cx.emit(Command::from(ToolsCommand::Choose(tool)));
+    let info = tool.info();
+    if large(
+        ui,
+        cx,
+        on,
+        MaterialIcon::new(info.icon),
+        info.id,
+        info.about,
+    ) {
+        cx.emit(ToolsCommand::Choose(tool));
     }
 }
 
