@@ -332,11 +332,6 @@ pub fn tick(state: &mut State, cx: &mut Context) {
     drops::take(cx);
 }
 
-/// A finished picture that is in memory, for others that show it.
-pub fn in_memory(state: &State, file: &str) -> Option<Arc<RgbImage>> {
-    state.pictures.get(file)
-}
-
 #[cfg(test)]
 mod tests {
     use mmface_engine::contract::ModelSummary;
